@@ -1,0 +1,33 @@
+//! Every command of the console, declared once. Hosts dispatch by name; the TypeScript is generated from this list; a
+//! command without an implementation or a permission does not compile.
+
+/// Hands the list to a macro: `name as method (Request) -> Response, capability`.
+#[macro_export]
+macro_rules! with_commands {
+    ($callback:ident) => {
+        $callback! {
+            "session.get" => session_get(Nothing) -> Session, None;
+            "session.switch" => session_switch(SwitchPerson) -> Session, Some(Capability::SwitchPerson);
+            "home.get" => home_get(Nothing) -> Home, None;
+            "run.start" => run_start(StartRun) -> RunView, None;
+            "run.stop" => run_stop(Id) -> RunView, Some(Capability::SyncAll);
+            "patients.search" => patients_search(PatientSearch) -> PatientPageRows, Some(Capability::SeePatients);
+            "patients.get" => patients_get(Id) -> PatientPage, Some(Capability::SeePatients);
+            "patients.verify" => patients_verify(Id) -> PatientPage, Some(Capability::VerifyPatient);
+            "patients.raw" => patients_raw(Id) -> RawPair, Some(Capability::SeeRaw);
+            "conflicts.list" => conflicts_list(ConflictQuery) -> ConflictList, Some(Capability::SeeConflicts);
+            "conflicts.get" => conflicts_get(Id) -> CompareView, Some(Capability::SeeConflicts);
+            "conflicts.claim" => conflicts_claim(Claim) -> ConflictItem, Some(Capability::SeeConflicts);
+            "conflicts.snooze" => conflicts_snooze(Snooze) -> ConflictItem, Some(Capability::SeeConflicts);
+            "conflicts.draft" => conflicts_draft(Draft) -> Nothing, Some(Capability::SeeConflicts);
+            "conflicts.answer" => conflicts_answer(AnswerDuplicate) -> PlanView, Some(Capability::LinkPatients);
+            "values.validate" => values_validate(ValidateOwn) -> Validated, Some(Capability::SeePatients);
+            "plans.make" => plans_make(MakePlan) -> PlanView, Some(Capability::SeeConflicts);
+            "plans.get" => plans_get(Id) -> PlanView, Some(Capability::SeeConflicts);
+            "plans.approve" => plans_approve(Approve) -> Approved, Some(Capability::SeeConflicts);
+            "plans.refuse" => plans_refuse(Refuse) -> PlanView, Some(Capability::SeeConflicts);
+            "plans.undo" => plans_undo(Id) -> PlanView, Some(Capability::Undo);
+            "receipts.list" => receipts_list(ReceiptQuery) -> ReceiptList, Some(Capability::SeeReceipts);
+        }
+    };
+}

@@ -1,0 +1,1 @@
+//! Line-wise three-way merge of long text, and union of sets.

@@ -1,0 +1,1 @@
+//! Business rules over whole records, with the way out in words.

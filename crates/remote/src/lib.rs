@@ -1,0 +1,200 @@
+//! Clients of the two remotes, over HTTPS with TLS 1.3: sign-in, paged reads with proof of completeness, versioned
+//! writes.
+//!
+//! Clients speak raw JSON and know nothing of records; only the engine's outbox executor calls [`RemoteApi::write`].
+
+pub mod ehr;
+pub mod http;
+pub mod servicenow;
+pub mod signin;
+
+use async_trait::async_trait;
+use record::{RecordKind, Remote};
+
+/// What a remote said about one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The remote's key (`sys_id`, resource id).
+    pub key: String,
+    /// Version token: `sys_mod_count`; for the EHR the ETag's text, or `meta.versionId`, or `sha256:<hex>` of the
+    /// canonical body where the dialect has neither.
+    pub version: String,
+    /// ServiceNow: the row object. EHR: a Bundle of type `collection`, the Patient first, then its AllergyIntolerance
+    /// resources in the order received; the resources' text is kept as received.
+    pub raw: String,
+    /// The remote's user who changed it last, if said.
+    pub changed_by: Option<String>,
+    /// The remote's own time of last change, Unix milliseconds.
+    pub changed_at_ms: Option<i64>,
+}
+
+/// A payload inside an otherwise good page that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// The key, if one could be read.
+    pub key: Option<String>,
+    /// The raw text.
+    pub raw: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// One page of a full or incremental read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// What it held.
+    pub items: Vec<Fetched>,
+    /// What it held and could not be read.
+    pub malformed: Vec<Malformed>,
+    /// Where to go on.
+    pub next: Next,
+    /// How many records the remote says there are, for progress only (wire-facts 5.2).
+    pub total_hint: Option<u64>,
+}
+
+/// Whether a read goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Ask again with this cursor.
+    More(Cursor),
+    /// Nothing is left, and it was proved (wire-facts 5.7): absence may be believed.
+    ProvenComplete,
+    /// Nothing more came, but it could not be proved; never conclude that something is missing.
+    Unproven {
+        /// Why, in words.
+        why: String,
+    },
+}
+
+/// An opaque position in a read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cursor(pub String);
+
+/// What to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListScope {
+    /// Everything.
+    All,
+    /// What changed at or after this time of the remote's own clock, Unix milliseconds.
+    ChangedSince(i64),
+}
+
+/// A write, exactly as the plan shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Which kind.
+    pub kind: RecordKind,
+    /// The target; `None` creates.
+    pub key: Option<String>,
+    /// The body, sent byte for byte.
+    pub body: String,
+    /// The version it was decided on; `None` only for a create.
+    pub expected_version: Option<String>,
+    /// Ours, stored before the first attempt. For a create it is also what [`RemoteApi::find_by_our_key`] looks for.
+    pub idempotency_key: String,
+}
+
+/// A write that the remote says it has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The record's key.
+    pub key: String,
+    /// HTTP status.
+    pub status: u16,
+    /// The answer's body.
+    pub response_body: String,
+    /// The record read back after the write.
+    pub read_back: Fetched,
+    /// ServiceNow only: the version moved by more than our one write, so somebody else wrote in between.
+    pub raced: bool,
+}
+
+/// How a write would look on the wire, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WirePreview {
+    /// `PATCH`, `PUT`, `POST`.
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// Headers that matter (`If-Match`, `If-None-Exist`); never credentials.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What a remote can do, found out by probing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// Round trip of the probe.
+    pub latency_ms: u64,
+    /// Findings in words, worst first; empty when all is well. Each with its way out.
+    pub findings: Vec<Finding>,
+}
+
+/// One finding of a probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether syncing is impossible with it.
+    pub fatal: bool,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub way_out: String,
+}
+
+/// What went wrong in a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// No connection, TLS refused, name not found. Nothing was sent.
+    #[error("{remote} cannot be reached: {what}", remote = .remote.label())]
+    Unreachable { remote: Remote, what: String },
+    /// The connection failed or timed out after the request was sent: the write may have happened.
+    #[error("{remote} did not answer: {what}", remote = .remote.label())]
+    Ambiguous { remote: Remote, what: String },
+    /// 408, 429, 5xx, 200 with an error body, cut-off JSON: try again.
+    #[error("{remote} is busy or failing ({status}): {what}", remote = .remote.label())]
+    Transient { remote: Remote, status: u16, what: String, retry_after_ms: Option<u64> },
+    /// 401/403 at sign-in or after one renewal.
+    #[error("{remote} refuses our credentials: {what}", remote = .remote.label())]
+    SignIn { remote: Remote, what: String },
+    /// The target moved since the version the write was decided on; nothing was written.
+    #[error("{remote}: the record changed meanwhile", remote = .remote.label())]
+    Moved { remote: Remote, key: String, current_version: Option<String> },
+    /// 404 / 410: deleted or hidden.
+    #[error("{remote}: no such record (deleted or hidden from us)", remote = .remote.label())]
+    NotFound { remote: Remote, key: String },
+    /// More than one record carries our key.
+    #[error("{remote}: {count} records carry the same key of ours", remote = .remote.label())]
+    Many { remote: Remote, count: usize },
+    /// The remote refuses this request for good (validation, access rule, business rule).
+    #[error("{remote} refuses ({status}): {what}", remote = .remote.label())]
+    Refused { remote: Remote, status: u16, what: String },
+    /// The answer is not what the protocol says.
+    #[error("{remote} answered something unreadable: {what}", remote = .remote.label())]
+    Protocol { remote: Remote, what: String },
+}
+
+impl RemoteError {
+    /// Whether it counts for the circuit breaker (connection, timeout, 5xx, 408, 429).
+    pub const fn is_transport(&self) -> bool {
+        matches!(self, RemoteError::Unreachable { .. } | RemoteError::Ambiguous { .. } | RemoteError::Transient { .. })
+    }
+}
+
+/// One remote system.
+#[async_trait]
+pub trait RemoteApi: Send + Sync + 'static {
+    /// Which one.
+    fn remote(&self) -> Remote;
+    /// Reads a page of records in a stable order (key-set), with proof of completeness at the end.
+    async fn list(&self, kind: RecordKind, scope: &ListScope, cursor: Option<&Cursor>) -> Result<Page, RemoteError>;
+    /// Reads one record.
+    async fn read(&self, kind: RecordKind, key: &str) -> Result<Fetched, RemoteError>;
+    /// The record that carries this key of ours: ServiceNow, the column holding the EHR's id; EHR, an identifier
+    /// `system|value`. Every returned row is checked against the predicate (wire-facts 5.3, 4).
+    async fn find_by_our_key(&self, kind: RecordKind, our_key: &str) -> Result<Option<Fetched>, RemoteError>;
+    /// Checks the version, writes, reads back. Never retries by itself.
+    async fn write(&self, write: &Write) -> Result<Written, RemoteError>;
+    /// How [`RemoteApi::write`] would look.
+    fn preview(&self, write: &Write) -> WirePreview;
+    /// Signs in, reads one record and the dictionary, and says what is wrong in words.
+    async fn probe(&self) -> Result<Probe, RemoteError>;
+}

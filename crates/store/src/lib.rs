@@ -1,0 +1,142 @@
+//! The encrypted local cache and the durable state of the engine.
+//!
+//! One interface ([`Store`]), today one implementation ([`sqlite::SqliteStore`]); PostgreSQL joins behind the same
+//! interface and the same conformance suite. Everything that changes goes through [`Store::commit`]: a list of
+//! [`Change`]s, applied in one transaction or not at all, durable when it returns.
+
+pub mod model;
+pub mod sqlite;
+
+pub use model::*;
+
+use async_trait::async_trait;
+
+/// What can go wrong in a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The key does not open the file, or it is not a database of ours.
+    #[error("the database cannot be opened with this key")]
+    WrongKey,
+    /// This build would write plaintext.
+    #[error("this build has no SQLCipher: refusing to write an unencrypted database")]
+    NotEncrypted,
+    /// Written by a newer VetSync.
+    #[error("the database was written by a newer VetSync (schema {found}, this program knows {known})")]
+    TooNew {
+        /// Schema version in the file.
+        found: i64,
+        /// Newest version this program knows.
+        known: i64,
+    },
+    /// No room left.
+    #[error("the disk is full: nothing was lost, nothing was half done; free some space and try again")]
+    DiskFull,
+    /// Another process holds the database.
+    #[error("another program holds the database")]
+    Locked,
+    /// The file is damaged.
+    #[error("the database file is damaged")]
+    Corrupt,
+    /// An invariant of the schema refused the change.
+    #[error("refused by the database: {rule}")]
+    Refused {
+        /// The constraint or trigger that spoke.
+        rule: String,
+    },
+    /// A conditional change found something else than it was decided on.
+    #[error("moved meanwhile: {what}")]
+    Moved {
+        /// What moved.
+        what: String,
+    },
+    /// Anything else the driver reports.
+    #[error("database error: {0}")]
+    Other(String),
+}
+
+/// Result of a store call.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The durable state. All times are Unix milliseconds, passed in.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Applies all changes in one transaction; durable on return. Concurrent commits share one disk sync.
+    async fn commit(&self, changes: Vec<Change>) -> Result<()>;
+
+    // --- snapshots
+    /// One snapshot.
+    async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>>;
+    /// Snapshots of one remote and kind, by key, after a key: for identity and reports.
+    async fn snapshots_after(&self, remote: record::Remote, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<SnapshotRow>>;
+    /// Keys of snapshots that a complete read of this run did not see.
+    async fn unseen_keys(&self, remote: record::Remote, kind: record::RecordKind, run: &str, after: &str, limit: u32) -> Result<Vec<String>>;
+    /// How many present snapshots a remote has.
+    async fn snapshot_count(&self, remote: record::Remote, kind: record::RecordKind) -> Result<u64>;
+
+    // --- pairs
+    /// One pair.
+    async fn pair(&self, id: &str) -> Result<Option<PairRow>>;
+    /// The pair that holds this remote's key.
+    async fn pair_by_key(&self, remote: record::Remote, kind: record::RecordKind, key: &str) -> Result<Option<PairRow>>;
+    /// Pairs with their two snapshots, by id, after an id: the full comparison reads these pages.
+    async fn pairs_after(&self, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<PairPage>>;
+    /// The digests of pairs only, for the comparison of unchanged pairs without decoding.
+    async fn pair_digests_after(&self, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<PairDigests>>;
+    /// Present snapshots that belong to no pair yet, by key, after a key.
+    async fn unpaired_after(&self, remote: record::Remote, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<SnapshotRow>>;
+    /// Counts of pairs by status.
+    async fn pair_counts(&self, kind: record::RecordKind) -> Result<Vec<(PairStatus, u64)>>;
+    /// Search as people type: every word is a prefix of name, owner, phone digits, microchip or any id. An empty
+    /// query lists by name. Second value: the total number of matches, capped at 10,000.
+    async fn search_patients(&self, query: &str, status: Option<PairStatus>, offset: u32, limit: u32) -> Result<(Vec<PairRow>, u64)>;
+
+    // --- conflicts, plans
+    /// One conflict.
+    async fn conflict(&self, id: &str) -> Result<Option<ConflictRow>>;
+    /// The open conflict of a pair, if there is one.
+    async fn open_conflict_of(&self, pair: &str) -> Result<Option<ConflictRow>>;
+    /// Conflicts for the work list, gravest and oldest first. Snoozed ones only after their time.
+    async fn conflicts(&self, filter: &ConflictFilter, now_ms: i64, offset: u32, limit: u32) -> Result<(Vec<ConflictRow>, u64)>;
+    /// One plan.
+    async fn plan(&self, id: &str) -> Result<Option<PlanRow>>;
+    /// Plans by state, newest first.
+    async fn plans(&self, state: Option<PlanState>, offset: u32, limit: u32) -> Result<Vec<PlanRow>>;
+
+    // --- outbox
+    /// Claims the next runnable operation of each idle lane, at most `limit`, in one statement: state becomes
+    /// `running`, `attempts` grows by one. The head of a lane only; a parked head blocks its own lane.
+    async fn claim_operations(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>>;
+    /// One operation with its history.
+    async fn operation(&self, id: &str) -> Result<Option<OperationRow>>;
+    /// Operations by lane or state, oldest first.
+    async fn operations(&self, filter: &OperationFilter, offset: u32, limit: u32) -> Result<Vec<OperationRow>>;
+    /// Counts by state.
+    async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>>;
+    /// When the next waiting operation is due.
+    async fn next_operation_due_ms(&self) -> Result<Option<i64>>;
+    /// Receipts, newest first; of one pair if given.
+    async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>>;
+    /// The receipt of one operation.
+    async fn receipt(&self, operation: &str) -> Result<Option<ReceiptRow>>;
+
+    // --- runs, possible duplicates, quarantine, audit, settings
+    /// One run.
+    async fn run(&self, id: &str) -> Result<Option<RunRow>>;
+    /// Runs, newest first.
+    async fn runs(&self, limit: u32) -> Result<Vec<RunRow>>;
+    /// Possible duplicates that nobody has settled.
+    async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>>;
+    /// The remembered answer about two records, in either order.
+    async fn duplicate_between(&self, a: &SnapshotId, b: &SnapshotId) -> Result<Option<DuplicateRow>>;
+    /// Quarantined payloads, newest first.
+    async fn quarantine(&self, limit: u32) -> Result<Vec<QuarantineRow>>;
+    /// Audit entries, newest first, of one subject if given.
+    async fn audit(&self, subject: Option<&str>, offset: u32, limit: u32) -> Result<Vec<AuditRow>>;
+    /// A small durable value (watermarks, breaker state, settings of the console).
+    async fn value(&self, key: &str) -> Result<Option<String>>;
+
+    /// Checks the file: integrity, foreign keys, cipher. Problems in words; empty when sound.
+    async fn check(&self) -> Result<Vec<String>>;
+    /// Finishes pending work and closes the file.
+    async fn close(&self);
+}

@@ -1,0 +1,462 @@
+//! Rows and changes. JSON columns are opaque text to the store; the engine owns their shape.
+
+use record::{RecordKind, Remote};
+
+/// Names one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SnapshotId {
+    /// Which remote.
+    pub remote: Remote,
+    /// Which kind.
+    pub kind: RecordKind,
+    /// The remote's own key.
+    pub key: String,
+}
+
+/// What a remote said about one record at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRow {
+    /// Its name.
+    pub id: SnapshotId,
+    /// Version token: `sys_mod_count`, or the ETag's text.
+    pub version: String,
+    /// The raw payload as received.
+    pub raw: String,
+    /// The typed record, encoded by the engine.
+    pub record: String,
+    /// Digest of the comparable form (16 bytes).
+    pub digest: Vec<u8>,
+    /// The other remote's key carried by this record.
+    pub other_key: Option<String>,
+    /// Normalised ISO microchip.
+    pub chip: Option<String>,
+    /// What the remote last said about its existence.
+    pub presence: Presence,
+    /// The run that last saw it.
+    pub seen_run: String,
+    /// When it was last seen.
+    pub seen_at_ms: i64,
+    /// Who changed it last and when, in the remote's own words (display only).
+    pub changed_by: Option<String>,
+    /// The remote's own time of last change, Unix milliseconds.
+    pub changed_at_ms: Option<i64>,
+}
+
+/// Whether a record is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Presence {
+    Present,
+    /// Not seen in one complete read; not yet believed.
+    Suspected,
+    /// Confirmed gone or hidden.
+    Gone,
+}
+
+/// A ServiceNow row and an EHR resource that are the same thing, or one of them alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairRow {
+    /// Id; also the lane of its operations.
+    pub id: String,
+    /// Kind of both.
+    pub kind: RecordKind,
+    /// ServiceNow's key, if it has the record.
+    pub servicenow_key: Option<String>,
+    /// The EHR's key, if it has the record.
+    pub ehr_key: Option<String>,
+    /// How they were linked (`cross_reference`, `microchip`, `created`, `person:<id>`); none while one side is missing.
+    pub linked_by: Option<String>,
+    /// When they were linked.
+    pub linked_at_ms: Option<i64>,
+    /// Agreed values, encoded by the engine.
+    pub base: Option<String>,
+    /// Digest of the base's comparable form.
+    pub base_digest: Option<Vec<u8>>,
+    /// Where it stands.
+    pub status: PairStatus,
+    /// Fields that differ (ids, comma separated).
+    pub differing: String,
+    /// When both remotes were last seen to agree.
+    pub agreed_at_ms: Option<i64>,
+    /// For lists and search.
+    pub card: PatientCard,
+}
+
+/// What lists show of a patient and the search looks through.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct PatientCard {
+    pub name: String,
+    pub owner: String,
+    /// Species key (`dog`) or text.
+    pub species: String,
+    pub breed: String,
+    /// As shown.
+    pub phone: String,
+    pub email: String,
+    pub chip: String,
+    pub born: String,
+    /// Further text to find it by: old spellings, both phones' digits, both chips.
+    pub also: String,
+    pub deceased: bool,
+}
+
+/// Where a pair stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum PairStatus {
+    Agreed,
+    /// Operations are under way.
+    Waiting,
+    /// A conflict is open.
+    Differs,
+    OnlyServiceNow,
+    OnlyEhr,
+}
+
+/// A pair with both snapshots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct PairPage {
+    pub pair: PairRow,
+    pub servicenow: Option<SnapshotRow>,
+    pub ehr: Option<SnapshotRow>,
+}
+
+/// The digests of a linked pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct PairDigests {
+    pub id: String,
+    pub status: PairStatus,
+    pub servicenow: Option<Vec<u8>>,
+    pub ehr: Option<Vec<u8>>,
+    pub base: Option<Vec<u8>>,
+}
+
+/// Differences that wait for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictRow {
+    /// Id.
+    pub id: String,
+    /// The pair it is about.
+    pub pair: String,
+    /// What kind of question.
+    pub cause: ConflictCause,
+    /// 3 or 4.
+    pub grade: u8,
+    /// Where it stands.
+    pub state: ConflictState,
+    /// The compared fields, encoded by the engine.
+    pub comparison: String,
+    /// Ids of the open fields, comma separated, in catalogue order.
+    pub fields: String,
+    /// Hash of what is asked: the same question keeps its conflict, its claim and its work.
+    pub fingerprint: String,
+    /// For the work list.
+    pub title: String,
+    /// The owner's name, for the work list.
+    pub owner: String,
+    /// Species, for the work list.
+    pub species: String,
+    /// When it opened.
+    pub opened_at_ms: i64,
+    /// Who works on it.
+    pub claimed_by: Option<String>,
+    /// Hidden until.
+    pub snoozed_until_ms: Option<i64>,
+    /// Why it is snoozed.
+    pub snooze_reason: Option<String>,
+    /// Choices made so far, encoded by the console.
+    pub draft: Option<String>,
+    /// When it was closed and by what.
+    pub closed_at_ms: Option<i64>,
+    /// `decided`, `settled itself`, `superseded`.
+    pub closed_by: Option<String>,
+}
+
+/// Why a conflict exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum ConflictCause {
+    FieldsDiffer,
+    /// On one side only, and something there resembles it.
+    MaybeDuplicate,
+    /// A remote did not store what was sent.
+    NotStored,
+    /// Was there, and is not any more.
+    Vanished,
+    /// On one side only and cannot be created on the other as it is.
+    CannotCreate,
+}
+
+/// Where a conflict stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum ConflictState {
+    Open,
+    /// A plan waits for its second person.
+    AwaitingSecond,
+    /// Approved; operations are under way.
+    Executing,
+    Closed,
+}
+
+/// What the work list asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct ConflictFilter {
+    pub states: Vec<ConflictState>,
+    pub grade: Option<u8>,
+    pub field: Option<String>,
+    pub cause: Option<ConflictCause>,
+    pub text: Option<String>,
+    pub pair: Option<String>,
+}
+
+/// The exact writes that follow from rules and decisions, frozen by hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanRow {
+    /// Id.
+    pub id: String,
+    /// The pair it changes.
+    pub pair: String,
+    /// The conflict it answers.
+    pub conflict: Option<String>,
+    /// SHA-256 of the body, hex.
+    pub hash: String,
+    /// The writes and what they rely on, encoded by the engine.
+    pub body: String,
+    /// Where it stands.
+    pub state: PlanState,
+    /// Highest grade among what it decides.
+    pub grade: u8,
+    /// Who made it (`rule` for automatic ones).
+    pub maker: String,
+    /// The maker's reason.
+    pub reason: Option<String>,
+    /// Who approved it.
+    pub approver: Option<String>,
+    /// When it was made.
+    pub made_at_ms: i64,
+    /// When it was approved or refused.
+    pub closed_at_ms: Option<i64>,
+    /// The plan this one undoes.
+    pub undoes: Option<String>,
+}
+
+/// Where a plan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum PlanState {
+    Draft,
+    AwaitingSecond,
+    Approved,
+    Done,
+    Refused,
+    /// Something moved before it was executed.
+    Superseded,
+}
+
+/// One durable write to one remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationRow {
+    /// Id.
+    pub id: String,
+    /// The pair whose lane it runs in.
+    pub lane: String,
+    /// Order within the lane.
+    pub seq: i64,
+    /// The plan it belongs to.
+    pub plan: String,
+    /// Which remote is written.
+    pub remote: Remote,
+    /// Which kind.
+    pub kind: RecordKind,
+    /// Create or update.
+    pub action: OperationAction,
+    /// The target's key; none for a create until it is known.
+    pub key: Option<String>,
+    /// The version it was decided on.
+    pub expected_version: Option<String>,
+    /// Stored before the first attempt.
+    pub idempotency_key: String,
+    /// The body to send, byte for byte as shown.
+    pub body: String,
+    /// What the fields are to be afterwards, encoded by the engine.
+    pub intent: String,
+    /// Where it stands.
+    pub state: OperationState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Not before.
+    pub due_at_ms: i64,
+    /// When it was enqueued.
+    pub enqueued_at_ms: i64,
+    /// When it was finished.
+    pub finished_at_ms: Option<i64>,
+    /// One line per failed attempt, encoded by the engine.
+    pub errors: String,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum OperationAction {
+    Create,
+    Update,
+}
+
+/// Where an operation stands (after river's job states).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum OperationState {
+    Waiting,
+    Running,
+    Retrying,
+    /// Cannot succeed as it is: a person edits or cancels it.
+    Parked,
+    Done,
+    Cancelled,
+}
+
+/// Which operations.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct OperationFilter {
+    pub lane: Option<String>,
+    pub plan: Option<String>,
+    pub states: Vec<OperationState>,
+}
+
+/// What an operation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptRow {
+    /// The operation.
+    pub operation: String,
+    /// Its pair.
+    pub pair: String,
+    /// Its plan.
+    pub plan: String,
+    /// Which remote.
+    pub remote: Remote,
+    /// Method, URL path, body, version: encoded by the engine.
+    pub request: String,
+    /// Status and body of the answer, encoded by the engine.
+    pub response: String,
+    /// What was read back, and whether it is what was sent.
+    pub read_back: String,
+    /// Version before and after.
+    pub version_before: Option<String>,
+    /// Version afterwards.
+    pub version_after: Option<String>,
+    /// When.
+    pub at_ms: i64,
+    /// The plan that undid it.
+    pub undone_by: Option<String>,
+}
+
+/// One execution of a poll, a batch, a reconciliation or a manual sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Id.
+    pub id: String,
+    /// What asked for it (`manual`, `schedule`, `start`).
+    pub trigger: String,
+    /// Who, if a person did.
+    pub actor: Option<String>,
+    /// `all` or a pair id.
+    pub scope: String,
+    /// `running`, `done`, `stopped`, `failed`.
+    pub state: String,
+    /// When it began.
+    pub started_at_ms: i64,
+    /// When it ended.
+    pub ended_at_ms: Option<i64>,
+    /// Counts, encoded by the engine.
+    pub counts: String,
+    /// Why it stopped, in words.
+    pub problem: Option<String>,
+}
+
+/// Two records that may be the same animal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuplicateRow {
+    /// One record.
+    pub a: SnapshotId,
+    /// The other.
+    pub b: SnapshotId,
+    /// Tier and evidence, encoded by the engine.
+    pub evidence: String,
+    /// None while nobody has said; `same` or `different` after.
+    pub answer: Option<String>,
+    /// Who said it and why.
+    pub answered_by: Option<String>,
+    /// The reason.
+    pub reason: Option<String>,
+    /// When it was found or answered.
+    pub at_ms: i64,
+}
+
+/// A payload that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineRow {
+    /// Where from; the key may be a made-up one if none could be read.
+    pub id: SnapshotId,
+    /// The raw text.
+    pub raw: String,
+    /// What is wrong and the way out.
+    pub problem: String,
+    /// When.
+    pub at_ms: i64,
+}
+
+/// One entry of the audit trail. The store adds the chain hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AuditRow {
+    pub id: String,
+    pub at_ms: i64,
+    pub actor: String,
+    /// Dotted name: `plan.approved`, `operation.done`.
+    pub action: String,
+    /// Pair, plan or run id.
+    pub subject: String,
+    /// Field ids and counts; never values.
+    pub detail: String,
+}
+
+/// One change. A commit applies a list of them in order, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Change {
+    /// Inserts or replaces; a snapshot with an older `seen_at_ms` than the stored one is ignored.
+    PutSnapshot(SnapshotRow),
+    /// Only moves "seen" forward: the version did not change.
+    SawSnapshot { id: SnapshotId, run: String, at_ms: i64 },
+    SetPresence { id: SnapshotId, presence: Presence },
+    PutPair(PairRow),
+    /// Removes a pair that another one absorbed (its conflicts are closed, its audit stays).
+    RemovePair { id: String },
+    PutConflict(ConflictRow),
+    PutPlan(PlanRow),
+    /// Fails the commit with [`crate::StoreError::Moved`] if the plan is not in this state (approve exactly once).
+    MovePlan { id: String, from: PlanState, to: PlanState, approver: Option<String>, at_ms: i64 },
+    /// `seq` is assigned by the store: next in its lane.
+    Enqueue(OperationRow),
+    /// Only from `running`: a late finisher cannot overwrite.
+    FinishOperation { id: String, state: OperationState, due_at_ms: i64, errors: String, key: Option<String>, at_ms: i64 },
+    /// From any unfinished state to cancelled.
+    CancelOperation { id: String, at_ms: i64 },
+    /// All `running` operations become `waiting` again (start-up rescue).
+    RescueRunning,
+    PutReceipt(ReceiptRow),
+    MarkUndone { operation: String, by_plan: String },
+    PutRun(RunRow),
+    PutDuplicate(DuplicateRow),
+    RemoveDuplicate { a: SnapshotId, b: SnapshotId },
+    Quarantine(QuarantineRow),
+    Release(SnapshotId),
+    Audit(AuditRow),
+    PutValue { key: String, value: String },
+}

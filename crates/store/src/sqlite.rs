@@ -1,0 +1,1 @@
+//! SQLite, encrypted by SQLCipher.

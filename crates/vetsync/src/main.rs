@@ -1,0 +1,2 @@
+//! vetsync
+fn main() {}
