@@ -1,0 +1,347 @@
+//! What the schema cannot say: zones, schedules, addresses, and keys that must fit each other.
+
+use crate::document::Node;
+use crate::model::{BothSides, CustomFieldType, SecondPerson, Settings, SignIn, TlsMinimum};
+use crate::{Problem, Role, address, cron, secret_names, shape};
+use std::collections::BTreeMap;
+
+/// Fields of the patient that the specification's table has; a custom field cannot take their names.
+const PATIENT_FIELDS: [&str; 11] = [
+    "patient_name",
+    "species",
+    "breed",
+    "date_of_birth",
+    "gender",
+    "microchip_id",
+    "owner_name",
+    "owner_phone",
+    "owner_email",
+    "allergies",
+    "medical_notes",
+];
+
+struct Findings<'a> {
+    document: &'a Node,
+    problems: Vec<Problem>,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, key: &str, what: impl Into<String>, way_out: impl Into<String>) {
+        let place = Some(self.document.place_of(key));
+        self.problems.push(Problem { place, key: key.to_owned(), what: what.into(), way_out: way_out.into() });
+    }
+
+    /// With the example from the schema as the way out.
+    fn add_with_example(&mut self, key: &str, what: impl Into<String>) {
+        let way_out = shape::schema_of(key).map(|schema| shape::example(key, schema)).unwrap_or_default();
+        self.add(key, what, way_out);
+    }
+}
+
+/// What is wrong with settings whose shape is right.
+pub(crate) fn check(settings: &Settings, document: &Node) -> Vec<Problem> {
+    let mut found = Findings { document, problems: Vec::new() };
+    addresses(settings, &mut found);
+    same_twice(settings, &mut found);
+    hospital(settings, &mut found);
+    if let Some(what) = cron::problem(&settings.batch_schedule) {
+        found.add_with_example("batch_schedule", what);
+    }
+    servicenow(settings, &mut found);
+    people(settings, &mut found);
+    custom_fields(settings, &mut found);
+    conventions(settings, &mut found);
+    found.problems
+}
+
+fn addresses(settings: &Settings, found: &mut Findings<'_>) {
+    let named = [
+        ("ehr_api_base_url", &settings.ehr_api_base_url),
+        ("ehr.base_url", &settings.ehr.base_url),
+        ("ehr.token_url", &settings.ehr.token_url),
+        ("servicenow.base_url", &settings.servicenow.base_url),
+    ];
+    for (key, address) in named {
+        if let Some(what) = address.as_deref().and_then(address::problem) {
+            found.add_with_example(key, what);
+        }
+    }
+    if let Some(base) = settings.servicenow.base_url.as_deref().filter(|base| address::problem(base).is_none()) {
+        let path = base.trim_start_matches("https://").trim_end_matches('/').split_once('/').map(|(_, path)| path);
+        if path.is_some_and(|path| path.starts_with("api/")) {
+            found.add_with_example("servicenow.base_url", "the instance's address is expected, without /api/now/…");
+        }
+    }
+}
+
+/// The specification's keys and ours may both stand there if they say the same.
+fn same_twice(settings: &Settings, found: &mut Findings<'_>) {
+    let pairs = [
+        ("ehr_api_base_url", &settings.ehr_api_base_url, "ehr.base_url", &settings.ehr.base_url),
+        ("oauth_client_id", &settings.oauth_client_id, "ehr.client_id", &settings.ehr.client_id),
+    ];
+    for (key, value, other_key, other) in pairs {
+        if let (Some(value), Some(other)) = (value, other)
+            && value.trim_end_matches('/') != other.trim_end_matches('/')
+        {
+            found.add(key, format!("this says something else than {other_key}"), "Keep one of the two.");
+        }
+    }
+}
+
+fn hospital(settings: &Settings, found: &mut Findings<'_>) {
+    if let Some(name) = &settings.hospital.time_zone
+        && name.parse::<chrono_tz::Tz>().is_err()
+    {
+        let zones = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        let cities = zones.clone().filter(|zone| {
+            let city = zone.rsplit('/').next().unwrap_or(zone);
+            city.eq_ignore_ascii_case(&name.trim().replace(' ', "_"))
+        });
+        let near = cities.map(str::to_owned).next().or_else(|| shape::nearest(name, zones));
+        let way_out = near.map_or_else(
+            || "Write an IANA name, for example time_zone = \"America/Chicago\".".to_owned(),
+            |near| format!("Did you mean \"{near}\"?"),
+        );
+        found.add("hospital.time_zone", "there is no time zone of that name", way_out);
+    }
+    let region = &settings.hospital.phone_region;
+    if region.len() != 2 || !region.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        found.add_with_example("hospital.phone_region", "two capital letters (ISO 3166-1) are expected");
+    }
+}
+
+fn servicenow(settings: &Settings, found: &mut Findings<'_>) {
+    let one = &settings.servicenow;
+    let mut names: Vec<(String, &str)> = vec![
+        ("servicenow.patient_table".to_owned(), one.patient_table.as_str()),
+        ("servicenow.ehr_id_column".to_owned(), one.ehr_id_column.as_str()),
+    ];
+    names.extend(one.active_column.iter().map(|name| ("servicenow.active_column".to_owned(), name.as_str())));
+    names.extend(one.deceased_column.iter().map(|name| ("servicenow.deceased_column".to_owned(), name.as_str())));
+    names.extend(one.columns.iter().map(|(field, name)| (format!("servicenow.columns.{field}"), name.as_str())));
+    for (key, name) in names {
+        // Names go into encoded queries, which have no escape.
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+            let way_out = "Take the name from the instance's dictionary (sys_dictionary, element), not the label.";
+            found.add(&key, "a name of lower-case letters, digits and _ is expected", way_out);
+        } else if name.starts_with("sys_") && key != "servicenow.patient_table" {
+            let way_out = "Name a column of the table's own.";
+            found.add(&key, "a sys_ column belongs to the platform and is never written", way_out);
+        }
+    }
+    for field in one.columns.keys() {
+        if !PATIENT_FIELDS.contains(&field.as_str()) {
+            let way_out = if settings.custom_fields.iter().any(|custom| custom.id == *field) {
+                "A custom field names its column itself: set `column` there.".to_owned()
+            } else {
+                shape::nearest(field, PATIENT_FIELDS.into_iter()).map_or_else(
+                    || format!("The fields are {}.", PATIENT_FIELDS.join(", ")),
+                    |near| format!("Did you mean `{near}`?"),
+                )
+            };
+            found.add(&format!("servicenow.columns.{field}"), "the patient has no such field", way_out);
+        }
+    }
+    let mut by_column: BTreeMap<&str, &str> = BTreeMap::new();
+    for (field, column) in &one.columns {
+        if let Some(earlier) = by_column.insert(column, field) {
+            found.add(
+                &format!("servicenow.columns.{field}"),
+                format!("this column is already taken by {earlier}"),
+                "Give each field its own column.",
+            );
+        }
+    }
+    if one.sign_in == SignIn::ClientCredentials {
+        for key in ["subject", "audience", "key_id", "algorithm"] {
+            let path = format!("servicenow.{key}");
+            if found.document.has(&path) {
+                let way_out = "Remove it, or set sign_in = \"jwt_bearer\".";
+                found.add(&path, "this belongs to sign_in = \"jwt_bearer\" and has no effect here", way_out);
+            }
+        }
+    }
+}
+
+fn people(settings: &Settings, found: &mut Findings<'_>) {
+    let mut ids: Vec<&str> = Vec::new();
+    let mut users: Vec<&str> = Vec::new();
+    for (at, person) in settings.people.iter().enumerate() {
+        let plain = person.id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'));
+        if !plain {
+            let way_out = "Write, for example, id = \"jdoe\".";
+            found.add(&format!("people[{at}].id"), "letters, digits, _ - . and @ are expected, no blanks", way_out);
+        }
+        if ids.contains(&person.id.as_str()) {
+            found.add(&format!("people[{at}].id"), "another person has this id", "Give each person their own id.");
+        }
+        ids.push(&person.id);
+        if let Some(user) = &person.os_user {
+            if users.contains(&user.as_str()) {
+                let way_out = "One user of the operating system is one person; leave it out for the other.";
+                found.add(&format!("people[{at}].os_user"), "another person has this os_user", way_out);
+            }
+            users.push(user);
+        }
+    }
+}
+
+fn custom_fields(settings: &Settings, found: &mut Findings<'_>) {
+    let mut ids: Vec<&str> = Vec::new();
+    let mut columns: Vec<&str> = Vec::new();
+    let mut urls: Vec<&str> = Vec::new();
+    for (at, field) in settings.custom_fields.iter().enumerate() {
+        let key = |name: &str| format!("custom_fields[{at}].{name}");
+        let plain = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !plain(&field.id) {
+            found.add_with_example(&key("id"), "lower-case letters, digits and _ are expected");
+        } else if PATIENT_FIELDS.contains(&field.id.as_str()) {
+            let way_out = "Choose another id; the column of a built-in field is set in [servicenow.columns].";
+            found.add(&key("id"), "this is a field that VetSync has already", way_out);
+        } else if ids.contains(&field.id.as_str()) {
+            found.add(&key("id"), "another custom field has this id", "Give each field its own id.");
+        }
+        ids.push(&field.id);
+        let column = field.column.strip_prefix("u_").unwrap_or(&field.column);
+        if !plain(&field.column) {
+            found.add_with_example(&key("column"), "lower-case letters, digits and _ are expected");
+        } else if PATIENT_FIELDS.contains(&column) || columns.contains(&column) {
+            found.add(&key("column"), "another field has this column", "Give each field its own column.");
+        }
+        columns.push(column);
+        if !field.extension_url.contains(':') || field.extension_url.contains(char::is_whitespace) {
+            found.add_with_example(&key("extension_url"), "a URL without blanks is expected");
+        } else if urls.contains(&field.extension_url.as_str()) {
+            let way_out = "Give each field its own extension.";
+            found.add(&key("extension_url"), "another custom field has this extension", way_out);
+        }
+        urls.push(&field.extension_url);
+        match (field.value_type, &field.default_unit) {
+            (CustomFieldType::Quantity, None) => found.add(
+                &key("default_unit"),
+                "a quantity needs the unit of a number that stands in the column without one",
+                "Write, for example, default_unit = \"[lb_av]\" for pounds or \"kg\" for kilograms.",
+            ),
+            (CustomFieldType::Quantity, Some(_)) | (_, None) => {}
+            (_, Some(_)) => {
+                found.add(&key("default_unit"), "only type = \"quantity\" has a unit", "Remove it, or change the type.");
+            }
+        }
+        let fits = match field.both_sides {
+            BothSides::Ask | BothSides::AskTwo => true,
+            BothSides::FinerDate => field.value_type == CustomFieldType::Date,
+            BothSides::MergeLines => field.value_type == CustomFieldType::LongText,
+        };
+        if !fits {
+            found.add(
+                &key("both_sides"),
+                "\"finer_date\" is for type = \"date\" and \"merge_lines\" for type = \"long_text\"",
+                "Write both_sides = \"ask\".",
+            );
+        }
+    }
+}
+
+fn conventions(settings: &Settings, found: &mut Findings<'_>) {
+    for (name, code) in &settings.conventions.breed_names {
+        // A SNOMED CT identifier has 6 to 18 digits.
+        if !(6..=18).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+            found.add(
+                &format!("conventions.breed_names.{name}"),
+                "a SNOMED CT code of 6 to 18 digits is expected",
+                "Write, for example, \"golden\" = \"58108001\".",
+            );
+        }
+    }
+}
+
+impl Settings {
+    /// What is allowed and deserves a second thought, for `vetsync doctor` and the first screen.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        let mut warn = |key: &str, what: &str, way_out: &str| {
+            warnings.push(Problem {
+                place: None,
+                key: key.to_owned(),
+                what: what.to_owned(),
+                way_out: way_out.to_owned(),
+            });
+        };
+        let specification = "The specification asks for TLS 1.3: ask the operator of that system to switch it on, then \
+                             remove the key.";
+        for (key, minimum) in
+            [("servicenow.tls_minimum", self.servicenow.tls_minimum), ("ehr.tls_minimum", self.ehr.tls_minimum)]
+        {
+            if minimum == TlsMinimum::Tls12 {
+                warn(key, "connections with TLS 1.2 are let through", specification);
+            }
+        }
+        if self.hospital.time_zone.is_none() {
+            warn(
+                "hospital.time_zone",
+                "no time zone is set, so the reconciliation runs by this computer's zone",
+                "Write the hospital's zone, for example time_zone = \"America/Chicago\".",
+            );
+        }
+        let approvers = self.people.iter().filter(|person| person.role == Role::Admin).count();
+        if self.console.second_person == SecondPerson::Required && !self.people.is_empty() && approvers == 0 {
+            warn(
+                "console.second_person",
+                "a second person must approve grade 4 decisions, and nobody listed under [[people]] may",
+                "Give somebody role = \"admin\", or set second_person = \"typed_reason\".",
+            );
+        } else if self.console.second_person == SecondPerson::Required && self.people.len() == 1 {
+            warn(
+                "console.second_person",
+                "a second person must approve grade 4 decisions, and only one person is listed under [[people]]",
+                "Add another person, or set second_person = \"typed_reason\".",
+            );
+        }
+        if self.console.second_person == SecondPerson::TypedReason {
+            warn(
+                "console.second_person",
+                "grade 4 decisions are carried out with one person's typed reason",
+                "Set second_person = \"required\" as soon as two people work here.",
+            );
+        }
+        warnings
+    }
+
+    /// What is still missing before the two systems can be spoken to; empty when nothing is.
+    pub fn incomplete(&self) -> Vec<Problem> {
+        let mut missing = Vec::new();
+        let needed = [
+            ("servicenow.base_url", self.servicenow.base_url.is_none()),
+            ("servicenow.client_id", self.servicenow.client_id.is_none()),
+            (
+                "servicenow.subject",
+                self.servicenow.sign_in == SignIn::JwtBearer && self.servicenow.subject.is_none(),
+            ),
+            ("ehr.base_url", self.ehr.base_url.is_none()),
+            ("ehr.client_id", self.ehr.client_id.is_none()),
+        ];
+        for (key, absent) in needed {
+            if absent {
+                let way_out = shape::schema_of(key).map(|schema| shape::example(key, schema)).unwrap_or_default();
+                missing.push(Problem {
+                    place: None,
+                    key: key.to_owned(),
+                    what: "this is needed for the connection and is not set".to_owned(),
+                    way_out,
+                });
+            }
+        }
+        missing
+    }
+
+    /// The secrets that these settings need, by name. The client secret beside a signed JWT is optional and not
+    /// among them.
+    pub fn needed_secrets(&self) -> Vec<&'static str> {
+        let servicenow = match self.servicenow.sign_in {
+            SignIn::JwtBearer => secret_names::SERVICENOW_PRIVATE_KEY,
+            SignIn::ClientCredentials => secret_names::SERVICENOW_CLIENT_SECRET,
+        };
+        vec![servicenow, secret_names::EHR_PRIVATE_KEY]
+    }
+}

@@ -1,0 +1,185 @@
+//! What is accepted, and what it means.
+
+use proptest::prelude::*;
+use record::catalogue::{FhirPlace, ValueType};
+use settings::{Format, Role, SecondPerson, Settings, SyncFrequency, secret_names};
+use std::path::{Path, PathBuf};
+
+/// The specification's environment settings, as they stand there.
+const SPECIFICATION: &str = r#"{
+  "ehr_api_base_url": "https://ehr.mainstreetvet.com/api/v1",
+  "oauth_client_id": "servicenow_integration",
+  "sync_frequency": "real-time",
+  "batch_schedule": "0 2 * * *",
+  "retry_attempts": 5,
+  "timeout_seconds": 30
+}"#;
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
+}
+
+#[test]
+fn the_specifications_json_is_accepted_as_it_stands() {
+    let settings = Settings::parse(SPECIFICATION, Format::guess(Path::new("environment"), SPECIFICATION)).expect("accepted");
+    assert_eq!(settings.ehr.base_url.as_deref(), Some("https://ehr.mainstreetvet.com/api/v1"));
+    assert_eq!(settings.ehr.client_id.as_deref(), Some("servicenow_integration"));
+    assert_eq!(settings.sync_frequency, SyncFrequency::RealTime);
+    assert_eq!((settings.retry_attempts, settings.timeout_seconds), (5, 30));
+    let missing: Vec<String> = settings.incomplete().into_iter().map(|problem| problem.key).collect();
+    assert_eq!(missing, ["servicenow.base_url", "servicenow.client_id", "servicenow.subject"]);
+}
+
+#[test]
+fn the_sample_is_accepted_and_complete() {
+    let settings = Settings::load(&docs("vetsync.sample.toml")).expect("accepted");
+    assert_eq!(settings.warnings(), []);
+    assert_eq!(settings.incomplete(), []);
+    assert_eq!(settings.time_zone(), Some(chrono_tz::America::Chicago));
+    assert_eq!(settings.people.iter().map(|one| one.role).collect::<Vec<_>>(), [Role::FrontDesk, Role::Clinician, Role::Admin]);
+    let specs = settings.custom_field_specs();
+    let weight = specs.first().expect("weight");
+    assert_eq!(weight.value_type, ValueType::Quantity { default_unit: "[lb_av]".to_owned() });
+    assert!(matches!(&weight.place, FhirPlace::PatientExtension { url } if url.ends_with("patient-weight")));
+    assert_eq!(
+        settings.servicenow_identifier_system().as_deref(),
+        Some("https://mainstreetvet.service-now.com/u_patient_record")
+    );
+    assert_eq!(settings.record_conventions().species_names.get("pooch").map(String::as_str), Some("dog"));
+    assert_eq!(settings.needed_secrets(), [secret_names::SERVICENOW_PRIVATE_KEY, secret_names::EHR_PRIVATE_KEY]);
+}
+
+#[test]
+fn the_sample_and_the_specification_fit_the_published_schema() {
+    let schema: serde_json::Value = serde_json::from_str(&Settings::schema()).expect("schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("schema is a schema");
+    let sample = std::fs::read_to_string(docs("vetsync.sample.toml")).expect("sample");
+    let sample: serde_json::Value = toml::from_str(&sample).expect("TOML");
+    let specification: serde_json::Value = serde_json::from_str(SPECIFICATION).expect("JSON");
+    for (name, document) in [("sample", sample), ("specification", specification)] {
+        let problems: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert_eq!(problems, Vec::<String>::new(), "{name}");
+    }
+    let wrong = serde_json::json!({"servicenow": {"client_secret": "x"}});
+    assert!(!validator.is_valid(&wrong), "an unknown key must not fit");
+}
+
+#[test]
+fn the_committed_schema_is_current() {
+    let committed = std::fs::read_to_string(docs("settings.schema.json")).unwrap_or_default();
+    assert_eq!(committed, Settings::schema(), "run `cargo xtask codegen`");
+}
+
+/// Every key has a description, and every shape is one that the checker understands.
+#[test]
+fn every_key_is_documented() {
+    fn walk(schema: &serde_json::Value, path: &str, keys: &mut usize) {
+        for keyword in ["$ref", "allOf", "not", "if", "prefixItems", "patternProperties"] {
+            assert!(schema.get(keyword).is_none(), "{path}: {keyword} is not understood by the checker");
+        }
+        for (name, of) in schema.get("properties").and_then(serde_json::Value::as_object).into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            let described = of.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
+            assert!(described.len() > 10, "{path} has no description");
+            *keys += 1;
+            walk(of, &path, keys);
+        }
+        for inner in ["items", "additionalProperties"] {
+            if let Some(of) = schema.get(inner).filter(|of| of.is_object()) {
+                walk(of, path, keys);
+            }
+        }
+    }
+    let schema: serde_json::Value = serde_json::from_str(&Settings::schema()).expect("JSON");
+    let mut keys = 0;
+    walk(&schema, "", &mut keys);
+    assert!(keys > 60, "only {keys} keys seen");
+}
+
+#[test]
+fn warnings_name_what_deserves_a_second_thought() {
+    let text = "[servicenow]\ntls_minimum = \"1.2\"\n[[people]]\nid = \"a\"\nname = \"A\"\nrole = \"it\"\n";
+    let settings = Settings::parse(text, Format::Toml).expect("accepted");
+    let keys: Vec<String> = settings.warnings().into_iter().map(|warning| warning.key).collect();
+    assert_eq!(keys, ["servicenow.tls_minimum", "hospital.time_zone", "console.second_person"]);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Settings::load(Path::new("no/such/vetsync.toml")).expect_err("missing");
+    assert_eq!(error.to_string(), "no/such/vetsync.toml: there is no such file");
+}
+
+#[test]
+fn a_file_is_read_by_its_name_or_its_first_character() {
+    let dir = tempfile::tempdir().expect("folder");
+    for (name, text) in [("a.json", SPECIFICATION), ("b.conf", SPECIFICATION), ("c.toml", "timeout_seconds = 30\n")] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        assert_eq!(Settings::load(&path).map(|settings| settings.timeout_seconds), Ok(30), "{name}");
+    }
+    let wrong = dir.path().join("wrong.toml");
+    std::fs::write(&wrong, "timeout = 30\n").expect("written");
+    let message = Settings::load(&wrong).expect_err("wrong").to_string();
+    assert!(message.contains("wrong.toml: line 1, column 1: timeout"), "{message}");
+}
+
+#[test]
+fn intervals_are_read() {
+    for (text, expected, poll) in [
+        ("real-time", SyncFrequency::RealTime, Some(15)),
+        ("30s", SyncFrequency::Every(30), Some(30)),
+        ("5m", SyncFrequency::Every(300), Some(300)),
+        ("24h", SyncFrequency::Every(86_400), Some(86_400)),
+        ("scheduled", SyncFrequency::Scheduled, None),
+        ("on-demand", SyncFrequency::OnDemand, None),
+    ] {
+        assert_eq!(text.parse(), Ok(expected), "{text}");
+        assert_eq!(expected.poll_seconds(), poll, "{text}");
+    }
+    for text in ["", "m", "-5m", "4s", "25h", "99999999999h", "5 m", "+5m", "5µ"] {
+        assert!(text.parse::<SyncFrequency>().is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Whatever is written as settings is read back alike.
+    #[test]
+    fn what_is_written_is_read_back(
+        name in "[ -~]{0,20}", retry in 1u8..=10, timeout in 1u16..=300, minute in 0u8..60, hour in 0u8..24,
+        every in 5u32..86_400, page_size in 1u32..=10_000, reason in any::<bool>(), active in proptest::option::of("u_[a-z]{1,8}"),
+        ids in proptest::collection::btree_set("[a-z]{1,6}", 0..4),
+    ) {
+        let mut settings = Settings { retry_attempts: retry, timeout_seconds: timeout, ..Settings::default() };
+        settings.hospital.name = name;
+        settings.batch_schedule = format!("{minute} {hour} * * *");
+        settings.sync_frequency = SyncFrequency::Every(every);
+        settings.servicenow.page_size = page_size;
+        settings.servicenow.active_column = active;
+        settings.console.second_person = if reason { SecondPerson::TypedReason } else { SecondPerson::Required };
+        settings.people = ids.into_iter().map(|id| settings::Person { name: id.clone(), id, role: Role::Admin, os_user: None }).collect();
+        let text = settings.to_toml().expect("written");
+        prop_assert_eq!(Settings::parse(&text, Format::Toml).expect("read"), settings);
+    }
+
+    /// No text makes the reader fail in another way than with an error that has a place.
+    #[test]
+    fn any_text_is_either_read_or_refused_with_a_place(text in "[\\[\\]{}=\",:a-z0-9_.\n -]{0,80}") {
+        for format in [Format::Toml, Format::Json] {
+            if let Err(error) = Settings::parse(&text, format) {
+                prop_assert!(!error.problems().is_empty());
+                prop_assert!(error.problems().iter().all(|problem| !problem.way_out.is_empty() && !problem.what.is_empty()));
+            }
+        }
+    }
+
+    /// A schedule is accepted exactly when its numbers are in range.
+    #[test]
+    fn schedules_are_checked_by_range(minute in 0u16..90, hour in 0u16..40, weekday in 0u16..12, step in 0u16..70) {
+        let text = format!("batch_schedule = \"{minute}/{step} {hour} * * {weekday}\"\n");
+        let right = minute < 60 && hour < 24 && weekday <= 7 && (1..=59).contains(&step);
+        prop_assert_eq!(Settings::parse(&text, Format::Toml).is_ok(), right);
+    }
+}
