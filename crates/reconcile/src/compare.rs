@@ -1,5 +1,7 @@
 //! Three-way comparison of a pair, graded.
 
+use crate::judge::{Verdict, judge_field, keep_groups_together};
+use crate::sides::{Relation, relate, same};
 use record::{Catalogue, FieldIx, FieldState, Record, Remote, SameBecause};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,26 @@ pub struct PairState<'a> {
     pub servicenow: Option<&'a Record>,
     /// The EHR's record, if it has one.
     pub ehr: Option<&'a Record>,
+}
+
+impl Base {
+    /// What both last agreed on for a field; [`FieldState::Unknown`] where they never did.
+    pub fn state(&self, field: FieldIx) -> &FieldState {
+        static UNKNOWN: FieldState = FieldState::Unknown;
+        self.fields.get(usize::from(field.0)).map_or(&UNKNOWN, |agreed| &agreed.state)
+    }
+}
+
+impl<'a> PairState<'a> {
+    /// Base, ServiceNow's and the EHR's state of a field; [`FieldState::Unknown`] where there is none.
+    pub fn states(&self, field: FieldIx) -> (&'a FieldState, &'a FieldState, &'a FieldState) {
+        static UNKNOWN: FieldState = FieldState::Unknown;
+        (
+            self.base.map_or(&UNKNOWN, |base| base.state(field)),
+            self.servicenow.map_or(&UNKNOWN, |record| record.field(field)),
+            self.ehr.map_or(&UNKNOWN, |record| record.field(field)),
+        )
+    }
 }
 
 /// Who settles a difference (design: "Grades").
@@ -109,6 +131,8 @@ pub enum Why {
     ValueUnreadable,
     GroupMovesTogether,
     MergeConflict,
+    /// One remote changed it, and the field's rule is to ask about every change.
+    AlwaysAsked,
 }
 
 /// One field of a comparison.
@@ -126,7 +150,7 @@ pub struct FieldComparison {
     pub grade: Grade,
     /// Why two differently written values are the same (grade 0 only).
     pub same_because: Option<SameBecause>,
-    /// The remote that changed since the base, for grade 1.
+    /// The remote that changed since the base, or that has the value the other lacks, where it is exactly one.
     pub changed_by: Option<Remote>,
     /// What is to happen.
     pub settlement: Settlement,
@@ -141,7 +165,57 @@ pub struct Comparison {
     pub grade: Grade,
 }
 
-/// Compares a pair. Both records must be present; a pair with one side missing is [`crate::identity`]'s matter.
-pub fn compare(_pair: &PairState<'_>) -> Comparison {
-    todo!()
+/// Compares a pair. Both records must be present; a pair with one side missing is [`crate::identity`]'s matter, and
+/// compares as if everything on the missing side were hidden.
+pub fn compare(pair: &PairState<'_>) -> Comparison {
+    let mut verdicts = Vec::with_capacity(pair.catalogue.fields.len());
+    judge_fields(pair, &mut verdicts);
+    let mut grade = Grade::Equal;
+    let fields = pair
+        .catalogue
+        .iter()
+        .zip(verdicts)
+        .map(|((field, _), verdict)| {
+            grade = grade.max(verdict.grade);
+            let (base, servicenow, ehr) = pair.states(field);
+            FieldComparison {
+                field,
+                base: base.clone(),
+                servicenow: servicenow.clone(),
+                ehr: ehr.clone(),
+                grade: verdict.grade,
+                same_because: verdict.same_because,
+                changed_by: verdict.changed_by,
+                settlement: verdict.settlement,
+            }
+        })
+        .collect();
+    Comparison { fields, grade }
+}
+
+/// [`compare`] without copies of the three states, for bulk comparison: one verdict per catalogue field, in catalogue
+/// order. `verdicts` is emptied first, so that one buffer serves any number of pairs.
+pub fn judge_fields(pair: &PairState<'_>, verdicts: &mut Vec<Verdict>) {
+    verdicts.clear();
+    verdicts.extend(pair.catalogue.iter().map(|(field, spec)| {
+        let (base, servicenow, ehr) = pair.states(field);
+        judge_field(spec, base, servicenow, ehr)
+    }));
+    keep_groups_together(pair, verdicts);
+}
+
+/// Whether a pair needs nothing at all: every field that can be compared says the same on both sides and in the base.
+/// [`compare`] then grades it [`Grade::Equal`] and the plan is empty, without a base to move. Allocates nothing for
+/// values that are equal to the letter.
+pub fn in_agreement(pair: &PairState<'_>) -> bool {
+    pair.catalogue.iter().all(|(field, _)| {
+        let (base, servicenow, ehr) = pair.states(field);
+        match relate(servicenow, ehr) {
+            Relation::Hidden => true,
+            Relation::Same(_) => {
+                matches!(servicenow, FieldState::Invalid { .. }) || same(base, servicenow) || same(base, ehr)
+            }
+            Relation::Unreadable | Relation::LeftFiner | Relation::RightFiner | Relation::Different => false,
+        }
+    })
 }

@@ -3,10 +3,16 @@
 //!
 //! Pure: no IO, no clock, no async.
 
+pub mod brake;
 pub mod compare;
 pub mod identity;
+pub mod judge;
 pub mod merge;
 pub mod plan;
+pub mod sides;
+pub mod undo;
 
+pub use brake::{Brake, BrakeLimits, Totals, brake};
 pub use compare::{Comparison, FieldComparison, Grade, PairState, Settlement, compare};
-pub use plan::{FieldWrite, PairPlan, plan};
+pub use plan::{FieldWrite, PairPlan, grade_of_writes, plan};
+pub use undo::{Undo, undo_writes};

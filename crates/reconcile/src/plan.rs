@@ -1,7 +1,10 @@
 //! From a comparison and a person's decisions to the exact field writes.
 
-use crate::compare::{Base, Comparison, PairState};
-use record::{FieldIx, FieldState, Remote};
+use crate::compare::{Base, BaseField, Comparison, FieldComparison, Grade, PairState, Settlement};
+use crate::{merge, sides};
+use record::catalogue::ValueType;
+use record::value::SubstanceSet;
+use record::{Catalogue, FieldIx, FieldState, Remote, Value};
 use serde::{Deserialize, Serialize};
 
 /// One field of one remote is to change.
@@ -64,6 +67,13 @@ impl PairPlan {
         }
     }
 
+    pub(crate) fn writes_mut(&mut self, remote: Remote) -> &mut Vec<FieldWrite> {
+        match remote {
+            Remote::ServiceNow => &mut self.servicenow,
+            Remote::Ehr => &mut self.ehr,
+        }
+    }
+
     /// Whether nothing is to be written.
     pub fn is_empty(&self) -> bool {
         self.servicenow.is_empty() && self.ehr.is_empty()
@@ -100,22 +110,258 @@ pub enum DecisionProblem {
 }
 
 /// Plans a compared pair: rules first, then the person's decisions for what is left.
+///
+/// A decision may also overrule a rule's settlement, or hold it back with [`Choice::LeaveOpen`]; the differing fields
+/// of a group are then decided together. A side that hides a field is never written to. Whether the writes need two
+/// persons is [`grade_of_writes`]'s answer, since a decision can do more than the comparison proposed.
+///
+/// # Errors
+/// [`DecisionProblem`] for the first decision that cannot be carried out.
 pub fn plan(
-    _pair: &PairState<'_>,
-    _comparison: &Comparison,
-    _decisions: &[FieldDecision],
+    pair: &PairState<'_>,
+    comparison: &Comparison,
+    decisions: &[FieldDecision],
 ) -> Result<PairPlan, DecisionProblem> {
-    todo!()
+    let catalogue = pair.catalogue;
+    let mut choices: Vec<Option<&Choice>> = vec![None; comparison.fields.len()];
+    for decision in decisions {
+        let at = comparison.fields.iter().position(|compared| {
+            compared.field == decision.field
+                && compared.settlement != Settlement::Nothing
+                && differs(compared)
+        });
+        match at.and_then(|at| choices.get_mut(at)) {
+            Some(place @ None) => *place = Some(&decision.choice),
+            Some(Some(_)) | None => {
+                return Err(DecisionProblem::NotDecidable { field: field_name(catalogue, decision.field) });
+            }
+        }
+    }
+    check_groups(catalogue, comparison, &choices)?;
+
+    let mut plan = PairPlan::default();
+    for (compared, choice) in comparison.fields.iter().zip(choices) {
+        let field = compared.field;
+        let target = match (&compared.settlement, choice) {
+            (Settlement::Nothing, _) => {
+                if let Some(state) = newly_agreed(compared) {
+                    plan.agreed.push((field, state));
+                }
+                continue;
+            }
+            (_, Some(Choice::LeaveOpen)) | (Settlement::Ask { .. }, None) => {
+                plan.open.push(field);
+                continue;
+            }
+            (_, Some(choice)) => chosen(catalogue, compared, choice)?,
+            (Settlement::Settle { value, .. }, None) => {
+                if !differs(compared) {
+                    plan.agreed.push((field, compared.servicenow.clone()));
+                    continue;
+                }
+                value.clone()
+            }
+        };
+        for (remote, from) in [(Remote::ServiceNow, &compared.servicenow), (Remote::Ehr, &compared.ehr)] {
+            if !sides::same(from, &target) && *from != FieldState::Unknown {
+                plan.writes_mut(remote).push(FieldWrite { field, from: from.clone(), to: target.clone() });
+            }
+        }
+    }
+    Ok(plan)
 }
 
-/// The base after a plan was applied and read back: every written or agreed field moves, open fields stay.
+/// Whether the two sides of a compared field say different things.
+fn differs(compared: &FieldComparison) -> bool {
+    !sides::same(&compared.servicenow, &compared.ehr)
+}
+
+/// What both sides agree on, where the base does not say so yet. ServiceNow's spelling is kept.
+fn newly_agreed(compared: &FieldComparison) -> Option<FieldState> {
+    let readable = !matches!(compared.servicenow, FieldState::Invalid { .. });
+    let new = readable
+        && sides::same(&compared.servicenow, &compared.ehr)
+        && !sides::same(&compared.base, &compared.servicenow)
+        && !sides::same(&compared.base, &compared.ehr);
+    new.then(|| compared.servicenow.clone())
+}
+
+/// The differing fields of a group are decided together or left open together.
+fn check_groups(
+    catalogue: &Catalogue,
+    comparison: &Comparison,
+    choices: &[Option<&Choice>],
+) -> Result<(), DecisionProblem> {
+    let group_of = |field: FieldIx| catalogue.spec(field).and_then(|spec| spec.group.as_deref());
+    for (compared, choice) in comparison.fields.iter().zip(choices) {
+        let (Some(group), Some(choice)) = (group_of(compared.field), choice) else { continue };
+        let left_open = **choice == Choice::LeaveOpen;
+        let together = comparison.fields.iter().zip(choices).all(|(other, choice)| {
+            group_of(other.field) != Some(group)
+                || other.settlement == Settlement::Nothing
+                || !differs(other)
+                || match choice {
+                    Some(choice) => (**choice == Choice::LeaveOpen) == left_open,
+                    // A settlement that was not held back would be carried out alone.
+                    None => left_open && matches!(other.settlement, Settlement::Ask { .. }),
+                }
+        });
+        if !together {
+            return Err(DecisionProblem::GroupIncomplete { group: group.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// The state a choice means.
+fn chosen(
+    catalogue: &Catalogue,
+    compared: &FieldComparison,
+    choice: &Choice,
+) -> Result<FieldState, DecisionProblem> {
+    let nothing_to_take = || DecisionProblem::NothingToTake { field: field_name(catalogue, compared.field) };
+    let not_a_set = || DecisionProblem::NotASet { field: field_name(catalogue, compared.field) };
+    let state = match choice {
+        Choice::TakeServiceNow => compared.servicenow.clone(),
+        Choice::TakeEhr => compared.ehr.clone(),
+        Choice::TakeBase => compared.base.clone(),
+        Choice::Own(state) => {
+            let fits = match (catalogue.spec(compared.field), state) {
+                (Some(spec), FieldState::Value(value)) => fits(&spec.value_type, value),
+                (_, FieldState::Blank) => true,
+                (None, _) | (_, FieldState::Unknown | FieldState::Invalid { .. }) => false,
+            };
+            if !fits {
+                return Err(nothing_to_take());
+            }
+            state.clone()
+        }
+        Choice::KeepBoth => {
+            let set = |state: &FieldState| match state {
+                FieldState::Value(Value::Substances(set)) => Some(set.clone()),
+                FieldState::Blank => Some(SubstanceSet::default()),
+                FieldState::Unknown | FieldState::Value(_) | FieldState::Invalid { .. } => None,
+            };
+            let is_set =
+                catalogue.spec(compared.field).map(|spec| &spec.value_type) == Some(&ValueType::Substances);
+            let (left, right) = (set(&compared.servicenow), set(&compared.ehr));
+            let (true, Some(left), Some(right)) = (is_set, left, right) else { return Err(not_a_set()) };
+            // A known substance refutes "no known allergies".
+            FieldState::Value(Value::Substances(merge::without_denial(merge::union(&left, &right))))
+        }
+        Choice::LeaveOpen => return Err(nothing_to_take()),
+    };
+    match state {
+        // What is hidden cannot be taken, and what cannot be read must not spread.
+        FieldState::Unknown | FieldState::Invalid { .. } => Err(nothing_to_take()),
+        FieldState::Blank | FieldState::Value(_) => Ok(state),
+    }
+}
+
+/// Whether a value is of the field's type.
+const fn fits(value_type: &ValueType, value: &Value) -> bool {
+    match value_type {
+        ValueType::Name => matches!(value, Value::Name(_)),
+        ValueType::Text => matches!(value, Value::Text(_)),
+        ValueType::LongText => matches!(value, Value::LongText(_)),
+        ValueType::Species | ValueType::Breed | ValueType::Coded => matches!(value, Value::Coded(_)),
+        ValueType::Date => matches!(value, Value::Date(_)),
+        ValueType::Sex => matches!(value, Value::Sex(_)),
+        ValueType::Microchip => matches!(value, Value::Microchip(_)),
+        ValueType::Phone => matches!(value, Value::Phone(_)),
+        ValueType::Email => matches!(value, Value::Email(_)),
+        ValueType::Substances => matches!(value, Value::Substances(_)),
+        ValueType::Quantity { .. } => matches!(value, Value::Quantity(_)),
+    }
+}
+
+fn field_name(catalogue: &Catalogue, field: FieldIx) -> String {
+    catalogue.spec(field).map_or_else(|| field.0.to_string(), |spec| spec.id.clone())
+}
+
+/// The least grade at which writes may be carried out, whoever or whatever proposed them:
+/// [`Grade::TwoPersons`] where a value is blanked, an allergy is dropped, or an identity field that was set gets
+/// another value; [`Grade::OneSided`] for any other write; [`Grade::Equal`] without writes. An undo takes back what
+/// was written, so it can need two persons where the rule it undoes needed none.
+pub fn grade_of_writes(catalogue: &Catalogue, plan: &PairPlan) -> Grade {
+    plan.servicenow
+        .iter()
+        .chain(&plan.ehr)
+        .map(|write| {
+            let identity = catalogue.spec(write.field).is_some_and(|spec| spec.identity);
+            if blanks(write) || drops_allergy(write) || (identity && replaces(write)) {
+                Grade::TwoPersons
+            } else {
+                Grade::OneSided
+            }
+        })
+        .max()
+        .unwrap_or(Grade::Equal)
+}
+
+/// Whether a write empties what said something.
+pub fn blanks(write: &FieldWrite) -> bool {
+    sides::says_nothing(&write.to) && !sides::says_nothing(&write.from) && write.from != FieldState::Unknown
+}
+
+/// Whether a write removes or rewords a substance.
+pub fn drops_allergy(write: &FieldWrite) -> bool {
+    match (&write.from, &write.to) {
+        (FieldState::Value(Value::Substances(from)), FieldState::Value(Value::Substances(to))) => {
+            merge::loses_real(from, to)
+        }
+        (FieldState::Value(Value::Substances(from)), _) => merge::has_real(from),
+        _ => false,
+    }
+}
+
+/// Whether a write puts another value in the place of one that was set.
+fn replaces(write: &FieldWrite) -> bool {
+    write.from.value().is_some() && !sides::says_nothing(&write.from) && !sides::same(&write.from, &write.to)
+}
+
+/// The base after a plan was applied and read back: a field on which both sides now say the same gets that value as
+/// its base, in ServiceNow's spelling; open fields, hidden ones and those that still differ keep what they had.
+///
+/// `agreed_at_ms` and `agreed_by` are set only where the agreed value changed. A partial date that ServiceNow's
+/// column could only hold with its gaps filled stays partial in the base, which so remembers its precision.
 pub fn base_after(
-    _pair: &PairState<'_>,
-    _plan: &PairPlan,
-    _servicenow: &record::Record,
-    _ehr: &record::Record,
-    _agreed_at_ms: i64,
-    _agreed_by: &str,
+    pair: &PairState<'_>,
+    plan: &PairPlan,
+    servicenow: &record::Record,
+    ehr: &record::Record,
+    agreed_at_ms: i64,
+    agreed_by: &str,
 ) -> Base {
-    todo!()
+    let fields = pair
+        .catalogue
+        .iter()
+        .map(|(field, _)| {
+            let before = pair.base.and_then(|base| base.fields.get(usize::from(field.0)));
+            let keep = || before.cloned().unwrap_or_default();
+            let (left, right) = (servicenow.field(field), ehr.field(field));
+            let written = plan.servicenow.iter().find(|write| write.field == field);
+            let agreed = if plan.open.contains(&field) || matches!(left, FieldState::Invalid { .. }) {
+                None
+            } else if sides::same(left, right) {
+                Some(left)
+            } else if written
+                .is_some_and(|write| sides::is_padded(left, &write.to) && sides::same(&write.to, right))
+            {
+                Some(right)
+            } else {
+                None
+            };
+            let Some(agreed) = agreed else { return keep() };
+            match before {
+                Some(before) if sides::same(&before.state, left) || sides::same(&before.state, right) => {
+                    before.clone()
+                }
+                Some(_) | None => {
+                    BaseField { state: agreed.clone(), agreed_at_ms, agreed_by: agreed_by.to_owned() }
+                }
+            }
+        })
+        .collect();
+    Base { fields }
 }
