@@ -1,6 +1,12 @@
 //! The field catalogue: one row per mapped attribute, the default rows and custom ones from configuration.
 
+mod custom;
+mod patient;
+
+pub use custom::{CustomField, CustomFieldProblem, CustomType};
+
 use crate::kind::RecordKind;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// A field's place in its catalogue; the index into [`crate::Record::fields`].
@@ -41,6 +47,18 @@ pub struct FieldSpec {
     pub owner: FieldOwner,
     /// An identity field: never settled without a person (design: "Never automatic").
     pub identity: bool,
+    /// For quantities: amounts outside are probably typing errors. In the default unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plausible: Option<PlausibleRange>,
+}
+
+/// The amounts a quantity plausibly has, both ends included, in the field's default unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlausibleRange {
+    /// The smallest.
+    pub min: Decimal,
+    /// The largest.
+    pub max: Decimal,
 }
 
 /// The type of a field's values.

@@ -9,6 +9,7 @@ pub mod json;
 pub mod kind;
 pub mod record;
 pub mod sameness;
+pub mod text;
 pub mod validate;
 pub mod value;
 
@@ -16,5 +17,5 @@ pub use catalogue::{Catalogue, FieldIx, FieldSpec};
 pub use json::Json;
 pub use kind::{RecordKind, Remote};
 pub use record::{FieldState, Record};
-pub use sameness::{Sameness, SameBecause};
+pub use sameness::{SameBecause, Sameness, comparable, sameness, state_sameness};
 pub use value::{Conventions, Value, ValueProblem};

@@ -1,5 +1,15 @@
 //! Typed field values: what was written, and the normal form it is compared by.
 
+mod date;
+pub(crate) mod email;
+mod microchip;
+mod phone;
+mod quantity;
+mod substances;
+
+use crate::catalogue::ValueType;
+use crate::codes::{breeds, sex_terms, species};
+use crate::text::trimmed;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -205,9 +215,79 @@ impl Default for Conventions {
     }
 }
 
+fn problem(problem: &str, way_out: &str) -> ValueProblem {
+    ValueProblem { problem: problem.to_owned(), way_out: way_out.to_owned() }
+}
+
+/// Reads a value as people type it or as ServiceNow stores it; blank text is `None`. Blanks around a value are no part
+/// of it. A text that is no value of its type is a [`ValueProblem`]: it is kept and shown, never repaired silently.
+pub fn parse(
+    value_type: &ValueType,
+    raw: &str,
+    conventions: &Conventions,
+) -> Result<Option<Value>, ValueProblem> {
+    let text = trimmed(raw);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match value_type {
+        ValueType::Name => Value::Name(text.to_owned()),
+        ValueType::Text => Value::Text(text.to_owned()),
+        // Blanks before the first line may be an indentation, line ends after the last are nothing.
+        ValueType::LongText => Value::LongText(raw.trim_end_matches(crate::text::is_blank_char).to_owned()),
+        ValueType::Species => Value::Coded(Coded {
+            concept: species::recognise(text, conventions),
+            text: text.to_owned(),
+            codings: Vec::new(),
+        }),
+        ValueType::Breed => Value::Coded(Coded {
+            concept: breeds::recognise(text, conventions),
+            text: text.to_owned(),
+            codings: Vec::new(),
+        }),
+        ValueType::Coded => Value::Coded(Coded { text: text.to_owned(), codings: Vec::new(), concept: None }),
+        ValueType::Date => Value::Date(date::parse(text)?),
+        ValueType::Sex => {
+            let (sex, neuter) = sex_terms::recognise(text, conventions).ok_or_else(|| {
+                problem(
+                    "this term for sex and neuter status is not known",
+                    "choose a known term such as male, male neutered, female or female spayed, or add the term to the \
+                     hospital's conventions",
+                )
+            })?;
+            Value::Sex(SexStatus { sex, neuter, term: Some(text.to_owned()) })
+        }
+        ValueType::Microchip => Value::Microchip(microchip::parse(text)?),
+        ValueType::Phone => Value::Phone(phone::parse(text, &conventions.phone_region)?),
+        ValueType::Email => Value::Email(email::parse(text)?),
+        ValueType::Substances => {
+            let set = substances::parse(raw);
+            if set.items.is_empty() {
+                return Ok(None);
+            }
+            Value::Substances(set)
+        }
+        ValueType::Quantity { default_unit } => Value::Quantity(quantity::parse(text, default_unit)?),
+    }))
+}
+
 impl Value {
     /// What people read.
     pub fn display(&self) -> String {
-        todo!()
+        match self {
+            Value::Name(text) | Value::Text(text) | Value::LongText(text) | Value::Email(text) => {
+                text.clone()
+            }
+            Value::Coded(coded) => coded.text.clone(),
+            Value::Date(date) => date.to_string(),
+            Value::Sex(status) => match &status.term {
+                Some(term) => term.clone(),
+                None => sex_terms::label(status.sex, status.neuter).to_owned(),
+            },
+            Value::Microchip(chip) => chip.raw.clone(),
+            Value::Phone(phone) => phone.raw.clone(),
+            Value::Substances(set) => set.to_text(None),
+            Value::Quantity(quantity) => quantity.display(),
+        }
     }
 }

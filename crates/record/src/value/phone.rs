@@ -1,0 +1,138 @@
+//! Telephone numbers: E.164 where a number is valid.
+//!
+//! Validity comes from the numbering plans of `phonenumber`. Its patterns cost microseconds a number, so North American
+//! numbers take a short cut: in the United States and Canada the plan decides by the first four of the ten digits alone
+//! (the area code and the first digit of the exchange), and what it says about each such prefix is remembered.
+
+use super::{Phone, ValueProblem, problem};
+use crate::text::trimmed;
+use phonenumber::country::Id;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Reads a telephone number. A text with digits is always kept; whether it is a valid number shows in
+/// [`Phone::e164`]. Numbers without a country code are read in `region` (ISO 3166-1 alpha-2).
+pub(super) fn parse(raw: &str, region: &str) -> Result<Phone, ValueProblem> {
+    let raw = trimmed(raw);
+    if !raw.chars().any(char::is_numeric) {
+        return Err(problem(
+            "a telephone number has digits, and this text has none",
+            "enter the number, or clear the field",
+        ));
+    }
+    Ok(read_quickly(raw, region).unwrap_or_else(|| read(raw, region)))
+}
+
+/// The same as [`read`] for numbers of the United States and Canada without an extension; `None` for all others.
+fn read_quickly(raw: &str, region: &str) -> Option<Phone> {
+    let mut digits = [0_u8; 11];
+    let mut length = 0;
+    let international = raw.starts_with('+');
+    for byte in raw.bytes().skip(usize::from(international)) {
+        match byte {
+            b'0'..=b'9' => {
+                *digits.get_mut(length)? = byte;
+                length += 1;
+            }
+            b' ' | b'-' | b'.' => {}
+            b'(' | b')' if !international => {}
+            _ => return None,
+        }
+    }
+    let national: &[u8] = match (international, length, digits.first()) {
+        (true, 11, Some(b'1')) => digits.get(1..)?,
+        (false, 11, Some(b'1')) if is_north_american(region) => digits.get(1..)?,
+        (false, 10, Some(b'2'..=b'9')) if is_north_american(region) => digits.get(..10)?,
+        _ => return None,
+    };
+    if !prefix_is_valid(national) {
+        return None;
+    }
+    let mut e164 = String::with_capacity(12);
+    e164.push_str("+1");
+    national.iter().for_each(|digit| e164.push(char::from(*digit)));
+    Some(Phone { raw: raw.to_owned(), e164: Some(e164), extension: None })
+}
+
+fn is_north_american(region: &str) -> bool {
+    region == "US" || region == "CA"
+}
+
+const NOT_ASKED: u8 = 0;
+const VALID: u8 = 1;
+const ASK_EACH: u8 = 2;
+
+static PREFIXES: [AtomicU8; 10_000] = [const { AtomicU8::new(NOT_ASKED) }; 10_000];
+
+/// Whether every ten-digit number of this four-digit prefix is a valid one of the United States or Canada.
+fn prefix_is_valid(national: &[u8]) -> bool {
+    let Some(prefix) = national.get(..4) else { return false };
+    let at = prefix.iter().fold(0_usize, |sum, digit| sum * 10 + usize::from(digit - b'0'));
+    let Some(known) = PREFIXES.get(at) else { return false };
+    match known.load(Ordering::Relaxed) {
+        VALID => true,
+        ASK_EACH => false,
+        _ => {
+            // Other members of the plan (the Caribbean) decide by more digits, and are asked about one by one.
+            let valid = ["555555", "012345", "310000", "989999", "764321"].iter().all(|tail| {
+                phonenumber::parse(Some(Id::US), format!("+1{at:04}{tail}")).is_ok_and(|number| {
+                    number.is_valid() && matches!(number.country().id(), Some(Id::US | Id::CA))
+                })
+            });
+            known.store(if valid { VALID } else { ASK_EACH }, Ordering::Relaxed);
+            valid
+        }
+    }
+}
+
+/// Reads by the numbering plans.
+fn read(raw: &str, region: &str) -> Phone {
+    let region: Option<Id> = region.parse().ok();
+    let unread = Phone { raw: raw.to_owned(), e164: None, extension: None };
+    let Ok(number) = phonenumber::parse(region, raw) else { return unread };
+    if !number.is_valid() {
+        return unread;
+    }
+    Phone {
+        e164: Some(number.format().mode(phonenumber::Mode::E164).to_string()),
+        extension: number
+            .extension()
+            .map(|extension| extension.chars().filter(char::is_ascii_digit).collect::<String>())
+            .filter(|extension| !extension.is_empty()),
+        raw: unread.raw,
+    }
+}
+
+impl Phone {
+    /// Reads a telephone number in a region (ISO 3166-1 alpha-2); a text without digits is refused.
+    pub fn parse(raw: &str, region: &str) -> Result<Phone, ValueProblem> {
+        parse(raw, region)
+    }
+
+    /// Whether the number is valid, so that it can be called and matched by.
+    pub const fn is_valid(&self) -> bool {
+        self.e164.is_some()
+    }
+
+    /// Appends what it is compared by: the E.164 form with extension, or the digits of an invalid number.
+    pub(crate) fn comparable(&self, out: &mut String) {
+        if let Some(e164) = &self.e164 {
+            out.push_str(e164);
+            if let Some(extension) = &self.extension {
+                out.push('x');
+                out.push_str(extension);
+            }
+        } else {
+            let start = out.len();
+            out.push('~');
+            out.extend(
+                self.raw
+                    .chars()
+                    .filter_map(|character| character.to_digit(10))
+                    .filter_map(|digit| char::from_digit(digit, 10)),
+            );
+            if out.len() == start + 1 {
+                crate::text::fold_text(&self.raw, out);
+            }
+        }
+    }
+}
