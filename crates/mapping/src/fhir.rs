@@ -1,9 +1,31 @@
 //! FHIR R4 patient bundle <-> record.
 //!
 //! One patient travels as a Bundle of type `collection`: the Patient first, then one AllergyIntolerance per substance.
+//! A searchset with one patient and a bare Patient are read as well.
+//!
+//! `put` changes the place of its field and nothing else: unknown elements, extensions, the order of members and the
+//! digits of numbers stay (wire-facts 4, "PUT replaces"). Members are taken away rather than set to null or left
+//! empty (FHIR R4 JSON).
 
-use crate::MappingError;
-use record::{Catalogue, Conventions, FieldIx, FieldState, Json, Record};
+mod allergy;
+mod animal;
+pub mod check;
+mod concept;
+mod contact;
+mod document;
+mod extension;
+mod identifier;
+mod name;
+mod tree;
+
+pub(crate) use self::reading as parts;
+pub use allergy::ALLERGIES_TEXT;
+
+use crate::{MappingError, text};
+use document::{Place, derived_uuid};
+use record::catalogue::{FhirPlace, ValueType};
+use record::value::{Neuter, PartialDate, Sex, SexStatus, Value, ValueProblem};
+use record::{Catalogue, Conventions, FieldIx, FieldSpec, FieldState, Json, Record};
 use std::sync::Arc;
 
 /// How a patient bundle is read and written.
@@ -23,22 +45,411 @@ pub struct PatientLens {
 
 impl PatientLens {
     /// Reads a bundle (or a bare Patient).
-    pub fn get(&self, _bundle: &Json) -> Result<Record, MappingError> {
-        todo!()
+    pub fn get(&self, bundle: &Json) -> Result<Record, MappingError> {
+        let place = Place::find(bundle)?;
+        let patient = self.patient(bundle, place)?;
+        Ok(Record {
+            kind: self.catalogue.kind,
+            key: tree::text(patient, "id").unwrap_or_default().to_owned(),
+            other_key: identifier::of_system(patient, &self.servicenow_system).map(str::to_owned),
+            active: !matches!(patient.get("active"), Some(Json::Bool(false))),
+            deceased: matches!(patient.get("deceasedBoolean"), Some(Json::Bool(true)))
+                || tree::text(patient, "deceasedDateTime").is_some(),
+            fields: self.catalogue.iter().map(|(_, spec)| self.field(bundle, place, patient, spec)).collect(),
+        })
     }
 
-    /// Sets one field; everything else stays as it was.
-    pub fn put(&self, _bundle: &mut Json, _field: FieldIx, _state: &FieldState) -> Result<(), MappingError> {
-        todo!()
+    fn patient<'a>(&self, bundle: &'a Json, place: Place) -> Result<&'a Json, MappingError> {
+        place.patient(bundle).ok_or_else(|| MappingError::not_this_kind("the Bundle holds no Patient"))
     }
 
-    /// The whole body of a PUT: the current bundle with these changes.
-    pub fn body(&self, _bundle: &Json, _writes: &[(FieldIx, FieldState)], _servicenow_key: Option<&str>) -> Result<Json, MappingError> {
-        todo!()
+    fn field(&self, bundle: &Json, place: Place, patient: &Json, spec: &FieldSpec) -> FieldState {
+        let state = self.stated(bundle, place, patient, spec);
+        // A summary leaves elements out: what is missing from it is not empty (wire-facts 4, "subset results").
+        if state == FieldState::Blank && is_subset(patient) { FieldState::Unknown } else { state }
+    }
+
+    fn stated(&self, bundle: &Json, place: Place, patient: &Json, spec: &FieldSpec) -> FieldState {
+        let conventions = &*self.conventions;
+        let plain = |written: Option<&str>| match written {
+            Some(written) => text::read(&spec.value_type, written, conventions),
+            None => FieldState::Blank,
+        };
+        match &spec.place {
+            FhirPlace::PatientName => {
+                let names = tree::items(patient, "name");
+                plain(name::chosen(names).and_then(|at| names.get(at)).and_then(name::rendered).as_deref())
+            }
+            FhirPlace::AnimalSpecies => animal::read(patient, "species", &spec.value_type, conventions),
+            FhirPlace::AnimalBreed => animal::read(patient, "breed", &spec.value_type, conventions),
+            FhirPlace::BirthDate => match tree::text(patient, "birthDate") {
+                Some(written) => reading::birth_date(written),
+                None if tree::absent_reason(patient, "birthDate") == Some("masked") => FieldState::Unknown,
+                None => FieldState::Blank,
+            },
+            FhirPlace::GenderAndStatus => {
+                let neuter = animal::concept(patient, "genderStatus").map(animal::neuter_of);
+                match tree::text(patient, "gender") {
+                    None if neuter.is_none() && tree::absent_reason(patient, "gender") == Some("masked") => {
+                        FieldState::Unknown
+                    }
+                    gender => reading::gender(gender, neuter),
+                }
+            }
+            FhirPlace::MicrochipIdentifier => plain(identifier::chip(patient, &self.chip_systems())),
+            FhirPlace::OwnerName => plain(contact::owner_name(patient).as_deref()),
+            FhirPlace::OwnerPhone => plain(contact::owner_telecom(patient, "phone")),
+            FhirPlace::OwnerEmail => plain(contact::owner_telecom(patient, "email")),
+            FhirPlace::Allergies => allergy::read(bundle, place, conventions),
+            FhirPlace::NoteExtension { url } => plain(extension::note(patient, url)),
+            FhirPlace::PatientExtension { url } => {
+                extension::read(patient, url, &spec.value_type, conventions)
+            }
+        }
+    }
+
+    fn chip_systems(&self) -> Vec<&str> {
+        std::iter::once(&self.microchip_system)
+            .chain(&self.microchip_systems_read)
+            .map(String::as_str)
+            .filter(|system| !system.is_empty())
+            .collect()
+    }
+
+    /// Sets one field; everything else stays as it was. What would not read back as `state` is refused, and then
+    /// nothing is changed.
+    pub fn put(&self, bundle: &mut Json, field: FieldIx, state: &FieldState) -> Result<(), MappingError> {
+        let place = Place::find(bundle)?;
+        let spec = self.catalogue.spec(field).ok_or_else(|| {
+            MappingError::not_this_kind(format!("no field at position {} of the catalogue", field.0))
+        })?;
+        let patient = self.patient(bundle, place)?;
+        if *state == FieldState::Unknown || self.field(bundle, place, patient, spec) == *state {
+            return Ok(());
+        }
+        if is_subset(patient) {
+            return Err(MappingError::cannot(
+                spec,
+                "the EHR sent a summary of the patient (tag SUBSETTED), which must not be written back; \
+                 read the whole patient first",
+            ));
+        }
+        let mut changed = bundle.clone();
+        match state {
+            FieldState::Unknown => return Ok(()),
+            FieldState::Blank => self.clear(&mut changed, place, spec)?,
+            FieldState::Value(value) => self.write(&mut changed, place, spec, value)?,
+            FieldState::Invalid { problem, .. } => {
+                return Err(MappingError::cannot(spec, format!("{}; {}", problem.problem, problem.way_out)));
+            }
+        }
+        let after = self.field(&changed, place, self.patient(&changed, place)?, spec);
+        if !text::says_the_same(&after, state) {
+            return Err(MappingError::cannot(
+                spec,
+                if state.is_blank() {
+                    "the EHR holds a further entry that would take its place; remove or end that one in the EHR first"
+                } else {
+                    "the EHR's resource cannot hold this value without changing it; enter it there by hand"
+                },
+            ));
+        }
+        *bundle = changed;
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        bundle: &mut Json,
+        place: Place,
+        spec: &FieldSpec,
+        value: &Value,
+    ) -> Result<(), MappingError> {
+        let conventions = &*self.conventions;
+        if let (FhirPlace::Allergies, Value::Substances(set)) = (&spec.place, value) {
+            return allergy::write(bundle, place, set, conventions)
+                .map_err(|problem| MappingError::cannot(spec, problem));
+        }
+        let Some(patient) = place.patient_mut(bundle) else {
+            return Err(MappingError::not_this_kind("the Bundle holds no Patient"));
+        };
+        match (&spec.place, value) {
+            (FhirPlace::PatientName, _) => write_patient_name(patient, &written(spec, value)?),
+            (FhirPlace::AnimalSpecies, Value::Coded(coded)) => {
+                animal::write(patient, "species", coded, &spec.value_type, conventions);
+            }
+            (FhirPlace::AnimalBreed, Value::Coded(coded)) => {
+                animal::write(patient, "breed", coded, &spec.value_type, conventions);
+            }
+            (FhirPlace::BirthDate, Value::Date(date)) => {
+                tree::set_primitive(patient, "birthDate", Json::String(text::iso_date(*date)));
+            }
+            (FhirPlace::GenderAndStatus, Value::Sex(sex)) => write_sex(patient, sex),
+            (FhirPlace::MicrochipIdentifier, Value::Microchip(chip)) => {
+                identifier::write_chip(patient, &self.chip_systems(), &self.microchip_system, &chip.normal);
+            }
+            (FhirPlace::OwnerName, _) => contact::write_owner_name(patient, &written(spec, value)?),
+            (FhirPlace::OwnerPhone, _) => {
+                contact::write_owner_telecom(patient, "phone", &written(spec, value)?);
+            }
+            (FhirPlace::OwnerEmail, _) => {
+                contact::write_owner_telecom(patient, "email", &written(spec, value)?);
+            }
+            (FhirPlace::NoteExtension { url }, _) => {
+                extension::write_note(patient, url, &written(spec, value)?);
+            }
+            (FhirPlace::PatientExtension { url }, _) => {
+                extension::write(patient, url, value, &spec.value_type, conventions)
+                    .map_err(|problem| MappingError::cannot(spec, problem))?;
+            }
+            _ => return Err(MappingError::cannot(spec, MISMATCH)),
+        }
+        Ok(())
+    }
+
+    fn clear(&self, bundle: &mut Json, place: Place, spec: &FieldSpec) -> Result<(), MappingError> {
+        if spec.place == FhirPlace::Allergies {
+            let none = record::value::SubstanceSet::default();
+            return allergy::write(bundle, place, &none, &self.conventions)
+                .map_err(|problem| MappingError::cannot(spec, problem));
+        }
+        let Some(patient) = place.patient_mut(bundle) else {
+            return Err(MappingError::not_this_kind("the Bundle holds no Patient"));
+        };
+        match &spec.place {
+            FhirPlace::PatientName => clear_patient_name(patient),
+            FhirPlace::AnimalSpecies => animal::clear(patient, "species"),
+            FhirPlace::AnimalBreed => animal::clear(patient, "breed"),
+            FhirPlace::BirthDate => {
+                patient.remove("birthDate");
+            }
+            FhirPlace::GenderAndStatus => {
+                patient.remove("gender");
+                animal::clear(patient, "genderStatus");
+            }
+            FhirPlace::MicrochipIdentifier => identifier::remove_chip(patient, &self.chip_systems()),
+            FhirPlace::OwnerName => contact::clear_owner_name(patient),
+            FhirPlace::OwnerPhone => contact::clear_owner_telecom(patient, "phone"),
+            FhirPlace::OwnerEmail => contact::clear_owner_telecom(patient, "email"),
+            FhirPlace::Allergies => {}
+            FhirPlace::NoteExtension { url } | FhirPlace::PatientExtension { url } => {
+                extension::clear(patient, url);
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole body of a PUT or POST: the current bundle with these changes, as a Bundle of type `collection`.
+    ///
+    /// What belongs to the answer and not to the patient (search modes, totals, links, requests) is left out; the
+    /// resources are not touched beyond the writes. A bare Patient stays one unless allergies have to be written,
+    /// which only a Bundle can carry. `servicenow_key` is written as the patient's identifier of the ServiceNow
+    /// table.
+    pub fn body(
+        &self,
+        bundle: &Json,
+        writes: &[(FieldIx, FieldState)],
+        servicenow_key: Option<&str>,
+    ) -> Result<Json, MappingError> {
+        let mut body = bundle.clone();
+        let mut place = Place::find(&body)?;
+        if place == Place::Root && self.needs_bundle(&body, writes) {
+            body = wrapped(body);
+            place = Place::find(&body)?;
+        }
+        as_collection(&mut body);
+        if let Some(key) = servicenow_key {
+            if let Some(patient) = place.patient_mut(&mut body) {
+                if is_subset(patient) {
+                    return Err(MappingError::not_this_kind(
+                        "the EHR sent a summary of the patient (tag SUBSETTED), which must not be written back",
+                    ));
+                }
+                identifier::write_of_system(patient, &self.servicenow_system, key);
+            }
+            if self.patient(&body, place)?.get("id").is_none() {
+                let url = format!("urn:uuid:{}", derived_uuid(&format!("{}|{key}", self.servicenow_system)));
+                place.set_full_url(&mut body, &url);
+            }
+        }
+        // Values before blanks: emptying the owner's last detail takes the contact away, and what else stands in it.
+        let (blanks, values): (Vec<_>, Vec<_>) = writes.iter().partition(|(_, state)| state.is_blank());
+        for (field, state) in values.into_iter().chain(blanks) {
+            self.put(&mut body, *field, state)?;
+        }
+        Ok(body)
+    }
+
+    /// Whether a write to the allergies finds no place in a bare Patient.
+    fn needs_bundle(&self, patient: &Json, writes: &[(FieldIx, FieldState)]) -> bool {
+        writes.iter().any(|(field, state)| {
+            state.value().is_some()
+                && self.catalogue.spec(*field).is_some_and(|spec| {
+                    spec.place == FhirPlace::Allergies
+                        && spec.value_type == ValueType::Substances
+                        && allergy::read(patient, Place::Root, &self.conventions) == FieldState::Unknown
+                })
+        })
     }
 
     /// A new, empty bundle for a POST.
     pub fn empty(&self) -> Json {
-        todo!()
+        wrapped(Json::object([("resourceType", Json::str("Patient")), ("active", Json::Bool(true))]))
+    }
+}
+
+const MISMATCH: &str =
+    "the value is of another type than the field; correct the field's type in the configuration";
+
+fn written(spec: &FieldSpec, value: &Value) -> Result<String, MappingError> {
+    text::write(value, &spec.value_type).ok_or_else(|| MappingError::cannot(spec, MISMATCH))
+}
+
+fn wrapped(patient: Json) -> Json {
+    Json::object([
+        ("resourceType", Json::str("Bundle")),
+        ("type", Json::str("collection")),
+        ("entry", Json::Array(vec![Json::object([("resource", patient)])])),
+    ])
+}
+
+/// Makes what was read a Bundle of type `collection` (FHIR R4 Bundle, bdl-1 to bdl-4).
+fn as_collection(bundle: &mut Json) {
+    if tree::text(bundle, "resourceType") != Some("Bundle")
+        || tree::text(bundle, "type") == Some("collection")
+    {
+        return;
+    }
+    bundle.set("type", Json::str("collection"));
+    bundle.remove("total");
+    bundle.remove("link");
+    if let Some(entries) = bundle.get_mut("entry").and_then(Json::items_mut) {
+        entries.retain(|entry| {
+            entry.get("search").and_then(|search| tree::text(search, "mode")) != Some("outcome")
+        });
+        for entry in entries {
+            for key in ["search", "request", "response", "link"] {
+                entry.remove(key);
+            }
+        }
+    }
+}
+
+/// Whether the server left elements out (`meta.tag` SUBSETTED).
+fn is_subset(patient: &Json) -> bool {
+    patient.get("meta").is_some_and(|meta| {
+        tree::items(meta, "tag").iter().any(|tag| tree::text(tag, "code") == Some("SUBSETTED"))
+    })
+}
+
+fn write_patient_name(patient: &mut Json, text: &str) {
+    let at = name::chosen(tree::items(patient, "name"));
+    let Some(names) = tree::items_mut(patient, "name") else { return };
+    if let Some(standing) = at.and_then(|at| names.get_mut(at)) {
+        name::write(standing, text, true);
+    } else {
+        let mut fresh = Json::object([("use", Json::str("usual"))]);
+        name::write(&mut fresh, text, true);
+        names.push(fresh);
+    }
+}
+
+fn clear_patient_name(patient: &mut Json) {
+    let Some(at) = name::chosen(tree::items(patient, "name")) else { return };
+    if let Some(names) = patient.get_mut("name").and_then(Json::items_mut)
+        && let Some(standing) = names.get_mut(at)
+        && !name::clear(standing)
+    {
+        names.remove(at);
+    }
+    tree::drop_if_empty(patient, "name");
+}
+
+fn write_sex(patient: &mut Json, sex: &SexStatus) {
+    let code = match sex.sex {
+        Sex::Male => "male",
+        Sex::Female => "female",
+        Sex::Other => "other",
+        Sex::Unknown => "unknown",
+    };
+    if tree::text(patient, "gender") != Some(code) {
+        tree::set_primitive(patient, "gender", Json::str(code));
+    }
+    animal::write_neuter(patient, sex.neuter);
+}
+
+/// Rules of reading shared with [`crate::fast`].
+pub(crate) mod reading {
+    use super::{FieldState, Neuter, PartialDate, Sex, SexStatus, Value, ValueProblem};
+
+    pub(crate) use super::animal::{GENDER_STATUS, PATIENT_ANIMAL};
+
+    /// `birthDate`: only the three forms of a FHIR date.
+    pub(crate) fn birth_date(written: &str) -> FieldState {
+        match fhir_date(written) {
+            Some(date) => FieldState::Value(Value::Date(date)),
+            None => FieldState::Invalid {
+                raw: written.to_owned(),
+                problem: ValueProblem {
+                    problem: "not a FHIR date".to_owned(),
+                    way_out: "enter it in the EHR as YYYY, YYYY-MM or YYYY-MM-DD".to_owned(),
+                },
+            },
+        }
+    }
+
+    fn fhir_date(written: &str) -> Option<PartialDate> {
+        let number = |part: &str, digits: usize| {
+            (part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| part.parse::<u16>().ok())?
+        };
+        let small = |part: &str| number(part, 2).and_then(|number| u8::try_from(number).ok());
+        let mut parts = written.split('-');
+        let year = number(parts.next()?, 4).filter(|year| *year > 0)?;
+        let month = match parts.next() {
+            Some(part) => Some(small(part).filter(|month| (1..=12).contains(month))?),
+            None => None,
+        };
+        let day = match (parts.next(), month) {
+            (Some(part), Some(month)) => {
+                Some(small(part).filter(|day| (1..=days_in(year, month)).contains(day))?)
+            }
+            _ => None,
+        };
+        parts.next().is_none().then_some(PartialDate { year, month, day })
+    }
+
+    const fn days_in(year: u16, month: u8) -> u8 {
+        match month {
+            4 | 6 | 9 | 11 => 30,
+            2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+            2 => 28,
+            _ => 31,
+        }
+    }
+
+    /// `gender` and genderStatus joined.
+    pub(crate) fn gender(gender: Option<&str>, neuter: Option<Neuter>) -> FieldState {
+        let sex = match (gender, neuter) {
+            (None, None) => return FieldState::Blank,
+            (None, Some(_)) | (Some("unknown"), _) => Sex::Unknown,
+            (Some("male"), _) => Sex::Male,
+            (Some("female"), _) => Sex::Female,
+            (Some("other"), _) => Sex::Other,
+            (Some(raw), _) => {
+                return FieldState::Invalid {
+                    raw: raw.to_owned(),
+                    problem: ValueProblem {
+                        problem: "not one of FHIR's genders".to_owned(),
+                        way_out: "enter male, female, other or unknown in the EHR".to_owned(),
+                    },
+                };
+            }
+        };
+        FieldState::Value(Value::Sex(SexStatus {
+            sex,
+            neuter: neuter.unwrap_or(Neuter::Unknown),
+            term: None,
+        }))
     }
 }

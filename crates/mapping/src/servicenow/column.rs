@@ -1,0 +1,122 @@
+//! What the type of a column allows to be written.
+
+use crate::{MappingError, text};
+use record::catalogue::ValueType;
+use record::value::{PartialDate, Value};
+use record::{Conventions, FieldSpec, FieldState};
+
+/// The type of a ServiceNow column, as far as it limits what can be written (`sys_dictionary.internal_type`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ColumnType {
+    /// Any text.
+    #[default]
+    Text,
+    /// A whole date (`glide_date`, `date`): unknown parts are filled with `01`.
+    Date,
+    /// A number without a unit (`integer`, `decimal`, `float`).
+    Number,
+    /// One of a list of stored values (`choice`): others are refused or dropped by the platform, and the Table API
+    /// cannot clear it (wire-facts 5.5).
+    Choice {
+        /// The stored values.
+        values: Vec<String>,
+    },
+}
+
+impl ColumnType {
+    /// The type for a dictionary entry's `internal_type` and its choices.
+    pub fn of_dictionary(internal_type: &str, choices: Vec<String>) -> ColumnType {
+        match internal_type {
+            "glide_date" | "date" => ColumnType::Date,
+            "integer" | "decimal" | "float" | "longint" => ColumnType::Number,
+            _ if !choices.is_empty() => ColumnType::Choice { values: choices },
+            _ => ColumnType::Text,
+        }
+    }
+
+    /// The text that clears a column.
+    pub(crate) fn cleared(&self, spec: &FieldSpec) -> Result<String, MappingError> {
+        match self {
+            ColumnType::Choice { values } if !values.iter().any(String::is_empty) => {
+                Err(MappingError::cannot(
+                    spec,
+                    "a choice column cannot be cleared through the Table API; clear it in ServiceNow",
+                ))
+            }
+            _ => Ok(String::new()),
+        }
+    }
+
+    /// The text that says `value`, over the text that stands in the column.
+    pub(crate) fn write(
+        &self,
+        spec: &FieldSpec,
+        value: &Value,
+        standing: &str,
+        conventions: &Conventions,
+    ) -> Result<String, MappingError> {
+        if let ColumnType::Choice { values } = self {
+            return chosen(values, spec, value, standing, conventions);
+        }
+        Ok(match (self, value) {
+            (ColumnType::Date, Value::Date(date)) => text::iso_date(filled(*date)),
+            (ColumnType::Number, Value::Quantity(quantity)) => in_column_unit(quantity, spec)?,
+            (_, Value::Substances(set)) => text::list(standing, set, conventions),
+            (_, Value::Sex(sex)) => text::sex_term(sex, standing, conventions),
+            _ => text::write(value, &spec.value_type).unwrap_or_default(),
+        })
+    }
+}
+
+/// The stored value that says the same, the standing one first.
+fn chosen(
+    values: &[String],
+    spec: &FieldSpec,
+    value: &Value,
+    standing: &str,
+    conventions: &Conventions,
+) -> Result<String, MappingError> {
+    let wanted = FieldState::Value(value.clone());
+    let exact = text::write(value, &spec.value_type);
+    let says_it =
+        |choice: &&str| text::says_the_same(&text::read(&spec.value_type, choice, conventions), &wanted);
+    exact
+        .as_deref()
+        .filter(|text| values.iter().any(|choice| choice == text))
+        .or_else(|| Some(standing).filter(|text| values.iter().any(|choice| choice == text)).filter(says_it))
+        .or_else(|| values.iter().map(String::as_str).find(says_it))
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            MappingError::cannot(
+                spec,
+                "the column's choice list has no entry for this value; add one in ServiceNow, or a synonym in the \
+                 configuration",
+            )
+        })
+}
+
+/// The date with its unknown parts at their first value.
+pub(crate) fn filled(date: PartialDate) -> PartialDate {
+    PartialDate { year: date.year, month: Some(date.month.unwrap_or(1)), day: Some(date.day.unwrap_or(1)) }
+}
+
+fn in_column_unit(quantity: &record::value::Quantity, spec: &FieldSpec) -> Result<String, MappingError> {
+    let ValueType::Quantity { default_unit } = &spec.value_type else {
+        return Ok(quantity.number.clone());
+    };
+    if *default_unit == quantity.unit {
+        return Ok(quantity.number.clone());
+    }
+    record::codes::units::convert(quantity.amount, &quantity.unit, default_unit)
+        .map(|amount| amount.round_dp(4).normalize().to_string())
+        .ok_or_else(|| {
+            MappingError::cannot(
+                spec,
+                format!(
+                    "the column is a number in {default_unit} and {} cannot be converted to it; \
+                     enter the amount there by hand",
+                    quantity.unit
+                ),
+            )
+        })
+}
