@@ -17,7 +17,9 @@ pub(crate) fn problem(address: &str) -> Option<&'static str> {
     }
     let authority = rest.split('/').next().unwrap_or_default();
     if authority.contains('@') {
-        return Some("the address contains a user name or password before @, which never stands in this file");
+        return Some(
+            "the address contains a user name or password before @, which never stands in this file",
+        );
     }
     let (host, port) = split_port(authority);
     if host.is_empty() {
@@ -34,7 +36,7 @@ pub(crate) fn problem(address: &str) -> Option<&'static str> {
         return Some("the host's name contains characters that no host name has");
     }
     match port {
-        Some(port) if port.parse::<u16>().ok().filter(|port| *port > 0).is_none() => {
+        Some(port) if port.parse::<u16>().map_or(true, |port| port == 0) => {
             Some("the port is no number from 1 to 65535")
         }
         _ => None,

@@ -1,7 +1,8 @@
 //! What the rest of the product takes from the settings.
 
 use crate::model::{
-    BothSides, CustomField, CustomFieldDirection, CustomFieldOwner, CustomFieldType, NeuterWord, OneSide, Settings, SexWord,
+    BothSides, CustomField, CustomFieldDirection, CustomFieldOwner, CustomFieldType, NeuterWord, OneSide,
+    Settings, SexWord,
 };
 use record::catalogue::{BothSidesRule, Direction, FhirPlace, FieldOwner, FieldSpec, OneSideRule, ValueType};
 use record::value::{Neuter, Sex};
@@ -81,9 +82,9 @@ impl CustomField {
                 CustomFieldType::Date => ValueType::Date,
                 CustomFieldType::Phone => ValueType::Phone,
                 CustomFieldType::Email => ValueType::Email,
-                CustomFieldType::Quantity => {
-                    ValueType::Quantity { default_unit: self.default_unit.clone().unwrap_or_else(|| "1".to_owned()) }
-                }
+                CustomFieldType::Quantity => ValueType::Quantity {
+                    default_unit: self.default_unit.clone().unwrap_or_else(|| "1".to_owned()),
+                },
             },
             direction: match self.direction {
                 CustomFieldDirection::Both => Direction::Both,
@@ -108,6 +109,7 @@ impl CustomField {
                 CustomFieldOwner::Clinician => FieldOwner::Clinician,
             },
             identity: false,
+            plausible: None,
         }
     }
 }

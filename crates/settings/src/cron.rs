@@ -1,6 +1,7 @@
 //! The five fields of a schedule as cron writes them.
 
-const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const MONTHS: [&str; 12] =
+    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 /// Most days a month can have, February in a leap year.
 const LONGEST: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -51,7 +52,8 @@ pub(crate) fn problem(schedule: &str) -> Option<String> {
         days.iter().any(|day| *day <= longest)
     });
     // With a day of the week given, cron takes either; without one, the date itself must exist.
-    (any_weekday && !some_day_exists).then(|| "no such day exists in those months, so it would never run".to_owned())
+    (any_weekday && !some_day_exists)
+        .then(|| "no such day exists in those months, so it would never run".to_owned())
 }
 
 impl Part {
@@ -92,12 +94,14 @@ impl Part {
             return Ok(number);
         }
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse()
-            .ok()
-            .filter(|number| digits && (self.least..=self.most).contains(number))
-            .ok_or_else(|| {
+        text.parse().ok().filter(|number| digits && (self.least..=self.most).contains(number)).ok_or_else(
+            || {
                 let named = if self.names.is_empty() { "" } else { " or a name of three letters" };
-                format!("takes numbers from {} to {}{named}, *, ranges, steps and lists", self.least, self.most)
-            })
+                format!(
+                    "takes numbers from {} to {}{named}, *, ranges, steps and lists",
+                    self.least, self.most
+                )
+            },
+        )
     }
 }

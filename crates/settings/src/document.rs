@@ -171,7 +171,10 @@ fn toml_value(value: &DeValue<'_>, lines: &Lines<'_>) -> NodeValue {
         DeValue::Array(items) => NodeValue::List(
             items
                 .iter()
-                .map(|item| Node { place: lines.place(item.span().start), value: toml_value(item.get_ref(), lines) })
+                .map(|item| Node {
+                    place: lines.place(item.span().start),
+                    value: toml_value(item.get_ref(), lines),
+                })
                 .collect(),
         ),
         DeValue::Table(table) => toml_table(table, lines),
@@ -185,7 +188,8 @@ fn read_json(text: &str, lines: &Lines<'_>) -> Result<Node, SettingsError> {
             place: Some(Place { line: error.line().max(1), column: error.column().max(1) }),
             key: String::new(),
             what: format!("this is not JSON: {}", json_message(error)),
-            way_out: "Names and texts stand between double quotes, and a comma between two entries.".to_owned(),
+            way_out: "Names and texts stand between double quotes, and a comma between two entries."
+                .to_owned(),
         }],
     };
     let whole: &serde_json::value::RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;

@@ -28,7 +28,12 @@ struct Findings<'a> {
 impl Findings<'_> {
     fn add(&mut self, key: &str, what: impl Into<String>, way_out: impl Into<String>) {
         let place = Some(self.document.place_of(key));
-        self.problems.push(Problem { place, key: key.to_owned(), what: what.into(), way_out: way_out.into() });
+        self.problems.push(Problem {
+            place,
+            key: key.to_owned(),
+            what: what.into(),
+            way_out: way_out.into(),
+        });
     }
 
     /// With the example from the schema as the way out.
@@ -66,10 +71,16 @@ fn addresses(settings: &Settings, found: &mut Findings<'_>) {
             found.add_with_example(key, what);
         }
     }
-    if let Some(base) = settings.servicenow.base_url.as_deref().filter(|base| address::problem(base).is_none()) {
-        let path = base.trim_start_matches("https://").trim_end_matches('/').split_once('/').map(|(_, path)| path);
+    if let Some(base) =
+        settings.servicenow.base_url.as_deref().filter(|base| address::problem(base).is_none())
+    {
+        let path =
+            base.trim_start_matches("https://").trim_end_matches('/').split_once('/').map(|(_, path)| path);
         if path.is_some_and(|path| path.starts_with("api/")) {
-            found.add_with_example("servicenow.base_url", "the instance's address is expected, without /api/now/…");
+            found.add_with_example(
+                "servicenow.base_url",
+                "the instance's address is expected, without /api/now/…",
+            );
         }
     }
 }
@@ -118,12 +129,18 @@ fn servicenow(settings: &Settings, found: &mut Findings<'_>) {
         ("servicenow.ehr_id_column".to_owned(), one.ehr_id_column.as_str()),
     ];
     names.extend(one.active_column.iter().map(|name| ("servicenow.active_column".to_owned(), name.as_str())));
-    names.extend(one.deceased_column.iter().map(|name| ("servicenow.deceased_column".to_owned(), name.as_str())));
-    names.extend(one.columns.iter().map(|(field, name)| (format!("servicenow.columns.{field}"), name.as_str())));
+    names.extend(
+        one.deceased_column.iter().map(|name| ("servicenow.deceased_column".to_owned(), name.as_str())),
+    );
+    names.extend(
+        one.columns.iter().map(|(field, name)| (format!("servicenow.columns.{field}"), name.as_str())),
+    );
     for (key, name) in names {
         // Names go into encoded queries, which have no escape.
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
-            let way_out = "Take the name from the instance's dictionary (sys_dictionary, element), not the label.";
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        {
+            let way_out =
+                "Take the name from the instance's dictionary (sys_dictionary, element), not the label.";
             found.add(&key, "a name of lower-case letters, digits and _ is expected", way_out);
         } else if name.starts_with("sys_") && key != "servicenow.patient_table" {
             let way_out = "Name a column of the table's own.";
@@ -168,13 +185,22 @@ fn people(settings: &Settings, found: &mut Findings<'_>) {
     let mut ids: Vec<&str> = Vec::new();
     let mut users: Vec<&str> = Vec::new();
     for (at, person) in settings.people.iter().enumerate() {
-        let plain = person.id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'));
+        let plain =
+            person.id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'));
         if !plain {
             let way_out = "Write, for example, id = \"jdoe\".";
-            found.add(&format!("people[{at}].id"), "letters, digits, _ - . and @ are expected, no blanks", way_out);
+            found.add(
+                &format!("people[{at}].id"),
+                "letters, digits, _ - . and @ are expected, no blanks",
+                way_out,
+            );
         }
         if ids.contains(&person.id.as_str()) {
-            found.add(&format!("people[{at}].id"), "another person has this id", "Give each person their own id.");
+            found.add(
+                &format!("people[{at}].id"),
+                "another person has this id",
+                "Give each person their own id.",
+            );
         }
         ids.push(&person.id);
         if let Some(user) = &person.os_user {
@@ -193,7 +219,8 @@ fn custom_fields(settings: &Settings, found: &mut Findings<'_>) {
     let mut urls: Vec<&str> = Vec::new();
     for (at, field) in settings.custom_fields.iter().enumerate() {
         let key = |name: &str| format!("custom_fields[{at}].{name}");
-        let plain = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let plain =
+            |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !plain(&field.id) {
             found.add_with_example(&key("id"), "lower-case letters, digits and _ are expected");
         } else if PATIENT_FIELDS.contains(&field.id.as_str()) {
@@ -225,7 +252,11 @@ fn custom_fields(settings: &Settings, found: &mut Findings<'_>) {
             ),
             (CustomFieldType::Quantity, Some(_)) | (_, None) => {}
             (_, Some(_)) => {
-                found.add(&key("default_unit"), "only type = \"quantity\" has a unit", "Remove it, or change the type.");
+                found.add(
+                    &key("default_unit"),
+                    "only type = \"quantity\" has a unit",
+                    "Remove it, or change the type.",
+                );
             }
         }
         let fits = match field.both_sides {
@@ -270,9 +301,10 @@ impl Settings {
         };
         let specification = "The specification asks for TLS 1.3: ask the operator of that system to switch it on, then \
                              remove the key.";
-        for (key, minimum) in
-            [("servicenow.tls_minimum", self.servicenow.tls_minimum), ("ehr.tls_minimum", self.ehr.tls_minimum)]
-        {
+        for (key, minimum) in [
+            ("servicenow.tls_minimum", self.servicenow.tls_minimum),
+            ("ehr.tls_minimum", self.ehr.tls_minimum),
+        ] {
             if minimum == TlsMinimum::Tls12 {
                 warn(key, "connections with TLS 1.2 are let through", specification);
             }
@@ -323,7 +355,8 @@ impl Settings {
         ];
         for (key, absent) in needed {
             if absent {
-                let way_out = shape::schema_of(key).map(|schema| shape::example(key, schema)).unwrap_or_default();
+                let way_out =
+                    shape::schema_of(key).map(|schema| shape::example(key, schema)).unwrap_or_default();
                 missing.push(Problem {
                     place: None,
                     key: key.to_owned(),

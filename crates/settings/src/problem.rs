@@ -74,7 +74,9 @@ impl SettingsError {
 
     pub(crate) fn in_file(self, name: &str) -> SettingsError {
         match self {
-            SettingsError::Wrong { problems, .. } => SettingsError::Wrong { file: Some(name.to_owned()), problems },
+            SettingsError::Wrong { problems, .. } => {
+                SettingsError::Wrong { file: Some(name.to_owned()), problems }
+            }
             other => other,
         }
     }

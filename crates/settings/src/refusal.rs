@@ -5,8 +5,17 @@ use crate::{Problem, secret_names};
 
 /// Words that name a secret in a key.
 const SECRET_WORDS: [&str; 11] = [
-    "secret", "password", "passwd", "passphrase", "private_key", "privatekey", "api_key", "apikey", "access_token",
-    "refresh_token", "credential",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "private_key",
+    "privatekey",
+    "api_key",
+    "apikey",
+    "access_token",
+    "refresh_token",
+    "credential",
 ];
 /// Keys whose name contains such a word and that hold none.
 const HARMLESS: [&str; 1] = ["storage.secrets"];
@@ -77,5 +86,7 @@ fn way_out(path: &str) -> String {
             secret_names::ALL.join(", ")
         );
     };
-    format!("Remove the line, run `vetsync secret set {name}`, and change the secret if others have seen this file.")
+    format!(
+        "Remove the line, run `vetsync secret set {name}`, and change the secret if others have seen this file."
+    )
 }

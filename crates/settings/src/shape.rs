@@ -47,16 +47,19 @@ fn visit(node: &Node, schema: &Value, path: &str, key_place: Place, problems: &m
                     near.map_or_else(|| write(path, words.first()), |near| write(path, Some(&near))),
                 )
             }
-            _ => refuse(format!("a text is expected, {} stands here", node.kind()), write(path, words.first())),
+            _ => {
+                refuse(format!("a text is expected, {} stands here", node.kind()), write(path, words.first()))
+            }
         };
     }
     match (type_of(schema), &node.value) {
         ("object", NodeValue::Table(entries)) => object(node, entries, schema, path, key_place, problems),
         ("array", NodeValue::List(items)) => {
             let of = schema.get("items").unwrap_or(&Value::Null);
-            let items = items.iter().enumerate().map(|(at, item)| {
-                visit(item, of, &format!("{path}[{at}]"), item.place, problems)
-            });
+            let items = items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| visit(item, of, &format!("{path}[{at}]"), item.place, problems));
             Value::Array(items.collect())
         }
         ("string", NodeValue::Text(text)) => {
@@ -99,8 +102,8 @@ fn object(
     key_place: Place,
     problems: &mut Vec<Problem>,
 ) -> Value {
-    let none = Map::new();
-    let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+    let no_keys = Map::new();
+    let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&no_keys);
     let further = schema.get("additionalProperties").filter(|further| further.is_object());
     let mut plain = Map::new();
     let mut seen: Vec<&str> = Vec::new();
@@ -128,7 +131,8 @@ fn object(
         }
         plain.insert(entry.key.clone(), visit(&entry.node, of, &here, entry.place, problems));
     }
-    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let required =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     for name in required.filter(|name| !plain.contains_key(*name)) {
         let what = known.get(name).and_then(description).unwrap_or_default();
         let place = if path.is_empty() { node.place } else { key_place };
@@ -147,7 +151,8 @@ fn unknown(entry: &Entry, here: String, path: &str, known: &Map<String, Value>) 
     // A key of another section in the wrong place is the usual slip after a misspelt one.
     let elsewhere = SCHEMA.get("properties").and_then(Value::as_object).and_then(|sections| {
         sections.iter().find_map(|(section, of)| {
-            let there = section != path && of.pointer("/properties").is_some_and(|keys| keys.get(&entry.key).is_some());
+            let there = section != path
+                && of.pointer("/properties").is_some_and(|keys| keys.get(&entry.key).is_some());
             there.then(|| format!("It belongs into [{section}]."))
         })
     });
@@ -182,7 +187,9 @@ fn not_null(schema: &Value) -> &Value {
 fn type_of(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(one)) => one,
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).find(|one| *one != "null").unwrap_or(""),
+        Some(Value::Array(several)) => {
+            several.iter().filter_map(Value::as_str).find(|one| *one != "null").unwrap_or("")
+        }
         _ => "",
     }
 }
@@ -209,7 +216,9 @@ fn description(schema: &Value) -> Option<&str> {
 }
 
 fn write(path: &str, value: Option<impl AsRef<str>>) -> String {
-    value.map_or_else(String::new, |value| format!("Write, for example, {} = \"{}\".", last(path), value.as_ref()))
+    value.map_or_else(String::new, |value| {
+        format!("Write, for example, {} = \"{}\".", last(path), value.as_ref())
+    })
 }
 
 /// The key alone, without its sections and its place in a list.
@@ -225,7 +234,7 @@ pub(crate) fn example(path: &str, schema: &Value) -> String {
     }
     let value = schema.pointer("/examples/0").or_else(|| schema.get("default"));
     match (value, description(schema)) {
-        (Some(Value::Null) | None, Some(text)) | (Some(Value::Object(_)), Some(text)) => {
+        (Some(Value::Null | Value::Object(_)) | None, Some(text)) => {
             text.split_whitespace().collect::<Vec<_>>().join(" ")
         }
         (Some(value), _) => format!("Write, for example, {} = {value}.", last(path)),

@@ -51,8 +51,7 @@ impl FromStr for SyncFrequency {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str =
-            "\"real-time\", \"scheduled\", \"on-demand\" or an interval from 5s to 24h such as \"5m\" is expected";
+        const EXPECTED: &str = "\"real-time\", \"scheduled\", \"on-demand\" or an interval from 5s to 24h such as \"5m\" is expected";
         match text.trim() {
             "real-time" => return Ok(SyncFrequency::RealTime),
             "scheduled" => return Ok(SyncFrequency::Scheduled),

@@ -21,7 +21,8 @@ fn docs(name: &str) -> PathBuf {
 
 #[test]
 fn the_specifications_json_is_accepted_as_it_stands() {
-    let settings = Settings::parse(SPECIFICATION, Format::guess(Path::new("environment"), SPECIFICATION)).expect("accepted");
+    let settings = Settings::parse(SPECIFICATION, Format::guess(Path::new("environment"), SPECIFICATION))
+        .expect("accepted");
     assert_eq!(settings.ehr.base_url.as_deref(), Some("https://ehr.mainstreetvet.com/api/v1"));
     assert_eq!(settings.ehr.client_id.as_deref(), Some("servicenow_integration"));
     assert_eq!(settings.sync_frequency, SyncFrequency::RealTime);
@@ -36,7 +37,10 @@ fn the_sample_is_accepted_and_complete() {
     assert_eq!(settings.warnings(), []);
     assert_eq!(settings.incomplete(), []);
     assert_eq!(settings.time_zone(), Some(chrono_tz::America::Chicago));
-    assert_eq!(settings.people.iter().map(|one| one.role).collect::<Vec<_>>(), [Role::FrontDesk, Role::Clinician, Role::Admin]);
+    assert_eq!(
+        settings.people.iter().map(|one| one.role).collect::<Vec<_>>(),
+        [Role::FrontDesk, Role::Clinician, Role::Admin]
+    );
     let specs = settings.custom_field_specs();
     let weight = specs.first().expect("weight");
     assert_eq!(weight.value_type, ValueType::Quantity { default_unit: "[lb_av]".to_owned() });
@@ -46,7 +50,10 @@ fn the_sample_is_accepted_and_complete() {
         Some("https://mainstreetvet.service-now.com/u_patient_record")
     );
     assert_eq!(settings.record_conventions().species_names.get("pooch").map(String::as_str), Some("dog"));
-    assert_eq!(settings.needed_secrets(), [secret_names::SERVICENOW_PRIVATE_KEY, secret_names::EHR_PRIVATE_KEY]);
+    assert_eq!(
+        settings.needed_secrets(),
+        [secret_names::SERVICENOW_PRIVATE_KEY, secret_names::EHR_PRIVATE_KEY]
+    );
 }
 
 #[test]
@@ -77,7 +84,9 @@ fn every_key_is_documented() {
         for keyword in ["$ref", "allOf", "not", "if", "prefixItems", "patternProperties"] {
             assert!(schema.get(keyword).is_none(), "{path}: {keyword} is not understood by the checker");
         }
-        for (name, of) in schema.get("properties").and_then(serde_json::Value::as_object).into_iter().flatten() {
+        for (name, of) in
+            schema.get("properties").and_then(serde_json::Value::as_object).into_iter().flatten()
+        {
             let path = format!("{path}.{name}");
             let described = of.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
             assert!(described.len() > 10, "{path} has no description");
@@ -113,7 +122,9 @@ fn a_missing_file_is_named() {
 #[test]
 fn a_file_is_read_by_its_name_or_its_first_character() {
     let dir = tempfile::tempdir().expect("folder");
-    for (name, text) in [("a.json", SPECIFICATION), ("b.conf", SPECIFICATION), ("c.toml", "timeout_seconds = 30\n")] {
+    for (name, text) in
+        [("a.json", SPECIFICATION), ("b.conf", SPECIFICATION), ("c.toml", "timeout_seconds = 30\n")]
+    {
         let path = dir.path().join(name);
         std::fs::write(&path, text).expect("written");
         assert_eq!(Settings::load(&path).map(|settings| settings.timeout_seconds), Ok(30), "{name}");

@@ -204,7 +204,7 @@ const CASES: &[Case] = &[
     Case {
         why: "a colon as in YAML",
         text: "[hospital]\nname: \"Main Street\"\n",
-        message: "the configuration: line 2, column 5: this is not TOML: key with no value, expected `=`. In TOML a \
+        message: "the configuration: line 2, column 7: this is not TOML: key with no value, expected `=`. In TOML a \
                   key and its value are joined by =, not by a colon.",
     },
     Case {
@@ -241,24 +241,31 @@ fn several_problems_are_reported_together_in_the_order_of_the_file() {
 
 #[test]
 fn several_problems_of_meaning_are_reported_together() {
-    let text = "batch_schedule = \"daily\"\nehr_api_base_url = \"ftp://x\"\n[hospital]\ntime_zone = \"Mars/Base\"\n";
+    let text =
+        "batch_schedule = \"daily\"\nehr_api_base_url = \"ftp://x\"\n[hospital]\ntime_zone = \"Mars/Base\"\n";
     let error = Settings::parse(text, Format::Toml).expect_err("three problems");
-    let lines: Vec<usize> = error.problems().iter().filter_map(|problem| problem.place).map(|place| place.line).collect();
+    let lines: Vec<usize> =
+        error.problems().iter().filter_map(|problem| problem.place).map(|place| place.line).collect();
     assert_eq!(lines, [1, 2, 4]);
 }
 
 #[test]
 fn json_problems_have_their_line_and_column_too() {
-    let text = "{\n  \"timeout_seconds\": 30,\n  \"hospital\": { \"nme\": \"x\" },\n  \"retry_attempts\": 2.5\n}\n";
+    let text =
+        "{\n  \"timeout_seconds\": 30,\n  \"hospital\": { \"nme\": \"x\" },\n  \"retry_attempts\": 2.5\n}\n";
     let error = Settings::parse(text, Format::Json).expect_err("two problems");
-    let found: Vec<_> =
-        error.problems().iter().filter_map(|problem| Some((problem.place?.line, problem.key.as_str()))).collect();
+    let found: Vec<_> = error
+        .problems()
+        .iter()
+        .filter_map(|problem| Some((problem.place?.line, problem.key.as_str())))
+        .collect();
     assert_eq!(found, [(3, "hospital.nme"), (4, "retry_attempts")]);
 
     let cut_off = Settings::parse("{\"timeout_seconds\": 30", Format::Json).expect_err("cut off");
     assert!(cut_off.to_string().contains("this is not JSON"), "{cut_off}");
 
-    let twice = Settings::parse("{\"timeout_seconds\": 30,\n \"timeout_seconds\": 31}", Format::Json).expect_err("twice");
+    let twice = Settings::parse("{\"timeout_seconds\": 30,\n \"timeout_seconds\": 31}", Format::Json)
+        .expect_err("twice");
     assert!(twice.to_string().contains("a second time"), "{twice}");
 }
 
