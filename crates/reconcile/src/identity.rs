@@ -1,5 +1,12 @@
 //! Whether a ServiceNow row and an EHR resource are the same animal (wire-facts 9.1).
 
+pub mod blocks;
+pub mod features;
+
+pub use blocks::{BlockIndex, Linking, Resemblance, link};
+pub use features::{FeatureFields, Features};
+
+use features::{ChipRelation, Likeness};
 use record::{Catalogue, Record};
 use serde::{Deserialize, Serialize};
 
@@ -65,13 +72,151 @@ pub enum Evidence {
     SexDifferent,
 }
 
+/// Names at least this alike, with the species and a phone number or e-mail address, make a match probable.
+const NAME_PROBABLE: f64 = 0.92;
+/// Names at least this alike, with the species and the owner, make a match possible.
+const NAME_POSSIBLE: f64 = 0.85;
+/// Names less alike than this are clearly different.
+const NAME_DIFFERENT: f64 = 0.5;
+/// Owners at least this alike are taken for the same person or household.
+const OWNER_ALIKE: f64 = 0.9;
+
 /// Compares two records of different remotes (or, for duplicates within a remote, of one).
-pub fn same_animal(_catalogue: &Catalogue, _left: &Record, _right: &Record) -> Match {
-    todo!()
+///
+/// A pair can only be certain by its microchip where the chip is unique on each side, which two records alone cannot
+/// show: [`link`] sees to it.
+pub fn same_animal(catalogue: &Catalogue, left: &Record, right: &Record) -> Match {
+    let fields = FeatureFields::of(catalogue);
+    match_features(&Features::of(&fields, left), &Features::of(&fields, right))
+}
+
+/// [`same_animal`] on features computed once per record.
+pub fn match_features(left: &Features, right: &Features) -> Match {
+    let likeness = Likeness::of(left, right);
+    let possible = |tier| Match::Possible { tier, evidence: evidence(&likeness) };
+    match cross_reference(left, right) {
+        CrossReference::Agreed if !contradicts_itself(&likeness) => {
+            return Match::Certain { by: CertainBy::CrossReference };
+        }
+        // One points here, the other elsewhere; or it points at what is plainly another animal.
+        CrossReference::Agreed | CrossReference::Disputed => return possible(Tier::Contradictory),
+        CrossReference::None => {}
+    }
+    let other_animal = likeness.species == Some(false)
+        || (likeness.name.is_some_and(|alike| alike < NAME_DIFFERENT)
+            && owner_alike(&likeness) == Some(false));
+    match likeness.chip {
+        // The chip was typed on the wrong animal, or the name on the wrong chip.
+        ChipRelation::SameIso | ChipRelation::SameLegacy if other_animal => possible(Tier::Contradictory),
+        ChipRelation::SameIso => Match::Certain { by: CertainBy::Microchip },
+        // Legacy numbers repeat between makers: strong, yet never enough by themselves.
+        ChipRelation::SameLegacy => match tier(&likeness) {
+            Some(_) => possible(Tier::Probable),
+            None => possible(Tier::Possible),
+        },
+        // An animal can carry two chips, so this caps a match instead of excluding it.
+        ChipRelation::Different => tier(&likeness).map_or(Match::No, |_| possible(Tier::Possible)),
+        ChipRelation::NotComparable => tier(&likeness).map_or(Match::No, possible),
+    }
+}
+
+/// What speaks for and against two records being the same animal, whatever the outcome.
+pub fn evidence_of(left: &Features, right: &Features) -> Vec<Evidence> {
+    evidence(&Likeness::of(left, right))
+}
+
+enum CrossReference {
+    Agreed,
+    Disputed,
+    None,
+}
+
+fn cross_reference(left: &Features, right: &Features) -> CrossReference {
+    let points = |from: &Features, to: &Features| from.other_key.as_deref().map(|key| key == to.key);
+    match (points(left, right), points(right, left)) {
+        (Some(true), Some(true) | None) | (None, Some(true)) => CrossReference::Agreed,
+        (Some(true), Some(false)) | (Some(false), Some(true)) => CrossReference::Disputed,
+        (Some(false), Some(false) | None) | (None, Some(false) | None) => CrossReference::None,
+    }
+}
+
+/// Two independent signs that a stored cross reference points at another animal. One alone is a difference between
+/// two records of the same animal, which the comparison asks about.
+fn contradicts_itself(likeness: &Likeness) -> bool {
+    let signs = [
+        likeness.species == Some(false),
+        likeness.name.is_some_and(|alike| alike < NAME_DIFFERENT),
+        likeness.chip == ChipRelation::Different,
+    ];
+    signs.into_iter().filter(|sign| *sign).count() >= 2
+}
+
+/// Whether the owner is the same; nothing where it cannot be told.
+fn owner_alike(likeness: &Likeness) -> Option<bool> {
+    if likeness.phone == Some(true) || likeness.email == Some(true) {
+        return Some(true);
+    }
+    likeness.owner.map(|alike| alike >= OWNER_ALIKE)
+}
+
+/// The tier by everything but chips and cross references. Never without the animal's name: siblings of a litter share
+/// all the rest.
+fn tier(likeness: &Likeness) -> Option<Tier> {
+    let name = likeness.name?;
+    if name < NAME_POSSIBLE || likeness.species == Some(false) {
+        return None;
+    }
+    let contact = likeness.phone == Some(true) || likeness.email == Some(true);
+    let contradicted = likeness.birth_date == Some(false) || likeness.sex == Some(false);
+    match owner_alike(likeness) {
+        Some(true) if contact && name >= NAME_PROBABLE && likeness.species == Some(true) && !contradicted => {
+            Some(Tier::Probable)
+        }
+        // The same family may name two animals alike, one after the other: born at another time, it is another.
+        Some(true) if likeness.birth_date != Some(false) || contact => Some(Tier::Possible),
+        // Nothing is known of one owner: the same name on the same day of birth is worth a look.
+        None if name >= NAME_PROBABLE && likeness.same_birth_day && likeness.species == Some(true) => {
+            Some(Tier::Possible)
+        }
+        Some(_) | None => None,
+    }
+}
+
+fn evidence(likeness: &Likeness) -> Vec<Evidence> {
+    let mut found = Vec::new();
+    match likeness.chip {
+        ChipRelation::SameIso | ChipRelation::SameLegacy => found.push(Evidence::SameChip),
+        ChipRelation::Different => found.push(Evidence::DifferentChips),
+        ChipRelation::NotComparable => {}
+    }
+    match likeness.name {
+        Some(alike) if alike >= NAME_POSSIBLE => found.push(Evidence::NameAlike),
+        Some(_) => found.push(Evidence::NameDifferent),
+        None if likeness.weightless_name => found.push(Evidence::NameCarriesNoWeight),
+        None => {}
+    }
+    let mut say = |fact: Option<bool>, agrees: Option<Evidence>, differs: Option<Evidence>| {
+        found.extend(match fact {
+            Some(true) => agrees,
+            Some(false) => differs,
+            None => None,
+        });
+    };
+    say(likeness.species, Some(Evidence::SameSpecies), Some(Evidence::DifferentSpecies));
+    say(likeness.phone, Some(Evidence::SamePhone), None);
+    say(likeness.email, Some(Evidence::SameEmail), None);
+    say(
+        likeness.owner.map(|alike| alike >= OWNER_ALIKE),
+        Some(Evidence::OwnerAlike),
+        Some(Evidence::OwnerDifferent),
+    );
+    say(likeness.birth_date, Some(Evidence::BirthDateAlike), Some(Evidence::BirthDateDifferent));
+    say(likeness.sex, None, Some(Evidence::SexDifferent));
+    found
 }
 
 /// Keys under which records that could be the same animal meet: chip, phone, e-mail, species with the first letters of
 /// the name. Records without a common key are never compared.
-pub fn blocking_keys(_catalogue: &Catalogue, _record: &Record) -> Vec<String> {
-    todo!()
+pub fn blocking_keys(catalogue: &Catalogue, record: &Record) -> Vec<String> {
+    Features::of(&FeatureFields::of(catalogue), record).blocking_keys()
 }

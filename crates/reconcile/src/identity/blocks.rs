@@ -1,0 +1,280 @@
+//! Matching whole sets of records: those that could be the same meet in blocks, the rest is never compared.
+
+use super::{CertainBy, Features, Match, Tier, match_features};
+use record::value::ChipClass;
+use std::collections::HashMap;
+
+/// A block larger than this (a shelter's phone number) is narrowed to names with the same first letter.
+const BLOCK_MAX: usize = 64;
+
+/// A record that resembles another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resemblance {
+    /// Its place among the indexed records.
+    pub at: usize,
+    /// How much; never [`Match::No`].
+    pub matched: Match,
+}
+
+/// Records by their blocking keys.
+#[derive(Debug, Clone, Default)]
+pub struct BlockIndex {
+    blocks: HashMap<String, Vec<u32>>,
+}
+
+impl BlockIndex {
+    /// Indexes records. More than 2^32 are not taken.
+    pub fn new(records: &[Features]) -> BlockIndex {
+        let mut index = BlockIndex::default();
+        for (at, features) in records.iter().enumerate() {
+            index.insert(at, features);
+        }
+        index
+    }
+
+    /// Adds one record under its place.
+    pub fn insert(&mut self, at: usize, features: &Features) {
+        let Ok(at) = u32::try_from(at) else { return };
+        for key in features.blocking_keys() {
+            self.blocks.entry(key).or_default().push(at);
+        }
+    }
+
+    /// Places of the records that share a key with `features`, ascending, each once.
+    pub fn candidates(&self, features: &Features, records: &[Features]) -> Vec<usize> {
+        let mut places: Vec<usize> = Vec::new();
+        for key in features.blocking_keys() {
+            let Some(block) = self.blocks.get(&key) else { continue };
+            let narrow = block.len() > BLOCK_MAX && !key.starts_with("chip:");
+            places.extend(block.iter().filter_map(|at| usize::try_from(*at).ok()).filter(|at| {
+                !narrow
+                    || records
+                        .get(*at)
+                        .is_some_and(|other| other.name.chars().next() == features.name.chars().next())
+            }));
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// The indexed records that resemble `features`, the likeliest first. Asked before a patient is created that
+    /// exists on one side only: where this is empty, nothing resembles it and it may be created without a person.
+    pub fn resembling(&self, features: &Features, records: &[Features]) -> Vec<Resemblance> {
+        let mut found: Vec<Resemblance> = self
+            .candidates(features, records)
+            .into_iter()
+            .filter_map(|at| {
+                let matched = match_features(features, records.get(at)?);
+                (matched != Match::No).then_some(Resemblance { at, matched })
+            })
+            .collect();
+        found.sort_by_key(|resemblance| (likelihood(&resemblance.matched), resemblance.at));
+        found
+    }
+}
+
+/// Order of likelihood, the likeliest first.
+const fn likelihood(matched: &Match) -> u8 {
+    match matched {
+        Match::Certain { .. } => 0,
+        Match::Possible { tier: Tier::Probable, .. } => 1,
+        Match::Possible { tier: Tier::Contradictory, .. } => 2,
+        Match::Possible { tier: Tier::Possible, .. } => 3,
+        Match::No => 4,
+    }
+}
+
+/// Two records that are the same patient for certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertainLink {
+    /// Place among ServiceNow's records.
+    pub servicenow: usize,
+    /// Place among the EHR's records.
+    pub ehr: usize,
+    /// By what.
+    pub by: CertainBy,
+}
+
+/// Two records that may be the same patient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PossibleLink {
+    /// Place among ServiceNow's records.
+    pub servicenow: usize,
+    /// Place among the EHR's records.
+    pub ehr: usize,
+    /// How much, and what speaks for it and against it.
+    pub matched: Match,
+}
+
+/// What linking two sets of records comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Linking {
+    /// To be linked by themselves, in ServiceNow's order.
+    pub certain: Vec<CertainLink>,
+    /// Possible duplicates of at least one record that stays without a link.
+    pub possible: Vec<PossibleLink>,
+    /// ServiceNow's records that nothing resembles: to be created in the EHR.
+    pub only_servicenow: Vec<usize>,
+    /// The EHR's records that nothing resembles: to be created in ServiceNow.
+    pub only_ehr: Vec<usize>,
+}
+
+/// Links two sets of records: by cross reference first, then by microchip where the number is unique among the records
+/// in use on each side; the rest is matched in blocks. A record takes part in one certain link at most: where a cross
+/// reference is claimed twice, nobody gets it.
+pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
+    let mut linking = Linking::default();
+    let mut linked = [vec![false; servicenow.len()], vec![false; ehr.len()]];
+    let mut unsure: Vec<(usize, usize)> = Vec::new();
+
+    let claims = cross_references(servicenow, ehr);
+    let mut claimed = [vec![0_u8; servicenow.len()], vec![0_u8; ehr.len()]];
+    for &(left, right) in &claims {
+        count(&mut claimed[0], left);
+        count(&mut claimed[1], right);
+    }
+    for &(left, right) in &claims {
+        let once = claimed[0].get(left) == Some(&1) && claimed[1].get(right) == Some(&1);
+        match (once, matched(servicenow, ehr, left, right)) {
+            (true, Match::Certain { by }) => add_link(&mut linking, &mut linked, left, right, by),
+            (_, Match::Certain { .. } | Match::Possible { .. } | Match::No) => unsure.push((left, right)),
+        }
+    }
+
+    for (left, right) in unique_chips(servicenow, ehr) {
+        let free = linked[0].get(left) == Some(&false) && linked[1].get(right) == Some(&false);
+        if !free {
+            continue;
+        }
+        if let Match::Certain { by: by @ CertainBy::Microchip } = matched(servicenow, ehr, left, right) {
+            add_link(&mut linking, &mut linked, left, right, by);
+        }
+    }
+    linking.certain.sort_unstable_by_key(|link| (link.servicenow, link.ehr));
+
+    // What is left is held against every record of the other side, linked ones too: a second row of a patient that is
+    // linked already is a duplicate, not a new patient.
+    let ehr_index = BlockIndex::new(ehr);
+    let servicenow_index = BlockIndex::new(servicenow);
+    for (left, features) in servicenow.iter().enumerate() {
+        if linked[0].get(left) == Some(&false) {
+            unsure.extend(ehr_index.candidates(features, ehr).into_iter().map(|right| (left, right)));
+        }
+    }
+    for (right, features) in ehr.iter().enumerate() {
+        if linked[1].get(right) == Some(&false) {
+            unsure.extend(
+                servicenow_index.candidates(features, servicenow).into_iter().map(|left| (left, right)),
+            );
+        }
+    }
+    unsure.sort_unstable();
+    unsure.dedup();
+    let mut resembled = linked.clone();
+    for (left, right) in unsure {
+        let matched = match matched(servicenow, ehr, left, right) {
+            Match::No => continue,
+            // Certain between the two, but the chip or the reference is claimed by others as well.
+            Match::Certain { .. } => match (servicenow.get(left), ehr.get(right)) {
+                (Some(one), Some(other)) => {
+                    Match::Possible { tier: Tier::Probable, evidence: super::evidence_of(one, other) }
+                }
+                (Some(_) | None, _) => continue,
+            },
+            possible @ Match::Possible { .. } => possible,
+        };
+        set(&mut resembled[0], left);
+        set(&mut resembled[1], right);
+        linking.possible.push(PossibleLink { servicenow: left, ehr: right, matched });
+    }
+    let alone = |resembled: &[bool]| {
+        resembled.iter().enumerate().filter(|(_, resembled)| !**resembled).map(|(at, _)| at).collect()
+    };
+    linking.only_servicenow = alone(&resembled[0]);
+    linking.only_ehr = alone(&resembled[1]);
+    linking
+}
+
+fn matched(servicenow: &[Features], ehr: &[Features], left: usize, right: usize) -> Match {
+    match (servicenow.get(left), ehr.get(right)) {
+        (Some(one), Some(other)) => match_features(one, other),
+        (Some(_) | None, _) => Match::No,
+    }
+}
+
+fn add_link(linking: &mut Linking, linked: &mut [Vec<bool>; 2], left: usize, right: usize, by: CertainBy) {
+    set(&mut linked[0], left);
+    set(&mut linked[1], right);
+    linking.certain.push(CertainLink { servicenow: left, ehr: right, by });
+}
+
+fn set(flags: &mut [bool], at: usize) {
+    if let Some(flag) = flags.get_mut(at) {
+        *flag = true;
+    }
+}
+
+fn count(counts: &mut [u8], at: usize) {
+    if let Some(count) = counts.get_mut(at) {
+        *count = count.saturating_add(1);
+    }
+}
+
+/// Every pair of which one record carries the other's key.
+fn cross_references(servicenow: &[Features], ehr: &[Features]) -> Vec<(usize, usize)> {
+    let by_key = |records: &[Features]| -> HashMap<String, usize> {
+        records.iter().enumerate().map(|(at, features)| (features.key.clone(), at)).collect()
+    };
+    let (servicenow_keys, ehr_keys) = (by_key(servicenow), by_key(ehr));
+    let from_servicenow = servicenow
+        .iter()
+        .enumerate()
+        .filter_map(|(left, features)| Some((left, *ehr_keys.get(features.other_key.as_deref()?)?)));
+    let from_ehr = ehr
+        .iter()
+        .enumerate()
+        .filter_map(|(right, features)| Some((*servicenow_keys.get(features.other_key.as_deref()?)?, right)));
+    let mut pairs: Vec<(usize, usize)> = from_servicenow.chain(from_ehr).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
+/// Pairs of records with the same ISO number, where it is unique on each side. Among several, the only one in use
+/// counts: the loser of a merge keeps its number.
+fn unique_chips(servicenow: &[Features], ehr: &[Features]) -> Vec<(usize, usize)> {
+    let (left, right) = (holders(servicenow), holders(ehr));
+    let mut pairs: Vec<(usize, usize)> = left
+        .iter()
+        .filter_map(|(number, holders)| Some((holders.only()?, right.get(number)?.only()?)))
+        .collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+#[derive(Default)]
+struct Holders {
+    active: Vec<usize>,
+    inactive: Vec<usize>,
+}
+
+impl Holders {
+    fn only(&self) -> Option<usize> {
+        match (self.active.as_slice(), self.inactive.as_slice()) {
+            ([only], _) | ([], [only]) => Some(*only),
+            ([], _) | ([_, _, ..], _) => None,
+        }
+    }
+}
+
+fn holders(records: &[Features]) -> HashMap<&str, Holders> {
+    let mut holders: HashMap<&str, Holders> = HashMap::new();
+    for (at, features) in records.iter().enumerate() {
+        if let Some((number, ChipClass::Iso15)) = &features.chip {
+            let entry = holders.entry(number).or_default();
+            if features.active { entry.active.push(at) } else { entry.inactive.push(at) }
+        }
+    }
+    holders
+}
