@@ -18,13 +18,12 @@ mod identifier;
 mod name;
 mod tree;
 
-pub(crate) use self::reading as parts;
 pub use allergy::ALLERGIES_TEXT;
 
 use crate::{MappingError, text};
 use document::{Place, derived_uuid};
 use record::catalogue::{FhirPlace, ValueType};
-use record::value::{Neuter, PartialDate, Sex, SexStatus, Value, ValueProblem};
+use record::value::{Neuter, Sex, SexStatus, Value, ValueProblem};
 use record::{Catalogue, Conventions, FieldIx, FieldSpec, FieldState, Json, Record};
 use std::sync::Arc;
 
@@ -83,7 +82,7 @@ impl PatientLens {
             FhirPlace::AnimalSpecies => animal::read(patient, "species", &spec.value_type, conventions),
             FhirPlace::AnimalBreed => animal::read(patient, "breed", &spec.value_type, conventions),
             FhirPlace::BirthDate => match tree::text(patient, "birthDate") {
-                Some(written) => reading::birth_date(written),
+                Some(written) => plain(Some(written)),
                 None if tree::absent_reason(patient, "birthDate") == Some("masked") => FieldState::Unknown,
                 None => FieldState::Blank,
             },
@@ -182,7 +181,7 @@ impl PatientLens {
                 animal::write(patient, "breed", coded, &spec.value_type, conventions);
             }
             (FhirPlace::BirthDate, Value::Date(date)) => {
-                tree::set_primitive(patient, "birthDate", Json::String(text::iso_date(*date)));
+                tree::set_primitive(patient, "birthDate", Json::String(date.to_string()));
             }
             (FhirPlace::GenderAndStatus, Value::Sex(sex)) => write_sex(patient, sex),
             (FhirPlace::MicrochipIdentifier, Value::Microchip(chip)) => {
@@ -366,90 +365,34 @@ fn clear_patient_name(patient: &mut Json) {
 }
 
 fn write_sex(patient: &mut Json, sex: &SexStatus) {
-    let code = match sex.sex {
-        Sex::Male => "male",
-        Sex::Female => "female",
-        Sex::Other => "other",
-        Sex::Unknown => "unknown",
-    };
-    if tree::text(patient, "gender") != Some(code) {
-        tree::set_primitive(patient, "gender", Json::str(code));
+    if tree::text(patient, "gender") != Some(sex.sex.code()) {
+        tree::set_primitive(patient, "gender", Json::str(sex.sex.code()));
     }
     animal::write_neuter(patient, sex.neuter);
 }
 
 /// Rules of reading shared with [`crate::fast`].
 pub(crate) mod reading {
-    use super::{FieldState, Neuter, PartialDate, Sex, SexStatus, Value, ValueProblem};
-
-    pub(crate) use super::animal::{GENDER_STATUS, PATIENT_ANIMAL};
-
-    /// `birthDate`: only the three forms of a FHIR date.
-    pub(crate) fn birth_date(written: &str) -> FieldState {
-        match fhir_date(written) {
-            Some(date) => FieldState::Value(Value::Date(date)),
-            None => FieldState::Invalid {
-                raw: written.to_owned(),
-                problem: ValueProblem {
-                    problem: "not a FHIR date".to_owned(),
-                    way_out: "enter it in the EHR as YYYY, YYYY-MM or YYYY-MM-DD".to_owned(),
-                },
-            },
-        }
-    }
-
-    fn fhir_date(written: &str) -> Option<PartialDate> {
-        let number = |part: &str, digits: usize| {
-            (part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))
-                .then(|| part.parse::<u16>().ok())?
-        };
-        let small = |part: &str| number(part, 2).and_then(|number| u8::try_from(number).ok());
-        let mut parts = written.split('-');
-        let year = number(parts.next()?, 4).filter(|year| *year > 0)?;
-        let month = match parts.next() {
-            Some(part) => Some(small(part).filter(|month| (1..=12).contains(month))?),
-            None => None,
-        };
-        let day = match (parts.next(), month) {
-            (Some(part), Some(month)) => {
-                Some(small(part).filter(|day| (1..=days_in(year, month)).contains(day))?)
-            }
-            _ => None,
-        };
-        parts.next().is_none().then_some(PartialDate { year, month, day })
-    }
-
-    const fn days_in(year: u16, month: u8) -> u8 {
-        match month {
-            4 | 6 | 9 | 11 => 30,
-            2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-            2 => 28,
-            _ => 31,
-        }
-    }
+    use super::{FieldState, Neuter, Sex, SexStatus, Value, ValueProblem};
 
     /// `gender` and genderStatus joined.
     pub(crate) fn gender(gender: Option<&str>, neuter: Option<Neuter>) -> FieldState {
         let sex = match (gender, neuter) {
             (None, None) => return FieldState::Blank,
-            (None, Some(_)) | (Some("unknown"), _) => Sex::Unknown,
-            (Some("male"), _) => Sex::Male,
-            (Some("female"), _) => Sex::Female,
-            (Some("other"), _) => Sex::Other,
-            (Some(raw), _) => {
-                return FieldState::Invalid {
-                    raw: raw.to_owned(),
-                    problem: ValueProblem {
-                        problem: "not one of FHIR's genders".to_owned(),
-                        way_out: "enter male, female, other or unknown in the EHR".to_owned(),
-                    },
-                };
-            }
+            (None, Some(_)) => Some(Sex::Unknown),
+            (Some(code), _) => Sex::from_code(code),
         };
-        FieldState::Value(Value::Sex(SexStatus {
-            sex,
-            neuter: neuter.unwrap_or(Neuter::Unknown),
-            term: None,
-        }))
+        match sex {
+            Some(sex) => {
+                FieldState::Value(Value::Sex(SexStatus::new(sex, neuter.unwrap_or(Neuter::Unknown))))
+            }
+            None => FieldState::Invalid {
+                raw: gender.unwrap_or_default().to_owned(),
+                problem: ValueProblem {
+                    problem: "not one of FHIR's genders".to_owned(),
+                    way_out: "enter male, female, other or unknown in the EHR".to_owned(),
+                },
+            },
+        }
     }
 }

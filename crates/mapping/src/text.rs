@@ -2,7 +2,7 @@
 
 use record::catalogue::ValueType;
 use record::sameness::{Sameness, sameness};
-use record::value::{Quantity, SexStatus, SubstanceSet, Value};
+use record::value::{SexStatus, SubstanceSet, Value};
 use record::{Conventions, FieldState};
 
 /// What a text says about a field of this type.
@@ -32,27 +32,13 @@ pub(crate) fn write(value: &Value, value_type: &ValueType) -> Option<String> {
         Value::Coded(coded) => coded.text.clone(),
         Value::Microchip(chip) => chip.raw.clone(),
         Value::Phone(phone) => phone.raw.clone(),
-        Value::Date(date) => iso_date(*date),
-        Value::Quantity(quantity) => quantity_text(quantity, value_type),
+        Value::Date(date) => date.to_string(),
+        Value::Quantity(quantity) => match value_type {
+            ValueType::Quantity { default_unit } => quantity.to_text(default_unit),
+            _ => value.display(),
+        },
         Value::Sex(_) | Value::Substances(_) => return None,
     })
-}
-
-/// `2019`, `2019-06` or `2019-06-01` (FHIR R4 datatypes, `date`; also the form of a ServiceNow date).
-pub(crate) fn iso_date(date: record::value::PartialDate) -> String {
-    match (date.month, date.day) {
-        (Some(month), Some(day)) => format!("{:04}-{month:02}-{day:02}", date.year),
-        (Some(month), None) => format!("{:04}-{month:02}", date.year),
-        (None, _) => format!("{:04}", date.year),
-    }
-}
-
-/// A number in the column's own unit stands alone, any other carries its unit.
-fn quantity_text(quantity: &Quantity, value_type: &ValueType) -> String {
-    match value_type {
-        ValueType::Quantity { default_unit } if *default_unit == quantity.unit => quantity.number.clone(),
-        _ => format!("{} {}", quantity.number, quantity.unit),
-    }
 }
 
 /// The term to write for a sex: the value's own where it means this, else the one that stands there already where it
@@ -80,85 +66,87 @@ pub(crate) fn folded(text: &str) -> String {
     out
 }
 
-/// Whether a character ends one item of a text list of substances (wire-facts 3.1).
-pub(crate) const fn separates(character: char) -> bool {
-    matches!(character, ',' | ';' | '\n' | '\r')
-}
-
-/// A substance's text without the characters that would split it in a text list.
-pub(crate) fn unsplittable(text: &str) -> String {
-    if !text.contains(separates) {
-        return text.trim().to_owned();
-    }
-    text.split(separates).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// The keys of the substances a text holds.
-fn keys(text: &str, conventions: &Conventions) -> Vec<String> {
-    match record::value::parse(&ValueType::Substances, text, conventions) {
-        Ok(Some(Value::Substances(set))) => set.items.into_iter().map(|item| item.key).collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// Writes a set of substances over a text list: items that stay keep their spelling, their order and the separators
 /// between them; new ones follow in the separator style that is there.
 pub(crate) fn list(standing: &str, set: &SubstanceSet, conventions: &Conventions) -> String {
-    let wanted: Vec<&str> = set.items.iter().map(|item| item.key.as_str()).collect();
-    let edited = edited_list(standing, set, &wanted, conventions);
-    let mut found = keys(&edited, conventions);
-    let mut expected: Vec<&str> = wanted.clone();
-    found.sort_unstable();
-    expected.sort_unstable();
-    if found == expected {
+    let edited = edited_list(standing, set, conventions);
+    if substances(&edited, conventions).same_keys(set) {
         return edited;
     }
-    // What stood there splits in another way than expected: write the plain list.
-    set.items.iter().map(|item| unsplittable(&item.text)).collect::<Vec<_>>().join(", ")
+    // What stands there splits in another way than it seems.
+    set.to_text(Some(standing))
 }
 
-fn edited_list(standing: &str, set: &SubstanceSet, wanted: &[&str], conventions: &Conventions) -> String {
+/// The substances a text holds.
+fn substances(text: &str, conventions: &Conventions) -> SubstanceSet {
+    match record::value::parse(&ValueType::Substances, text, conventions) {
+        Ok(Some(Value::Substances(set))) => set,
+        _ => SubstanceSet::default(),
+    }
+}
+
+fn edited_list(standing: &str, set: &SubstanceSet, conventions: &Conventions) -> String {
     let items = items(standing);
-    let separator = items.windows(2).next().and_then(|pair| match pair {
-        [left, right] => standing.get(left.1..right.0),
-        _ => None,
-    });
+    let separator = match items.as_slice() {
+        [left, right, ..] => standing.get(left.1..right.0).unwrap_or(", "),
+        _ => ", ",
+    };
     let mut out = String::with_capacity(standing.len() + 16);
-    let mut kept: Vec<String> = Vec::new();
+    let mut kept = SubstanceSet::default();
     let mut previous_end = 0;
     for (start, end) in items {
         let text = standing.get(start..end).unwrap_or_default();
-        let keys = keys(text, conventions);
-        if !keys.is_empty() && keys.iter().all(|key| wanted.contains(&key.as_str())) {
-            if !kept.is_empty() {
+        let said = substances(text, conventions);
+        if !said.items.is_empty() && said.items.iter().all(|item| set.contains(&item.key)) {
+            if !kept.items.is_empty() {
                 out.push_str(standing.get(previous_end..start).unwrap_or(", "));
             }
             out.push_str(text);
-            kept.extend(keys);
+            said.items.into_iter().for_each(|item| {
+                kept.insert(item);
+            });
         }
         previous_end = end;
     }
     for item in set.items.iter().filter(|item| !kept.contains(&item.key)) {
         if !out.is_empty() {
-            out.push_str(separator.unwrap_or(", "));
+            out.push_str(separator);
         }
-        out.push_str(&unsplittable(&item.text));
+        out.push_str(&SubstanceSet::new([item.clone()]).to_text(None));
     }
     out
 }
 
-/// Start and end of each item, without the blanks around it.
+/// Start and end of each item of a list, without the blanks around it: separators count outside quotes and brackets.
 fn items(text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
-    let mut at = 0;
-    for chunk in text.split(separates) {
-        let trimmed = chunk.trim();
+    let mut start = 0;
+    let (mut depth, mut quoted) = (0_u32, false);
+    let mut end_item = |start: usize, end: usize| {
+        let item = text.get(start..end).unwrap_or_default();
+        let trimmed = item.trim();
         if !trimmed.is_empty() {
-            let start = at + (chunk.len() - chunk.trim_start().len());
-            found.push((start, start + trimmed.len()));
+            let from = start + (item.len() - item.trim_start().len());
+            found.push((from, from + trimmed.len()));
         }
-        // Every separator is one byte long.
-        at += chunk.len() + 1;
+    };
+    for (at, character) in text.char_indices() {
+        match character {
+            '"' => quoted = !quoted,
+            '(' | '[' if !quoted => depth += 1,
+            ')' | ']' if !quoted => depth = depth.saturating_sub(1),
+            ',' | ';' | '\u{2028}' | '\u{2029}' | '\u{ff0c}' | '\u{ff1b}' if depth == 0 && !quoted => {
+                end_item(start, at);
+                start = at + character.len_utf8();
+            }
+            '\n' | '\r' if !quoted => {
+                depth = 0;
+                end_item(start, at);
+                start = at + 1;
+            }
+            _ => {}
+        }
     }
+    end_item(start, text.len());
     found
 }

@@ -14,7 +14,7 @@ use super::document::{Place, derived_uuid};
 use super::{concept, tree};
 use crate::text;
 use record::catalogue::ValueType;
-use record::value::{NO_KNOWN_ALLERGY, Substance, SubstanceSet, Value, ValueProblem};
+use record::value::{Substance, SubstanceSet, Value, ValueProblem};
 use record::{Conventions, FieldState, Json};
 
 /// The product's extension that carries all allergies as one text, for an EHR that has no place for resources.
@@ -46,7 +46,7 @@ struct Found {
 }
 
 /// Every resource about this patient, in document order.
-fn find(document: &Json, place: Place, conventions: &Conventions) -> Vec<Found> {
+fn find(document: &Json, place: Place) -> Vec<Found> {
     let entries = tree::items(document, "entry")
         .iter()
         .enumerate()
@@ -62,11 +62,7 @@ fn find(document: &Json, place: Place, conventions: &Conventions) -> Vec<Found> 
     entries
         .chain(contained)
         .filter(|(_, resource)| tree::text(resource, "resourceType") == Some("AllergyIntolerance"))
-        .map(|(at, resource)| Found {
-            at,
-            standing: standing(resource),
-            substance: substance_of(resource, conventions),
-        })
+        .map(|(at, resource)| Found { at, standing: standing(resource), substance: substance_of(resource) })
         .collect()
 }
 
@@ -88,32 +84,14 @@ pub(crate) fn counts(verification: Option<&str>, clinical: Option<&str>) -> bool
     standing_of(verification, clinical) == Standing::Active
 }
 
-fn substance_of(resource: &Json, conventions: &Conventions) -> Option<Substance> {
+fn substance_of(resource: &Json) -> Option<Substance> {
     let code = resource.get("code").filter(|code| concept::label(code).is_some()).or_else(|| {
         tree::items(resource, "reaction")
             .iter()
             .filter_map(|reaction| reaction.get("substance"))
             .find(|substance| concept::label(substance).is_some())
     })?;
-    substance(concept::label(code)?, concept::codings(code), conventions)
-}
-
-/// A substance from its text and codes.
-pub(crate) fn substance(
-    text: &str,
-    codings: Vec<record::value::Coding>,
-    conventions: &Conventions,
-) -> Option<Substance> {
-    let key = if codings.iter().any(|coding| coding.code == NONE_KNOWN_CODE) {
-        NO_KNOWN_ALLERGY.to_owned()
-    } else {
-        // One resource is one substance, whatever separators its text holds.
-        match record::value::parse(&ValueType::Substances, &text::unsplittable(text), conventions) {
-            Ok(Some(Value::Substances(set))) => set.items.into_iter().next()?.key,
-            _ => return None,
-        }
-    };
-    Some(Substance { text: text.trim().to_owned(), key, codings })
+    Substance::new(concept::label(code)?, concept::codings(code))
 }
 
 /// What an allergy without a substance makes of the field.
@@ -127,24 +105,15 @@ pub(crate) fn nameless() -> FieldState {
     }
 }
 
-/// Collects substances into a set, without repetition of a key.
+/// The field's state for these substances.
 pub(crate) fn collect(substances: impl IntoIterator<Item = Substance>) -> FieldState {
-    let mut items: Vec<Substance> = Vec::new();
-    for substance in substances {
-        if !items.iter().any(|item| item.key == substance.key) {
-            items.push(substance);
-        }
-    }
-    if items.is_empty() {
-        FieldState::Blank
-    } else {
-        FieldState::Value(Value::Substances(SubstanceSet { items }))
-    }
+    let set = SubstanceSet::new(substances);
+    if set.items.is_empty() { FieldState::Blank } else { FieldState::Value(Value::Substances(set)) }
 }
 
 /// Reads the set.
 pub(crate) fn read(document: &Json, place: Place, conventions: &Conventions) -> FieldState {
-    let found = find(document, place, conventions);
+    let found = find(document, place);
     if found.is_empty() {
         let text = place.patient(document).and_then(|patient| text_extension(patient));
         return match (text, place) {
@@ -174,7 +143,7 @@ pub(crate) fn write(
     set: &SubstanceSet,
     conventions: &Conventions,
 ) -> Result<(), String> {
-    let found = find(document, place, conventions);
+    let found = find(document, place);
     if found.is_empty() {
         let standing = place.patient(document).and_then(text_extension).map(str::to_owned);
         if let Some(standing) = standing {
@@ -193,7 +162,7 @@ pub(crate) fn write(
     }
     for found in &found {
         let Some(substance) = &found.substance else { continue };
-        let wanted = set.items.iter().any(|item| item.key == substance.key);
+        let wanted = set.contains(&substance.key);
         if found.standing == Standing::Active && !wanted {
             set_clinical(document, place, found.at, "inactive", "Inactive");
         }
@@ -281,7 +250,7 @@ fn add(document: &mut Json, place: Place, item: &Substance) {
         seed.push('+');
         uuid = derived_uuid(&seed);
     }
-    let none_known = item.key == NO_KNOWN_ALLERGY;
+    let none_known = item.is_none_known();
     let mut code = Json::Object(Vec::new());
     let mut codings: Vec<Json> = item.codings.iter().map(concept::coding_json).collect();
     if none_known && !item.codings.iter().any(|coding| coding.code == NONE_KNOWN_CODE) {

@@ -10,7 +10,7 @@ use record::{Conventions, FieldState, Json, catalogue::ValueType};
 /// The extension's URL.
 pub(crate) const PATIENT_ANIMAL: &str = "http://hl7.org/fhir/StructureDefinition/patient-animal";
 /// The code system of neuter states.
-pub(crate) const GENDER_STATUS: &str = "http://hl7.org/fhir/animal-genderstatus";
+pub(crate) const GENDER_STATUS: &str = record::codes::sex_terms::ANIMAL_GENDER_STATUS;
 /// What the species says where it is not known but must be there.
 const UNKNOWN_SPECIES: &str = "Unknown";
 
@@ -122,11 +122,12 @@ pub(crate) fn neuter_of(status: &Json) -> Neuter {
 
 /// The neuter status a code or a word stands for.
 pub(crate) fn neuter_word(word: &str) -> Neuter {
-    match word.trim().to_ascii_lowercase().as_str() {
-        "neutered" | "spayed" | "castrated" | "spayed/neutered" | "gelded" => Neuter::Neutered,
-        "intact" | "entire" => Neuter::Intact,
+    let word = word.trim().to_ascii_lowercase();
+    Neuter::from_code(&word).unwrap_or(match word.as_str() {
+        "spayed" | "castrated" | "spayed/neutered" | "gelded" => Neuter::Neutered,
+        "entire" => Neuter::Intact,
         _ => Neuter::Unknown,
-    }
+    })
 }
 
 /// Writes the neuter status; one that says the same already stays as it is.
@@ -135,13 +136,8 @@ pub(crate) fn write_neuter(patient: &mut Json, neuter: Neuter) {
     if standing.map_or(Neuter::Unknown, neuter_of) == neuter {
         return;
     }
-    let (code, display) = match neuter {
-        Neuter::Neutered => ("neutered", "Neutered"),
-        Neuter::Intact => ("intact", "Intact"),
-        Neuter::Unknown => ("unknown", "Unknown"),
-    };
     with_concept(patient, "genderStatus", |status| {
-        let fresh = concept::of_code(GENDER_STATUS, code, display);
+        let fresh = concept::of_code(GENDER_STATUS, neuter.code(), neuter.display());
         if let Some(coding) = fresh.get("coding") {
             status.set("coding", coding.clone());
         }

@@ -3,6 +3,7 @@
 use super::{concept, name, tree};
 use crate::text;
 use record::catalogue::ValueType;
+use record::codes::units;
 use record::value::{Quantity, Value, ValueProblem};
 use record::{Conventions, FieldState, Json};
 
@@ -132,7 +133,17 @@ fn read_quantity(quantity: &Json, value_type: &ValueType, conventions: &Conventi
             },
         };
     }
-    plain(&written, value_type, conventions)
+    let known = match (unit, value_type) {
+        (Some(unit), ValueType::Quantity { .. }) => units::recognise(unit).map(|unit| unit.code),
+        (None, ValueType::Quantity { default_unit }) => Some(default_unit.as_str()),
+        _ => None,
+    };
+    match known.map(|unit| Quantity::new(number, unit)) {
+        // The digits stay as they were sent.
+        Some(Ok(quantity)) => FieldState::Value(Value::Quantity(quantity)),
+        Some(Err(problem)) => FieldState::Invalid { raw: written, problem },
+        None => plain(&written, value_type, conventions),
+    }
 }
 
 /// Writes a custom field. A value that is there keeps its FHIR type where that can hold the new one; otherwise, and
@@ -202,7 +213,7 @@ fn rewrite(
             }
             *standing = Json::String(word);
         }
-        ("valueDate", Value::Date(date)) => *standing = Json::String(text::iso_date(*date)),
+        ("valueDate", Value::Date(date)) => *standing = Json::String(date.to_string()),
         _ => return Ok(false),
     }
     Ok(true)
@@ -237,7 +248,7 @@ fn fresh(
             concept::write(&mut json, coded, value_type, None, conventions);
             ("valueCodeableConcept", json)
         }
-        Value::Date(date) => ("valueDate", Json::String(text::iso_date(*date))),
+        Value::Date(date) => ("valueDate", Json::String(date.to_string())),
         other => ("valueString", Json::String(line(other, value_type, conventions)?)),
     })
 }
@@ -259,10 +270,7 @@ fn write_quantity(json: &mut Json, quantity: &Quantity) {
 
 /// What people call a unit; its code where there is no name for it.
 fn unit_label(code: &str) -> &str {
-    record::codes::units::by_code(code)
-        .map(|unit| unit.label)
-        .filter(|label| !label.is_empty())
-        .unwrap_or(code)
+    units::by_code(code).map(|unit| unit.label).filter(|label| !label.is_empty()).unwrap_or(code)
 }
 
 fn is_json_number(text: &str) -> bool {

@@ -59,7 +59,7 @@ impl ColumnType {
             return chosen(values, spec, value, standing, conventions);
         }
         Ok(match (self, value) {
-            (ColumnType::Date, Value::Date(date)) => text::iso_date(filled(*date)),
+            (ColumnType::Date, Value::Date(date)) => filled(*date).to_string(),
             (ColumnType::Number, Value::Quantity(quantity)) => in_column_unit(quantity, spec)?,
             (_, Value::Substances(set)) => text::list(standing, set, conventions),
             (_, Value::Sex(sex)) => text::sex_term(sex, standing, conventions),
