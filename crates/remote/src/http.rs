@@ -1,1 +1,82 @@
-//! http
+//! HTTP as both clients use it: a transport that can be replaced, calls that sign in, and every failure put into the
+//! words of [`RemoteError`](crate::RemoteError).
+
+mod caller;
+mod https;
+mod words;
+
+pub use caller::CallStats;
+pub use caller::RateLimit;
+pub(crate) use caller::{Answer, Call, Caller, Effect};
+pub use https::{HttpsSettings, HttpsTransport, TlsMinimum};
+pub(crate) use words::{date_ms, percent_encode, quoted, retry_after_ms};
+
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// The time, Unix milliseconds. Time comes in as a value, so that tests and the seeded simulation can set it.
+pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// A fresh unique id (the `jti` of a signed JWT).
+pub type NewId = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Sends one request and waits for the whole answer.
+///
+/// The product's is [`HttpsTransport`]; the seeded simulation puts routers in process behind it.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Sends the request; follows no redirect and retries nothing that may have reached the remote.
+    async fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+    ) -> Result<http::Response<Vec<u8>>, TransportFailure>;
+}
+
+/// Why no answer came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransportFailure {
+    /// The request surely never reached the remote: name, connection or TLS failed.
+    #[error("{what}")]
+    NotSent {
+        /// What failed and what to do, in words.
+        what: String,
+    },
+    /// The connection broke or the time was up after the request may have been sent.
+    #[error("{what}")]
+    Lost {
+        /// What failed, in words.
+        what: String,
+    },
+    /// The answer's head came, its body broke off.
+    #[error("the answer ({status}) broke off: {what}")]
+    BodyCut {
+        /// The status that the head said.
+        status: u16,
+        /// What failed, in words.
+        what: String,
+    },
+    /// The answer is larger than this client takes.
+    #[error("the answer ({status}) is larger than {limit_bytes} bytes")]
+    TooLarge {
+        /// The status that the head said.
+        status: u16,
+        /// The limit.
+        limit_bytes: usize,
+    },
+}
+
+/// A setting with which no client can be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct SettingProblem {
+    /// The setting's name.
+    pub setting: &'static str,
+    /// What is wrong with it and the way out, without its value.
+    pub problem: String,
+}
+
+impl SettingProblem {
+    pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
+        SettingProblem { setting, problem: problem.into() }
+    }
+}

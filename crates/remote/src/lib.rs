@@ -16,8 +16,10 @@ use record::{RecordKind, Remote};
 pub struct Fetched {
     /// The remote's key (`sys_id`, resource id).
     pub key: String,
-    /// Version token: `sys_mod_count`; for the EHR the ETag's text, or `meta.versionId`, or `sha256:<hex>` of the
-    /// canonical body where the dialect has neither.
+    /// Version token, the same whether the record came from a list or from a read: `sys_mod_count`; for the EHR the
+    /// Patient's `meta.versionId` (which is the ETag's text, FHIR R4 http, "Managing Resource Contention"), followed by
+    /// `~` and a digest of the versions of the AllergyIntolerance resources where there are any; `sha256:<hex>` of the
+    /// canonical body where the dialect has no versions.
     pub version: String,
     /// ServiceNow: the row object. EHR: a Bundle of type `collection`, the Patient first, then its AllergyIntolerance
     /// resources in the order received; the resources' text is kept as received.
@@ -141,41 +143,123 @@ pub struct Finding {
 }
 
 /// What went wrong in a call.
+///
+/// The words in `what` are for people: they may quote the remote's own message, shortened and without anything that
+/// looks like a token. Logs take [`RemoteError::name`], the status and the key, never `what`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
     /// No connection, TLS refused, name not found. Nothing was sent.
     #[error("{remote} cannot be reached: {what}", remote = .remote.label())]
-    Unreachable { remote: Remote, what: String },
-    /// The connection failed or timed out after the request was sent: the write may have happened.
-    #[error("{remote} did not answer: {what}", remote = .remote.label())]
-    Ambiguous { remote: Remote, what: String },
-    /// 408, 429, 5xx, 200 with an error body, cut-off JSON: try again.
-    #[error("{remote} is busy or failing ({status}): {what}", remote = .remote.label())]
-    Transient { remote: Remote, status: u16, what: String, retry_after_ms: Option<u64> },
+    Unreachable {
+        /// Which remote.
+        remote: Remote,
+        /// What failed and what to do, in words.
+        what: String,
+    },
+    /// The connection failed or timed out after the request was sent, or the answer to a write does not say whether
+    /// it was done: the write may have happened. Never the result of a read.
+    #[error("{remote} did not say whether it wrote: {what}", remote = .remote.label())]
+    Ambiguous {
+        /// Which remote.
+        remote: Remote,
+        /// What failed, in words.
+        what: String,
+    },
+    /// 408, 429, 5xx, 200 with an error body, cut-off JSON, a read that got no answer: try again. A write that ended
+    /// so was not done.
+    #[error("{remote} is busy or failing{status}: {what}", remote = .remote.label(), status = in_brackets(*.status))]
+    Transient {
+        /// Which remote.
+        remote: Remote,
+        /// The HTTP status; 0 where no answer came.
+        status: u16,
+        /// What failed, in words.
+        what: String,
+        /// How long the remote asks to wait (`Retry-After`), in milliseconds from now.
+        retry_after_ms: Option<u64>,
+    },
     /// 401/403 at sign-in or after one renewal.
     #[error("{remote} refuses our credentials: {what}", remote = .remote.label())]
-    SignIn { remote: Remote, what: String },
+    SignIn {
+        /// Which remote.
+        remote: Remote,
+        /// Why, and what to do, in words.
+        what: String,
+    },
     /// The target moved since the version the write was decided on; nothing was written.
     #[error("{remote}: the record changed meanwhile", remote = .remote.label())]
-    Moved { remote: Remote, key: String, current_version: Option<String> },
+    Moved {
+        /// Which remote.
+        remote: Remote,
+        /// The record's key.
+        key: String,
+        /// The version it has now, if the remote said so.
+        current_version: Option<String>,
+    },
     /// 404 / 410: deleted or hidden.
     #[error("{remote}: no such record (deleted or hidden from us)", remote = .remote.label())]
-    NotFound { remote: Remote, key: String },
+    NotFound {
+        /// Which remote.
+        remote: Remote,
+        /// The key that was asked for.
+        key: String,
+    },
     /// More than one record carries our key.
     #[error("{remote}: {count} records carry the same key of ours", remote = .remote.label())]
-    Many { remote: Remote, count: usize },
-    /// The remote refuses this request for good (validation, access rule, business rule).
-    #[error("{remote} refuses ({status}): {what}", remote = .remote.label())]
-    Refused { remote: Remote, status: u16, what: String },
+    Many {
+        /// Which remote.
+        remote: Remote,
+        /// How many were seen; at least two.
+        count: usize,
+    },
+    /// The remote refuses this request for good (validation, access rule, business rule), or the request itself is one
+    /// that must not be sent.
+    #[error("{remote} refuses{status}: {what}", remote = .remote.label(), status = in_brackets(*.status))]
+    Refused {
+        /// Which remote.
+        remote: Remote,
+        /// The HTTP status; 0 where the request was stopped here, before it was sent.
+        status: u16,
+        /// Why, and what to do, in words.
+        what: String,
+    },
     /// The answer is not what the protocol says.
     #[error("{remote} answered something unreadable: {what}", remote = .remote.label())]
-    Protocol { remote: Remote, what: String },
+    Protocol {
+        /// Which remote.
+        remote: Remote,
+        /// What was expected and what came, without values.
+        what: String,
+    },
+}
+
+/// A status for people: nothing where no answer came.
+fn in_brackets(status: u16) -> String {
+    if status == 0 { String::new() } else { format!(" ({status})") }
 }
 
 impl RemoteError {
     /// Whether it counts for the circuit breaker (connection, timeout, 5xx, 408, 429).
     pub const fn is_transport(&self) -> bool {
-        matches!(self, RemoteError::Unreachable { .. } | RemoteError::Ambiguous { .. } | RemoteError::Transient { .. })
+        matches!(
+            self,
+            RemoteError::Unreachable { .. } | RemoteError::Ambiguous { .. } | RemoteError::Transient { .. }
+        )
+    }
+
+    /// The case's name: what logs and metrics say instead of the words.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            RemoteError::Unreachable { .. } => "unreachable",
+            RemoteError::Ambiguous { .. } => "ambiguous",
+            RemoteError::Transient { .. } => "transient",
+            RemoteError::SignIn { .. } => "sign_in",
+            RemoteError::Moved { .. } => "moved",
+            RemoteError::NotFound { .. } => "not_found",
+            RemoteError::Many { .. } => "many",
+            RemoteError::Refused { .. } => "refused",
+            RemoteError::Protocol { .. } => "protocol",
+        }
     }
 }
 
@@ -185,7 +269,12 @@ pub trait RemoteApi: Send + Sync + 'static {
     /// Which one.
     fn remote(&self) -> Remote;
     /// Reads a page of records in a stable order (key-set), with proof of completeness at the end.
-    async fn list(&self, kind: RecordKind, scope: &ListScope, cursor: Option<&Cursor>) -> Result<Page, RemoteError>;
+    async fn list(
+        &self,
+        kind: RecordKind,
+        scope: &ListScope,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page, RemoteError>;
     /// Reads one record.
     async fn read(&self, kind: RecordKind, key: &str) -> Result<Fetched, RemoteError>;
     /// The record that carries this key of ours: ServiceNow, the column holding the EHR's id; EHR, an identifier
@@ -196,5 +285,11 @@ pub trait RemoteApi: Send + Sync + 'static {
     /// How [`RemoteApi::write`] would look.
     fn preview(&self, write: &Write) -> WirePreview;
     /// Signs in, reads one record and the dictionary, and says what is wrong in words.
+    ///
+    /// A remote that cannot be reached, is failing or refuses the sign-in is an error; everything else a finding.
     async fn probe(&self) -> Result<Probe, RemoteError>;
+    /// Times, status and rate limit of the latest call, for the home screen; `None` before the first.
+    fn last_call(&self) -> Option<http::CallStats> {
+        None
+    }
 }
