@@ -19,18 +19,19 @@ pub struct CustomField {
     /// Column of the ServiceNow table, with or without `u_`; the id when absent.
     #[serde(default)]
     pub column: Option<String>,
-    /// Where it stands in the FHIR Patient: the URL of an extension, bare or as `Patient.extension('<url>')`.
-    pub fhir: String,
+    /// Where it stands in the FHIR Patient: the URL of an extension, bare or as the path
+    /// `Patient.extension('<url>')`.
+    pub extension_url: String,
     /// The type of its values.
     #[serde(rename = "type")]
     pub value_type: CustomType,
     /// For quantities: the UCUM unit of a number without one.
     #[serde(default)]
-    pub unit: Option<String>,
-    /// For quantities: the smallest plausible amount, in `unit`.
+    pub default_unit: Option<String>,
+    /// For quantities: the smallest plausible amount, in `default_unit`.
     #[serde(default)]
     pub min: Option<Decimal>,
-    /// For quantities: the largest plausible amount, in `unit`.
+    /// For quantities: the largest plausible amount, in `default_unit`.
     #[serde(default)]
     pub max: Option<Decimal>,
     /// Which way it flows.
@@ -106,19 +107,28 @@ impl Catalogue {
     /// The first field that clashes with another one (id, column, extension URL) or is not consistent in itself.
     pub fn with_custom(mut self, custom: Vec<CustomField>) -> Result<Catalogue, CustomFieldProblem> {
         for (at, field) in custom.into_iter().enumerate() {
-            let spec = spec_of(field, at)?;
-            self.refuse_clash(&spec)?;
-            self.fields.push(spec);
+            let spec = field.into_spec(at)?;
+            self.add(spec)?;
         }
         Ok(self)
     }
 
-    fn refuse_clash(&self, spec: &FieldSpec) -> Result<(), CustomFieldProblem> {
-        let clash = |key, other: &FieldSpec, what: &str| CustomFieldProblem {
-            field: spec.id.clone(),
-            key,
-            problem: format!("the field {} has the same {what}", other.id),
-            way_out: format!("give each field its own {what}"),
+    /// The same for rows that are catalogue rows already.
+    ///
+    /// # Errors
+    /// As [`Catalogue::with_custom`].
+    pub fn with_fields(mut self, fields: Vec<FieldSpec>) -> Result<Catalogue, CustomFieldProblem> {
+        for spec in fields {
+            self.add(spec)?;
+        }
+        Ok(self)
+    }
+
+    fn add(&mut self, spec: FieldSpec) -> Result<(), CustomFieldProblem> {
+        consistent(&spec)?;
+        let clash = |key, other: &FieldSpec, what: &str| {
+            let problem = format!("the field {} has the same {what}", other.id);
+            wrong(&spec.id, key, problem, format!("give each field its own {what}"))
         };
         for other in &self.fields {
             if other.id == spec.id {
@@ -127,22 +137,25 @@ impl Catalogue {
             if bare_column(&other.column) == bare_column(&spec.column) {
                 return Err(clash("column", other, "ServiceNow column"));
             }
-            if extension_url(&other.place).is_some()
-                && extension_url(&other.place) == extension_url(&spec.place)
-            {
-                return Err(clash("fhir", other, "extension URL"));
+            if extension_url(&other.place).is_some() && extension_url(&other.place) == extension_url(&spec.place) {
+                return Err(clash("extension_url", other, "extension URL"));
             }
         }
         if self.fields.len() >= usize::from(u16::MAX) {
-            return Err(CustomFieldProblem {
-                field: spec.id.clone(),
-                key: "id",
-                problem: "there are too many fields".to_owned(),
-                way_out: "remove some".to_owned(),
-            });
+            return Err(wrong(&spec.id, "id", "there are too many fields", "remove some"));
         }
+        self.fields.push(spec);
         Ok(())
     }
+}
+
+fn wrong(
+    field: &str,
+    key: &'static str,
+    problem: impl Into<String>,
+    way_out: impl Into<String>,
+) -> CustomFieldProblem {
+    CustomFieldProblem { field: field.to_owned(), key, problem: problem.into(), way_out: way_out.into() }
 }
 
 /// A column is looked for with and without `u_`, so the two are one name.
@@ -160,91 +173,94 @@ fn extension_url(place: &FhirPlace) -> Option<&str> {
 /// Extensions the mapping itself writes on a Patient.
 const TAKEN_URLS: &[&str] = &["http://hl7.org/fhir/StructureDefinition/patient-animal"];
 
-fn spec_of(field: CustomField, at: usize) -> Result<FieldSpec, CustomFieldProblem> {
-    let name = if field.id.is_empty() { format!("number {}", at + 1) } else { field.id.clone() };
-    let wrong = |key, problem: &str, way_out: &str| CustomFieldProblem {
-        field: name.clone(),
-        key,
-        problem: problem.to_owned(),
-        way_out: way_out.to_owned(),
-    };
-    if !is_identifier(&field.id) {
+impl CustomField {
+    /// The catalogue row of this field, the `at`-th of the configuration.
+    fn into_spec(self, at: usize) -> Result<FieldSpec, CustomFieldProblem> {
+        let name = if self.id.is_empty() { format!("number {}", at + 1) } else { self.id.clone() };
+        let is_quantity = self.value_type == CustomType::Quantity;
+        if !is_quantity && self.default_unit.is_some() {
+            let way_out = "remove it, or set the type to quantity";
+            return Err(wrong(&name, "default_unit", "only a quantity has a unit", way_out));
+        }
+        if !is_quantity && (self.min.is_some() || self.max.is_some()) {
+            let way_out = "remove min and max, or set the type to quantity";
+            return Err(wrong(&name, "min", "only a quantity has a range", way_out));
+        }
+        let value_type = match self.value_type {
+            CustomType::Text => ValueType::Text,
+            CustomType::LongText => ValueType::LongText,
+            CustomType::Name => ValueType::Name,
+            CustomType::Date => ValueType::Date,
+            CustomType::Coded => ValueType::Coded,
+            CustomType::Phone => ValueType::Phone,
+            CustomType::Email => ValueType::Email,
+            CustomType::Substances => ValueType::Substances,
+            CustomType::Quantity => ValueType::Quantity {
+                default_unit: self.default_unit.ok_or_else(|| {
+                    wrong(&name, "default_unit", "a quantity needs the unit of a number without one", known_units())
+                })?,
+            },
+        };
+        let plausible = match (self.min, self.max) {
+            (None, None) => None,
+            (min, max) => {
+                Some(PlausibleRange { min: min.unwrap_or_default(), max: max.unwrap_or(Decimal::MAX) })
+            }
+        };
+        let url = url_in(&self.extension_url)
+            .map_err(|(problem, way_out)| wrong(&name, "extension_url", problem, way_out))?;
+        Ok(FieldSpec {
+            one_side: self.one_side.unwrap_or(default_one_side(&value_type, self.direction, self.identity)),
+            both_sides: self.both_sides.unwrap_or(default_both_sides(&value_type, self.identity)),
+            column: self.column.unwrap_or_else(|| self.id.clone()),
+            id: self.id,
+            label: self.label.trim().to_owned(),
+            value_type,
+            direction: self.direction,
+            place: FhirPlace::PatientExtension { url: url.to_owned() },
+            group: self.group,
+            owner: self.owner,
+            identity: self.identity,
+            plausible,
+        })
+    }
+}
+
+/// Whether a row makes sense by itself.
+fn consistent(spec: &FieldSpec) -> Result<(), CustomFieldProblem> {
+    if !is_identifier(&spec.id) {
         return Err(wrong(
+            &spec.id,
             "id",
             "this is no field id",
             "use lower-case letters, digits and underscores, a letter first, at most 60 characters",
         ));
     }
-    if field.label.trim().is_empty() {
-        return Err(wrong("label", "the label is blank", "write what people are to read"));
+    if spec.label.trim().is_empty() {
+        return Err(wrong(&spec.id, "label", "the label is blank", "write what people are to read"));
     }
-    let column = field.column.unwrap_or_else(|| field.id.clone());
-    if !is_identifier(&column) {
+    if !is_identifier(&spec.column) {
         return Err(wrong(
+            &spec.id,
             "column",
             "this is no ServiceNow column name",
             "write the column's name as the dictionary of the table shows it, such as u_weight",
         ));
     }
-    if column.starts_with("sys_") {
-        return Err(wrong(
-            "column",
-            "sys_ columns belong to ServiceNow itself",
-            "choose a column of the hospital's own",
-        ));
+    if spec.column.starts_with("sys_") {
+        let way_out = "choose a column of the hospital's own";
+        return Err(wrong(&spec.id, "column", "sys_ columns belong to ServiceNow itself", way_out));
     }
-    let url = url_of(&field.fhir).map_err(|(problem, way_out)| wrong("fhir", problem, way_out))?;
-    let is_quantity = field.value_type == CustomType::Quantity;
-    if !is_quantity && field.unit.is_some() {
-        return Err(wrong("unit", "only a quantity has a unit", "remove it, or set the type to quantity"));
+    if let Some(url) = extension_url(&spec.place) {
+        usable_url(url).map_err(|(problem, way_out)| wrong(&spec.id, "extension_url", problem, way_out))?;
     }
-    if !is_quantity && (field.min.is_some() || field.max.is_some()) {
-        return Err(wrong(
-            "min",
-            "only a quantity has a range",
-            "remove min and max, or set the type to quantity",
-        ));
+    if let ValueType::Quantity { default_unit } = &spec.value_type {
+        known_unit(default_unit).map_err(|(problem, way_out)| wrong(&spec.id, "default_unit", problem, way_out))?;
     }
-    let value_type = match field.value_type {
-        CustomType::Text => ValueType::Text,
-        CustomType::LongText => ValueType::LongText,
-        CustomType::Name => ValueType::Name,
-        CustomType::Date => ValueType::Date,
-        CustomType::Coded => ValueType::Coded,
-        CustomType::Phone => ValueType::Phone,
-        CustomType::Email => ValueType::Email,
-        CustomType::Substances => ValueType::Substances,
-        CustomType::Quantity => ValueType::Quantity {
-            default_unit: unit_of(field.unit.as_deref())
-                .map_err(|(problem, way_out)| wrong("unit", &problem, &way_out))?,
-        },
-    };
-    let plausible = match (field.min, field.max) {
-        (None, None) => None,
-        (min, max) => {
-            let range = PlausibleRange { min: min.unwrap_or_default(), max: max.unwrap_or(Decimal::MAX) };
-            if range.min > range.max {
-                return Err(wrong("min", "min is larger than max", "swap them"));
-            }
-            Some(range)
-        }
-    };
-    let spec = FieldSpec {
-        one_side: field.one_side.unwrap_or(default_one_side(&value_type, field.direction, field.identity)),
-        both_sides: field.both_sides.unwrap_or(default_both_sides(&value_type, field.identity)),
-        id: field.id,
-        label: field.label.trim().to_owned(),
-        value_type,
-        direction: field.direction,
-        column,
-        place: FhirPlace::PatientExtension { url },
-        group: field.group,
-        owner: field.owner,
-        identity: field.identity,
-        plausible,
-    };
-    refuse_unfit_rules(&spec).map_err(|(key, problem, way_out)| wrong(key, problem, way_out))?;
-    Ok(spec)
+    if spec.plausible.is_some_and(|range| range.min > range.max) {
+        return Err(wrong(&spec.id, "min", "min is larger than max", "swap them"));
+    }
+    fitting_rules(spec).map_err(|(key, problem, way_out)| wrong(&spec.id, key, problem, way_out))
 }
 
 fn is_identifier(text: &str) -> bool {
@@ -253,10 +269,13 @@ fn is_identifier(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// The URL of `https://…`, `Patient.extension('https://…')` or `Patient.extension[https://…]`.
-fn url_of(fhir: &str) -> Result<String, (&'static str, &'static str)> {
-    let text = fhir.trim();
-    let path = text
+/// What is wrong, and the way out.
+type Wrong = (&'static str, &'static str);
+
+/// The URL in `https://…`, `Patient.extension('https://…')` or `Patient.extension[url='https://…']`.
+fn url_in(path: &str) -> Result<&str, Wrong> {
+    let text = path.trim();
+    let inner = text
         .strip_prefix("Patient.extension")
         .or_else(|| text.strip_prefix("extension"))
         .and_then(|rest| {
@@ -264,13 +283,16 @@ fn url_of(fhir: &str) -> Result<String, (&'static str, &'static str)> {
             inner.or_else(|| rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')))
         })
         .map(|inner| inner.trim().trim_start_matches("url=").trim_matches(['\'', '"']));
-    if path.is_none() && text.starts_with("Patient") {
+    if inner.is_none() && text.starts_with("Patient") {
         return Err((
             "a custom field can only stand in an extension of the Patient",
             "write the extension's URL, or Patient.extension('https://…')",
         ));
     }
-    let url = path.unwrap_or(text);
+    Ok(inner.unwrap_or(text))
+}
+
+fn usable_url(url: &str) -> Result<(), Wrong> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let is_web = rest.is_some_and(|rest| {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -278,11 +300,9 @@ fn url_of(fhir: &str) -> Result<String, (&'static str, &'static str)> {
     });
     let is_urn = url
         .strip_prefix("urn:")
-        .is_some_and(|rest| rest.split_once(':').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty()));
-    let clean = url.bytes().all(|byte| {
-        byte.is_ascii_graphic()
-            && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
-    });
+        .and_then(|rest| rest.split_once(':'))
+        .is_some_and(|(namespace, name)| !namespace.is_empty() && !name.is_empty());
+    let clean = url.bytes().all(|byte| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte));
     if !clean || !(is_web || is_urn) {
         return Err((
             "this is no absolute URL",
@@ -295,18 +315,18 @@ fn url_of(fhir: &str) -> Result<String, (&'static str, &'static str)> {
             "choose a URL of the hospital's own",
         ));
     }
-    Ok(url.to_owned())
+    Ok(())
 }
 
-fn unit_of(unit: Option<&str>) -> Result<String, (String, String)> {
-    let known = || format!("use one of {}", units::codes().collect::<Vec<_>>().join(", "));
-    let Some(unit) = unit else {
-        return Err(("a quantity needs the unit of a number without one".to_owned(), known()));
-    };
+fn known_units() -> String {
+    format!("use one of {}", units::codes().collect::<Vec<_>>().join(", "))
+}
+
+fn known_unit(unit: &str) -> Result<(), (&'static str, String)> {
     match (units::by_code(unit), units::recognise(unit)) {
-        (Some(unit), _) => Ok(unit.code.to_owned()),
-        (None, Some(meant)) => Err(("this is no UCUM unit".to_owned(), format!("write {}", meant.code))),
-        (None, None) => Err(("this unit is not known".to_owned(), known())),
+        (Some(_), _) => Ok(()),
+        (None, Some(meant)) => Err(("this is no UCUM unit", format!("write {}", meant.code))),
+        (None, None) => Err(("this unit is not known", known_units())),
     }
 }
 
@@ -331,7 +351,7 @@ const fn default_both_sides(value_type: &ValueType, identity: bool) -> BothSides
 
 type Unfit = (&'static str, &'static str, &'static str);
 
-fn refuse_unfit_rules(spec: &FieldSpec) -> Result<(), Unfit> {
+fn fitting_rules(spec: &FieldSpec) -> Result<(), Unfit> {
     let substances = spec.value_type == ValueType::Substances;
     match spec.one_side {
         OneSideRule::TakeNeutering => {
