@@ -4,7 +4,10 @@ use crate::model::{
     BothSides, CustomField, CustomFieldDirection, CustomFieldOwner, CustomFieldType, NeuterWord, OneSide,
     Settings, SexWord,
 };
-use record::catalogue::{BothSidesRule, Direction, FhirPlace, FieldOwner, FieldSpec, OneSideRule, ValueType};
+use record::catalogue::{
+    BothSidesRule, Catalogue, CustomFieldProblem, CustomType, Direction, FhirPlace, FieldOwner, OneSideRule,
+};
+use record::text::folded_name;
 use record::value::{Neuter, Sex};
 
 impl Settings {
@@ -36,7 +39,7 @@ impl Settings {
 
     /// The hospital's ways of writing, for the normalisers.
     pub fn record_conventions(&self) -> record::Conventions {
-        let fold = |(term, meaning): (&String, &String)| (term.trim().to_lowercase(), meaning.clone());
+        let fold = |(term, meaning): (&String, &String)| (folded_name(term), meaning.clone());
         record::Conventions {
             phone_region: self.hospital.phone_region.clone(),
             sex_terms: self
@@ -55,7 +58,7 @@ impl Settings {
                         NeuterWord::Intact => Neuter::Intact,
                         NeuterWord::Unknown => Neuter::Unknown,
                     };
-                    (term.trim().to_lowercase(), (sex, neuter))
+                    (folded_name(term), (sex, neuter))
                 })
                 .collect(),
             species_names: self.conventions.species_names.iter().map(fold).collect(),
@@ -63,53 +66,72 @@ impl Settings {
         }
     }
 
-    /// The rows that custom fields add to the patient's catalogue.
-    pub fn custom_field_specs(&self) -> Vec<FieldSpec> {
-        self.custom_fields.iter().map(CustomField::spec).collect()
+    /// The custom fields, for the catalogue.
+    pub fn record_custom_fields(&self) -> Vec<record::catalogue::CustomField> {
+        self.custom_fields.iter().map(CustomField::for_record).collect()
+    }
+
+    /// The patient's fields: the specification's, then the custom ones.
+    ///
+    /// # Errors
+    /// A custom field that does not fit; [`Settings::parse`] has refused such a one already.
+    pub fn patient_catalogue(&self) -> Result<Catalogue, CustomFieldProblem> {
+        let mut catalogue = Catalogue::patient_default();
+        for field in &mut catalogue.fields {
+            if let FhirPlace::NoteExtension { url } = &mut field.place {
+                url.clone_from(&self.ehr.note_extension_url);
+            }
+        }
+        catalogue.with_custom(self.record_custom_fields())
     }
 }
 
 impl CustomField {
-    /// This field as a row of the catalogue.
-    pub fn spec(&self) -> FieldSpec {
-        FieldSpec {
+    /// This field as the catalogue takes it.
+    pub(crate) fn for_record(&self) -> record::catalogue::CustomField {
+        record::catalogue::CustomField {
             id: self.id.clone(),
             label: self.label.clone(),
+            column: self.column.clone(),
+            extension_url: self.extension_url.clone(),
             value_type: match self.value_type {
-                CustomFieldType::Text => ValueType::Text,
-                CustomFieldType::LongText => ValueType::LongText,
-                CustomFieldType::Coded => ValueType::Coded,
-                CustomFieldType::Date => ValueType::Date,
-                CustomFieldType::Phone => ValueType::Phone,
-                CustomFieldType::Email => ValueType::Email,
-                CustomFieldType::Quantity => ValueType::Quantity {
-                    default_unit: self.default_unit.clone().unwrap_or_else(|| "1".to_owned()),
-                },
+                CustomFieldType::Text => CustomType::Text,
+                CustomFieldType::LongText => CustomType::LongText,
+                CustomFieldType::Name => CustomType::Name,
+                CustomFieldType::Date => CustomType::Date,
+                CustomFieldType::Quantity => CustomType::Quantity,
+                CustomFieldType::Coded => CustomType::Coded,
+                CustomFieldType::Phone => CustomType::Phone,
+                CustomFieldType::Email => CustomType::Email,
+                CustomFieldType::Substances => CustomType::Substances,
             },
+            default_unit: self.default_unit.clone(),
+            min: self.min.as_ref().and_then(|number| number.to_string().parse().ok()),
+            max: self.max.as_ref().and_then(|number| number.to_string().parse().ok()),
             direction: match self.direction {
                 CustomFieldDirection::Both => Direction::Both,
-                CustomFieldDirection::ServicenowToEhr => Direction::ServiceNowToEhr,
+                CustomFieldDirection::ServiceNowToEhr => Direction::ServiceNowToEhr,
             },
-            column: self.column.strip_prefix("u_").unwrap_or(&self.column).to_owned(),
-            place: FhirPlace::PatientExtension { url: self.extension_url.clone() },
-            one_side: match (self.direction, self.one_side) {
-                (CustomFieldDirection::ServicenowToEhr, OneSide::Take) => OneSideRule::TakeServiceNow,
-                (CustomFieldDirection::Both, OneSide::Take) => OneSideRule::Take,
-                (_, OneSide::Ask) => OneSideRule::Ask,
-            },
-            both_sides: match self.both_sides {
+            one_side: self.one_side.map(|rule| match rule {
+                OneSide::Take => OneSideRule::Take,
+                OneSide::TakeIfBlankElseAskTwo => OneSideRule::TakeIfBlankElseAskTwo,
+                OneSide::TakeAdditions => OneSideRule::TakeAdditions,
+                OneSide::TakeServiceNow => OneSideRule::TakeServiceNow,
+                OneSide::Ask => OneSideRule::Ask,
+            }),
+            both_sides: self.both_sides.map(|rule| match rule {
                 BothSides::Ask => BothSidesRule::Ask,
                 BothSides::AskTwo => BothSidesRule::AskTwo,
                 BothSides::FinerDate => BothSidesRule::FinerDate,
+                BothSides::SuggestUnion => BothSidesRule::SuggestUnion,
                 BothSides::MergeLines => BothSidesRule::MergeLines,
-            },
-            group: None,
+            }),
+            group: self.group.clone(),
             owner: match self.owner {
                 CustomFieldOwner::FrontDesk => FieldOwner::FrontDesk,
                 CustomFieldOwner::Clinician => FieldOwner::Clinician,
             },
-            identity: false,
-            plausible: None,
+            identity: self.identity,
         }
     }
 }

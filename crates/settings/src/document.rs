@@ -17,7 +17,9 @@ pub(crate) enum NodeValue {
     Null,
     Boolean(bool),
     Integer(i64),
-    /// A number that is no whole number of 64 bits.
+    /// A number with decimals.
+    Decimal(f64),
+    /// A number that is none of the above: too large, infinite or no number at all.
     OtherNumber,
     Text(String),
     DateTime,
@@ -40,7 +42,8 @@ impl Node {
             NodeValue::Null => "null",
             NodeValue::Boolean(_) => "true or false",
             NodeValue::Integer(_) => "a whole number",
-            NodeValue::OtherNumber => "a number that is no whole number",
+            NodeValue::Decimal(_) => "a number with decimals",
+            NodeValue::OtherNumber => "a number out of every range",
             NodeValue::Text(_) => "a text",
             NodeValue::DateTime => "a date or time",
             NodeValue::List(_) => "a list",
@@ -165,7 +168,7 @@ fn toml_value(value: &DeValue<'_>, lines: &Lines<'_>) -> NodeValue {
         DeValue::String(text) => NodeValue::Text(text.to_string()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(NodeValue::OtherNumber, NodeValue::Integer),
-        DeValue::Float(_) => NodeValue::OtherNumber,
+        DeValue::Float(number) => finite(number.as_str().replace('_', "").parse().ok()),
         DeValue::Boolean(flag) => NodeValue::Boolean(*flag),
         DeValue::Datetime(_) => NodeValue::DateTime,
         DeValue::Array(items) => NodeValue::List(
@@ -179,6 +182,10 @@ fn toml_value(value: &DeValue<'_>, lines: &Lines<'_>) -> NodeValue {
         ),
         DeValue::Table(table) => toml_table(table, lines),
     }
+}
+
+fn finite(number: Option<f64>) -> NodeValue {
+    number.filter(|number| number.is_finite()).map_or(NodeValue::OtherNumber, NodeValue::Decimal)
 }
 
 fn read_json(text: &str, lines: &Lines<'_>) -> Result<Node, SettingsError> {
@@ -238,8 +245,8 @@ impl<'de> Visitor<'de> for JsonNode<'_> {
         Ok(i64::try_from(number).map_or(NodeValue::OtherNumber, NodeValue::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<NodeValue, E> {
-        Ok(NodeValue::OtherNumber)
+    fn visit_f64<E>(self, number: f64) -> Result<NodeValue, E> {
+        Ok(finite(Some(number)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<NodeValue, E> {

@@ -93,6 +93,7 @@ impl Settings {
         let mut problems = refusal::secrets_in(&document);
         let (plain, mut wrong) = shape::check(&document, Settings::schema_value());
         problems.append(&mut wrong);
+        problems.extend(meaning::frequency(&plain, &document));
         if problems.is_empty() {
             match serde_json::from_value::<Settings>(plain) {
                 Ok(mut settings) => {

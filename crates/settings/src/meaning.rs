@@ -1,24 +1,11 @@
 //! What the schema cannot say: zones, schedules, addresses, and keys that must fit each other.
 
 use crate::document::Node;
-use crate::model::{BothSides, CustomFieldType, SecondPerson, Settings, SignIn, TlsMinimum};
-use crate::{Problem, Role, address, cron, secret_names, shape};
+use crate::model::{SecondPerson, Settings, SignIn, TlsMinimum};
+use crate::{Problem, Role, SyncFrequency, address, cron, secret_names, shape};
+use record::Catalogue;
+use record::codes::{snomed, species};
 use std::collections::BTreeMap;
-
-/// Fields of the patient that the specification's table has; a custom field cannot take their names.
-const PATIENT_FIELDS: [&str; 11] = [
-    "patient_name",
-    "species",
-    "breed",
-    "date_of_birth",
-    "gender",
-    "microchip_id",
-    "owner_name",
-    "owner_phone",
-    "owner_email",
-    "allergies",
-    "medical_notes",
-];
 
 struct Findings<'a> {
     document: &'a Node,
@@ -41,6 +28,15 @@ impl Findings<'_> {
         let way_out = shape::schema_of(key).map(|schema| shape::example(key, schema)).unwrap_or_default();
         self.add(key, what, way_out);
     }
+}
+
+/// What is wrong with the one value that has a grammar of its own and so cannot be read before it is checked.
+pub(crate) fn frequency(plain: &serde_json::Value, document: &Node) -> Option<Problem> {
+    let key = "sync_frequency";
+    let what = plain.get(key)?.as_str()?.parse::<SyncFrequency>().err()?;
+    let mut found = Findings { document, problems: Vec::new() };
+    found.add_with_example(key, what);
+    found.problems.pop()
 }
 
 /// What is wrong with settings whose shape is right.
@@ -147,13 +143,15 @@ fn servicenow(settings: &Settings, found: &mut Findings<'_>) {
             found.add(&key, "a sys_ column belongs to the platform and is never written", way_out);
         }
     }
+    let catalogue = Catalogue::patient_default();
+    let fields: Vec<&str> = catalogue.fields.iter().map(|field| field.id.as_str()).collect();
     for field in one.columns.keys() {
-        if !PATIENT_FIELDS.contains(&field.as_str()) {
+        if catalogue.index_of(field).is_none() {
             let way_out = if settings.custom_fields.iter().any(|custom| custom.id == *field) {
                 "A custom field names its column itself: set `column` there.".to_owned()
             } else {
-                shape::nearest(field, PATIENT_FIELDS.into_iter()).map_or_else(
-                    || format!("The fields are {}.", PATIENT_FIELDS.join(", ")),
+                shape::nearest(field, fields.iter().copied()).map_or_else(
+                    || format!("The fields are {}.", fields.join(", ")),
                     |near| format!("Did you mean `{near}`?"),
                 )
             };
@@ -213,78 +211,52 @@ fn people(settings: &Settings, found: &mut Findings<'_>) {
     }
 }
 
+/// Each custom field must fit the catalogue and the ones before it; the catalogue knows the rules.
 fn custom_fields(settings: &Settings, found: &mut Findings<'_>) {
-    let mut ids: Vec<&str> = Vec::new();
-    let mut columns: Vec<&str> = Vec::new();
-    let mut urls: Vec<&str> = Vec::new();
+    let mut catalogue = Catalogue::patient_default();
     for (at, field) in settings.custom_fields.iter().enumerate() {
-        let key = |name: &str| format!("custom_fields[{at}].{name}");
-        let plain =
-            |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if !plain(&field.id) {
-            found.add_with_example(&key("id"), "lower-case letters, digits and _ are expected");
-        } else if PATIENT_FIELDS.contains(&field.id.as_str()) {
-            let way_out = "Choose another id; the column of a built-in field is set in [servicenow.columns].";
-            found.add(&key("id"), "this is a field that VetSync has already", way_out);
-        } else if ids.contains(&field.id.as_str()) {
-            found.add(&key("id"), "another custom field has this id", "Give each field its own id.");
-        }
-        ids.push(&field.id);
-        let column = field.column.strip_prefix("u_").unwrap_or(&field.column);
-        if !plain(&field.column) {
-            found.add_with_example(&key("column"), "lower-case letters, digits and _ are expected");
-        } else if PATIENT_FIELDS.contains(&column) || columns.contains(&column) {
-            found.add(&key("column"), "another field has this column", "Give each field its own column.");
-        }
-        columns.push(column);
-        if !field.extension_url.contains(':') || field.extension_url.contains(char::is_whitespace) {
-            found.add_with_example(&key("extension_url"), "a URL without blanks is expected");
-        } else if urls.contains(&field.extension_url.as_str()) {
-            let way_out = "Give each field its own extension.";
-            found.add(&key("extension_url"), "another custom field has this extension", way_out);
-        }
-        urls.push(&field.extension_url);
-        match (field.value_type, &field.default_unit) {
-            (CustomFieldType::Quantity, None) => found.add(
-                &key("default_unit"),
-                "a quantity needs the unit of a number that stands in the column without one",
-                "Write, for example, default_unit = \"[lb_av]\" for pounds or \"kg\" for kilograms.",
-            ),
-            (CustomFieldType::Quantity, Some(_)) | (_, None) => {}
-            (_, Some(_)) => {
+        match catalogue.clone().with_custom(vec![field.for_record()]) {
+            Ok(longer) => catalogue = longer,
+            Err(wrong) => {
                 found.add(
-                    &key("default_unit"),
-                    "only type = \"quantity\" has a unit",
-                    "Remove it, or change the type.",
+                    &format!("custom_fields[{at}].{}", wrong.key),
+                    wrong.problem,
+                    sentence(&wrong.way_out),
                 );
             }
-        }
-        let fits = match field.both_sides {
-            BothSides::Ask | BothSides::AskTwo => true,
-            BothSides::FinerDate => field.value_type == CustomFieldType::Date,
-            BothSides::MergeLines => field.value_type == CustomFieldType::LongText,
-        };
-        if !fits {
-            found.add(
-                &key("both_sides"),
-                "\"finer_date\" is for type = \"date\" and \"merge_lines\" for type = \"long_text\"",
-                "Write both_sides = \"ask\".",
-            );
         }
     }
 }
 
 fn conventions(settings: &Settings, found: &mut Findings<'_>) {
+    for (name, key) in &settings.conventions.species_names {
+        if species::by_key(key).is_none() {
+            let known: Vec<&str> = species::all().iter().map(|species| species.key.as_str()).collect();
+            let way_out = shape::nearest(key, known.iter().copied()).map_or_else(
+                || format!("Write one of {}.", known.join(", ")),
+                |near| format!("Did you mean \"{near}\"?"),
+            );
+            found.add(
+                &format!("conventions.species_names.{name}"),
+                "there is no species of that key",
+                way_out,
+            );
+        }
+    }
     for (name, code) in &settings.conventions.breed_names {
-        // A SNOMED CT identifier has 6 to 18 digits.
-        if !(6..=18).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !snomed::valid_snomed_id(code) {
             found.add(
                 &format!("conventions.breed_names.{name}"),
-                "a SNOMED CT code of 6 to 18 digits is expected",
+                "a SNOMED CT code with a right check digit is expected",
                 "Write, for example, \"golden\" = \"58108001\".",
             );
         }
     }
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 impl Settings {

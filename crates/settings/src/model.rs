@@ -481,7 +481,7 @@ pub enum NeuterWord {
     Unknown,
 }
 
-/// A further mapped attribute of the patient: a column, a FHIR extension, a type and a rule.
+/// A further mapped attribute of the patient: a column, a FHIR extension, a type and rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomField {
@@ -498,24 +498,40 @@ pub struct CustomField {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"[lb_av]")]
     pub default_unit: Option<String>,
-    /// Column of the ServiceNow table; with and without `u_` are tried.
+    /// `quantity` only: the smallest plausible amount, in `default_unit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 0.01)]
+    pub min: Option<serde_json::Number>,
+    /// `quantity` only: the largest plausible amount, in `default_unit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 3000)]
+    pub max: Option<serde_json::Number>,
+    /// Column of the ServiceNow table; with and without `u_` are tried. The id where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"weight")]
-    pub column: String,
+    pub column: Option<String>,
     /// URL of the extension of the FHIR Patient that carries it.
     #[schemars(length(min = 1), example = &"https://vetsync.dev/fhir/StructureDefinition/patient-weight")]
     pub extension_url: String,
     /// Which way it flows.
     #[serde(default)]
     pub direction: CustomFieldDirection,
-    /// What happens when one system changed it since both agreed.
-    #[serde(default)]
-    pub one_side: OneSide,
-    /// What happens when both did.
-    #[serde(default)]
-    pub both_sides: BothSides,
+    /// What happens when one system changed it since both agreed; chosen to fit the type where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_side: Option<OneSide>,
+    /// What happens when both did; chosen to fit the type where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub both_sides: Option<BothSides>,
+    /// Fields of one group move together or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"insurance")]
+    pub group: Option<String>,
     /// Whose work it is to decide.
     #[serde(default)]
     pub owner: CustomFieldOwner,
+    /// Whether it identifies the animal, so that a changed value always needs two persons.
+    #[serde(default)]
+    pub identity: bool,
 }
 
 /// The type of a custom field.
@@ -526,16 +542,20 @@ pub enum CustomFieldType {
     Text,
     /// Text of several lines.
     LongText,
-    /// A term, with codes where the source has them.
-    Coded,
+    /// A name of a person or an animal.
+    Name,
     /// A date; month and day may be unknown.
     Date,
+    /// An amount with a unit.
+    Quantity,
+    /// A term, with codes where the source has them.
+    Coded,
     /// A telephone number.
     Phone,
     /// An e-mail address.
     Email,
-    /// An amount with a unit.
-    Quantity,
+    /// A set of items, compared without regard to order.
+    Substances,
 }
 
 /// Which way a custom field flows.
@@ -546,31 +566,37 @@ pub enum CustomFieldDirection {
     #[default]
     Both,
     /// ServiceNow is the source; an edit in the EHR is asked about.
-    ServicenowToEhr,
+    ServiceNowToEhr,
 }
 
 /// What happens when one system changed a custom field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OneSide {
     /// The change is taken.
     Take,
+    /// Taken where the field was blank, else two persons are asked.
+    TakeIfBlankElseAskTwo,
+    /// `substances`: additions are taken, a removal needs two persons.
+    TakeAdditions,
+    /// ServiceNow's change is taken, the EHR's is asked about.
+    TakeServiceNow,
     /// A person is asked.
-    #[default]
     Ask,
 }
 
 /// What happens when both systems changed a custom field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BothSides {
     /// A person is asked.
-    #[default]
     Ask,
     /// Two different persons are asked.
     AskTwo,
     /// `date`: the finer one is taken where one refines the other, else a person is asked.
     FinerDate,
+    /// `substances`: the union is suggested, and a person is asked.
+    SuggestUnion,
     /// `long_text`: merged line by line where that is clean, else a person is asked.
     MergeLines,
 }

@@ -81,8 +81,11 @@ fn visit(node: &Node, schema: &Value, path: &str, key_place: Place, problems: &m
             }
             json!(number)
         }
+        ("number", NodeValue::Integer(number)) => json!(number),
+        ("number", NodeValue::Decimal(number)) => json!(number),
         (expected, _) => {
             let expected = match expected {
+                "number" => "a number",
                 "object" => "a table",
                 "array" => "a list",
                 "boolean" => "true or false",

@@ -41,8 +41,9 @@ fn the_sample_is_accepted_and_complete() {
         settings.people.iter().map(|one| one.role).collect::<Vec<_>>(),
         [Role::FrontDesk, Role::Clinician, Role::Admin]
     );
-    let specs = settings.custom_field_specs();
-    let weight = specs.first().expect("weight");
+    let catalogue = settings.patient_catalogue().expect("fits");
+    let weight = catalogue.index_of("weight").and_then(|field| catalogue.spec(field)).expect("weight");
+    assert_eq!(weight.plausible.map(|range| range.max.to_string()).as_deref(), Some("3000"));
     assert_eq!(weight.value_type, ValueType::Quantity { default_unit: "[lb_av]".to_owned() });
     assert!(matches!(&weight.place, FhirPlace::PatientExtension { url } if url.ends_with("patient-weight")));
     assert_eq!(
