@@ -4,8 +4,11 @@
 //! interface and the same conformance suite. Everything that changes goes through [`Store::commit`]: a list of
 //! [`Change`]s, applied in one transaction or not at all, durable when it returns.
 
+pub mod chain;
+pub mod folding;
 pub mod model;
 pub mod sqlite;
+mod words;
 
 pub use model::*;
 
@@ -67,9 +70,22 @@ pub trait Store: Send + Sync + 'static {
     /// One snapshot.
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>>;
     /// Snapshots of one remote and kind, by key, after a key: for identity and reports.
-    async fn snapshots_after(&self, remote: record::Remote, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<SnapshotRow>>;
+    async fn snapshots_after(
+        &self,
+        remote: record::Remote,
+        kind: record::RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<SnapshotRow>>;
     /// Keys of snapshots that a complete read of this run did not see.
-    async fn unseen_keys(&self, remote: record::Remote, kind: record::RecordKind, run: &str, after: &str, limit: u32) -> Result<Vec<String>>;
+    async fn unseen_keys(
+        &self,
+        remote: record::Remote,
+        kind: record::RecordKind,
+        run: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<String>>;
     /// How many present snapshots a remote has.
     async fn snapshot_count(&self, remote: record::Remote, kind: record::RecordKind) -> Result<u64>;
 
@@ -77,18 +93,40 @@ pub trait Store: Send + Sync + 'static {
     /// One pair.
     async fn pair(&self, id: &str) -> Result<Option<PairRow>>;
     /// The pair that holds this remote's key.
-    async fn pair_by_key(&self, remote: record::Remote, kind: record::RecordKind, key: &str) -> Result<Option<PairRow>>;
+    async fn pair_by_key(
+        &self,
+        remote: record::Remote,
+        kind: record::RecordKind,
+        key: &str,
+    ) -> Result<Option<PairRow>>;
     /// Pairs with their two snapshots, by id, after an id: the full comparison reads these pages.
     async fn pairs_after(&self, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<PairPage>>;
     /// The digests of pairs only, for the comparison of unchanged pairs without decoding.
-    async fn pair_digests_after(&self, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<PairDigests>>;
+    async fn pair_digests_after(
+        &self,
+        kind: record::RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<PairDigests>>;
     /// Present snapshots that belong to no pair yet, by key, after a key.
-    async fn unpaired_after(&self, remote: record::Remote, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<SnapshotRow>>;
+    async fn unpaired_after(
+        &self,
+        remote: record::Remote,
+        kind: record::RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<SnapshotRow>>;
     /// Counts of pairs by status.
     async fn pair_counts(&self, kind: record::RecordKind) -> Result<Vec<(PairStatus, u64)>>;
     /// Search as people type: every word is a prefix of name, owner, phone digits, microchip or any id. An empty
     /// query lists by name. Second value: the total number of matches, capped at 10,000.
-    async fn search_patients(&self, query: &str, status: Option<PairStatus>, offset: u32, limit: u32) -> Result<(Vec<PairRow>, u64)>;
+    async fn search_patients(
+        &self,
+        query: &str,
+        status: Option<PairStatus>,
+        offset: u32,
+        limit: u32,
+    ) -> Result<(Vec<PairRow>, u64)>;
 
     // --- conflicts, plans
     /// One conflict.
@@ -96,7 +134,13 @@ pub trait Store: Send + Sync + 'static {
     /// The open conflict of a pair, if there is one.
     async fn open_conflict_of(&self, pair: &str) -> Result<Option<ConflictRow>>;
     /// Conflicts for the work list, gravest and oldest first. Snoozed ones only after their time.
-    async fn conflicts(&self, filter: &ConflictFilter, now_ms: i64, offset: u32, limit: u32) -> Result<(Vec<ConflictRow>, u64)>;
+    async fn conflicts(
+        &self,
+        filter: &ConflictFilter,
+        now_ms: i64,
+        offset: u32,
+        limit: u32,
+    ) -> Result<(Vec<ConflictRow>, u64)>;
     /// One plan.
     async fn plan(&self, id: &str) -> Result<Option<PlanRow>>;
     /// Plans by state, newest first.
@@ -109,7 +153,12 @@ pub trait Store: Send + Sync + 'static {
     /// One operation with its history.
     async fn operation(&self, id: &str) -> Result<Option<OperationRow>>;
     /// Operations by lane or state, oldest first.
-    async fn operations(&self, filter: &OperationFilter, offset: u32, limit: u32) -> Result<Vec<OperationRow>>;
+    async fn operations(
+        &self,
+        filter: &OperationFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<OperationRow>>;
     /// Counts by state.
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>>;
     /// When the next waiting operation is due.

@@ -433,30 +433,64 @@ pub enum Change {
     /// Inserts or replaces; a snapshot with an older `seen_at_ms` than the stored one is ignored.
     PutSnapshot(SnapshotRow),
     /// Only moves "seen" forward: the version did not change.
-    SawSnapshot { id: SnapshotId, run: String, at_ms: i64 },
-    SetPresence { id: SnapshotId, presence: Presence },
+    SawSnapshot {
+        id: SnapshotId,
+        run: String,
+        at_ms: i64,
+    },
+    SetPresence {
+        id: SnapshotId,
+        presence: Presence,
+    },
     PutPair(PairRow),
     /// Removes a pair that another one absorbed (its conflicts are closed, its audit stays).
-    RemovePair { id: String },
+    RemovePair {
+        id: String,
+    },
     PutConflict(ConflictRow),
     PutPlan(PlanRow),
     /// Fails the commit with [`crate::StoreError::Moved`] if the plan is not in this state (approve exactly once).
-    MovePlan { id: String, from: PlanState, to: PlanState, approver: Option<String>, at_ms: i64 },
+    MovePlan {
+        id: String,
+        from: PlanState,
+        to: PlanState,
+        approver: Option<String>,
+        at_ms: i64,
+    },
     /// `seq` is assigned by the store: next in its lane.
     Enqueue(OperationRow),
     /// Only from `running`: a late finisher cannot overwrite.
-    FinishOperation { id: String, state: OperationState, due_at_ms: i64, errors: String, key: Option<String>, at_ms: i64 },
+    FinishOperation {
+        id: String,
+        state: OperationState,
+        due_at_ms: i64,
+        errors: String,
+        key: Option<String>,
+        at_ms: i64,
+    },
     /// From any unfinished state to cancelled.
-    CancelOperation { id: String, at_ms: i64 },
+    CancelOperation {
+        id: String,
+        at_ms: i64,
+    },
     /// All `running` operations become `waiting` again (start-up rescue).
     RescueRunning,
     PutReceipt(ReceiptRow),
-    MarkUndone { operation: String, by_plan: String },
+    MarkUndone {
+        operation: String,
+        by_plan: String,
+    },
     PutRun(RunRow),
     PutDuplicate(DuplicateRow),
-    RemoveDuplicate { a: SnapshotId, b: SnapshotId },
+    RemoveDuplicate {
+        a: SnapshotId,
+        b: SnapshotId,
+    },
     Quarantine(QuarantineRow),
     Release(SnapshotId),
     Audit(AuditRow),
-    PutValue { key: String, value: String },
+    PutValue {
+        key: String,
+        value: String,
+    },
 }

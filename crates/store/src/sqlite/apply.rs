@@ -1,0 +1,495 @@
+//! Changes as statements, on the writing connection, inside a transaction that the writer opened.
+
+use std::sync::LazyLock;
+
+use sqlx::SqliteConnection;
+
+use super::{
+    bulk::{Bound, Bulk},
+    errors::typed,
+    pairs,
+};
+use crate::{
+    AuditRow, Change, ConflictRow, DuplicateRow, OperationRow, OperationState, PlanRow, PlanState, Presence,
+    QuarantineRow, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, chain, folding,
+    words::Word,
+};
+
+/// What the writer knows without asking the database again. Forgotten whenever something is rolled back.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    /// Number and hash of the newest audit entry.
+    pub(super) audit: Option<(i64, Vec<u8>)>,
+    /// The number of the newest pair.
+    pub(super) pair: Option<i64>,
+}
+
+/// Applies the changes of one commit in order. Neighbours that do not touch each other's rows (snapshots and pairs)
+/// go to the database together.
+pub(super) async fn changes(
+    connection: &mut SqliteConnection,
+    tail: &mut Tail,
+    changes: &[Change],
+) -> Result<()> {
+    let mut rest = changes;
+    while let Some(first) = rest.first() {
+        let length = match first {
+            Change::PutSnapshot(_) | Change::PutPair(_) => {
+                run_length(rest, |change| matches!(change, Change::PutSnapshot(_) | Change::PutPair(_)))
+            }
+            Change::Audit(_) => run_length(rest, |change| matches!(change, Change::Audit(_))),
+            _ => 1,
+        };
+        let (now, later) = rest.split_at(length);
+        rest = later;
+        match first {
+            Change::PutSnapshot(_) | Change::PutPair(_) => {
+                let snapshots: Vec<&SnapshotRow> = now
+                    .iter()
+                    .filter_map(|change| if let Change::PutSnapshot(row) = change { Some(row) } else { None })
+                    .collect();
+                put_snapshots(connection, &snapshots).await?;
+                let rows: Vec<_> = now
+                    .iter()
+                    .filter_map(|change| if let Change::PutPair(row) = change { Some(row) } else { None })
+                    .collect();
+                pairs::put(connection, tail, &rows).await?;
+            }
+            Change::Audit(_) => {
+                let entries: Vec<&AuditRow> = now
+                    .iter()
+                    .filter_map(|change| if let Change::Audit(row) = change { Some(row) } else { None })
+                    .collect();
+                append_audit(connection, tail, &entries).await?;
+            }
+            other => single(connection, other).await?,
+        }
+    }
+    Ok(())
+}
+
+fn run_length(changes: &[Change], belongs: impl Fn(&Change) -> bool) -> usize {
+    changes.iter().take_while(|change| belongs(change)).count()
+}
+
+async fn single(connection: &mut SqliteConnection, change: &Change) -> Result<()> {
+    match change {
+        // Handled together with their neighbours.
+        Change::PutSnapshot(_) | Change::PutPair(_) | Change::Audit(_) => Ok(()),
+        Change::SawSnapshot { id, run, at_ms } => saw_snapshot(connection, id, run, *at_ms).await,
+        Change::SetPresence { id, presence } => set_presence(connection, id, *presence).await,
+        Change::RemovePair { id } => pairs::remove(connection, id).await,
+        Change::PutConflict(row) => put_conflict(connection, row).await,
+        Change::PutPlan(row) => put_plan(connection, row).await,
+        Change::MovePlan { id, from, to, approver, at_ms } => {
+            move_plan(connection, id, *from, *to, approver.as_deref(), *at_ms).await
+        }
+        Change::Enqueue(row) => enqueue(connection, row).await,
+        Change::FinishOperation { id, state, due_at_ms, errors, key, at_ms } => {
+            finish_operation(connection, id, *state, *due_at_ms, errors, key.as_deref(), *at_ms).await
+        }
+        Change::CancelOperation { id, at_ms } => cancel_operation(connection, id, *at_ms).await,
+        Change::RescueRunning => {
+            execute(
+                connection,
+                sqlx::query("UPDATE operations SET state = 'waiting' WHERE state = 'running'"),
+            )
+            .await?;
+            Ok(())
+        }
+        Change::PutReceipt(row) => put_receipt(connection, row).await,
+        Change::MarkUndone { operation, by_plan } => {
+            let query =
+                sqlx::query("UPDATE receipts SET undone_by = ?2 WHERE operation = ?1 AND undone_by IS NULL")
+                    .bind(operation)
+                    .bind(by_plan);
+            moved_unless_one(execute(connection, query).await?, || {
+                format!("the receipt of operation {operation}")
+            })
+        }
+        Change::PutRun(row) => put_run(connection, row).await,
+        Change::PutDuplicate(row) => put_duplicate(connection, row).await,
+        Change::RemoveDuplicate { a, b } => remove_duplicate(connection, a, b).await,
+        Change::Quarantine(row) => put_quarantine(connection, row).await,
+        Change::Release(id) => {
+            let query = sqlx::query("DELETE FROM quarantine WHERE remote = ?1 AND kind = ?2 AND key = ?3");
+            execute(connection, bind_id(query, id)).await?;
+            Ok(())
+        }
+        Change::PutValue { key, value } => {
+            let query = sqlx::query(
+                "INSERT INTO small_values (key, value) VALUES (?1, ?2) \
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )
+            .bind(key)
+            .bind(value);
+            execute(connection, query).await?;
+            Ok(())
+        }
+    }
+}
+
+/// Runs one statement and says how many rows it touched.
+pub(super) async fn execute(connection: &mut SqliteConnection, query: Bound<'_>) -> Result<u64> {
+    let done = query.execute(connection).await.map_err(|error| typed(&error))?;
+    Ok(done.rows_affected())
+}
+
+fn bind_id<'q>(query: Bound<'q>, id: &SnapshotId) -> Bound<'q> {
+    query.bind(id.remote.word()).bind(id.kind.word()).bind(id.key.as_str())
+}
+
+fn moved_unless_one(touched: u64, what: impl FnOnce() -> String) -> Result<()> {
+    if touched == 1 { Ok(()) } else { Err(StoreError::Moved { what: what() }) }
+}
+
+// --- snapshots
+
+static PUT_SNAPSHOTS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO snapshots (remote, kind, key, version, digest, presence, seen_run, seen_at_ms, other_key, chip, \
+         changed_by, changed_at_ms) VALUES",
+        12,
+        "ON CONFLICT (remote, kind, key) DO UPDATE SET version = excluded.version, digest = excluded.digest, \
+         presence = excluded.presence, seen_run = excluded.seen_run, seen_at_ms = excluded.seen_at_ms, \
+         other_key = excluded.other_key, chip = excluded.chip, changed_by = excluded.changed_by, \
+         changed_at_ms = excluded.changed_at_ms WHERE excluded.seen_at_ms >= snapshots.seen_at_ms",
+    )
+});
+
+/// Runs after [`PUT_SNAPSHOTS`]: a row whose time is the stored one is exactly one that was taken in.
+static PUT_PAYLOADS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "WITH given (remote, kind, key, seen_at_ms, raw, record) AS (VALUES",
+        6,
+        ") INSERT INTO payloads (snapshot, raw, record) \
+         SELECT s.no, given.raw, given.record FROM given CROSS JOIN snapshots s \
+         ON s.remote = given.remote AND s.kind = given.kind AND s.key = given.key AND s.seen_at_ms = given.seen_at_ms \
+         WHERE true ON CONFLICT (snapshot) DO UPDATE SET raw = excluded.raw, record = excluded.record",
+    )
+});
+
+async fn put_snapshots(connection: &mut SqliteConnection, rows: &[&SnapshotRow]) -> Result<()> {
+    PUT_SNAPSHOTS
+        .run(connection, rows, |query, row| {
+            bind_id(query, &row.id)
+                .bind(row.version.as_str())
+                .bind(row.digest.as_slice())
+                .bind(row.presence.word())
+                .bind(row.seen_run.as_str())
+                .bind(row.seen_at_ms)
+                .bind(row.other_key.as_deref())
+                .bind(row.chip.as_deref())
+                .bind(row.changed_by.as_deref())
+                .bind(row.changed_at_ms)
+        })
+        .await?;
+    PUT_PAYLOADS
+        .run(connection, rows, |query, row| {
+            bind_id(query, &row.id).bind(row.seen_at_ms).bind(row.raw.as_str()).bind(row.record.as_str())
+        })
+        .await
+}
+
+async fn saw_snapshot(
+    connection: &mut SqliteConnection,
+    id: &SnapshotId,
+    run: &str,
+    at_ms: i64,
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE snapshots SET seen_run = CASE WHEN ?5 >= seen_at_ms THEN ?4 ELSE seen_run END, \
+         seen_at_ms = max(seen_at_ms, ?5) WHERE remote = ?1 AND kind = ?2 AND key = ?3",
+    );
+    let touched = execute(connection, bind_id(query, id).bind(run).bind(at_ms)).await?;
+    moved_unless_one(touched, || format!("the snapshot {} of {}", id.key, id.remote.label()))
+}
+
+async fn set_presence(connection: &mut SqliteConnection, id: &SnapshotId, presence: Presence) -> Result<()> {
+    let query =
+        sqlx::query("UPDATE snapshots SET presence = ?4 WHERE remote = ?1 AND kind = ?2 AND key = ?3");
+    let touched = execute(connection, bind_id(query, id).bind(presence.word())).await?;
+    moved_unless_one(touched, || format!("the snapshot {} of {}", id.key, id.remote.label()))
+}
+
+// --- conflicts and plans
+
+async fn put_conflict(connection: &mut SqliteConnection, row: &ConflictRow) -> Result<()> {
+    let words = folding::text_words(&[&row.title, &row.owner, &row.species]);
+    let query = sqlx::query(
+        "INSERT INTO conflicts (id, pair, cause, grade, state, fields, fingerprint, title, owner, species, \
+         opened_at_ms, claimed_by, snoozed_until_ms, snooze_reason, closed_at_ms, closed_by, words, draft, comparison) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (id) DO UPDATE SET pair = excluded.pair, cause = excluded.cause, grade = excluded.grade, \
+         state = excluded.state, fields = excluded.fields, fingerprint = excluded.fingerprint, title = excluded.title, \
+         owner = excluded.owner, species = excluded.species, opened_at_ms = excluded.opened_at_ms, \
+         claimed_by = excluded.claimed_by, snoozed_until_ms = excluded.snoozed_until_ms, \
+         snooze_reason = excluded.snooze_reason, closed_at_ms = excluded.closed_at_ms, closed_by = excluded.closed_by, \
+         words = excluded.words, draft = excluded.draft, comparison = excluded.comparison",
+    )
+    .bind(row.id.as_str())
+    .bind(row.pair.as_str())
+    .bind(row.cause.word())
+    .bind(i64::from(row.grade))
+    .bind(row.state.word())
+    .bind(row.fields.as_str())
+    .bind(row.fingerprint.as_str())
+    .bind(row.title.as_str())
+    .bind(row.owner.as_str())
+    .bind(row.species.as_str())
+    .bind(row.opened_at_ms)
+    .bind(row.claimed_by.as_deref())
+    .bind(row.snoozed_until_ms)
+    .bind(row.snooze_reason.as_deref())
+    .bind(row.closed_at_ms)
+    .bind(row.closed_by.as_deref())
+    .bind(words)
+    .bind(row.draft.as_deref())
+    .bind(row.comparison.as_str());
+    execute(connection, query).await?;
+    Ok(())
+}
+
+async fn put_plan(connection: &mut SqliteConnection, row: &PlanRow) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO plans (id, pair, conflict, hash, body, state, grade, maker, reason, approver, made_at_ms, \
+         closed_at_ms, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (id) DO UPDATE SET pair = excluded.pair, conflict = excluded.conflict, hash = excluded.hash, \
+         body = excluded.body, state = excluded.state, grade = excluded.grade, maker = excluded.maker, \
+         reason = excluded.reason, approver = excluded.approver, made_at_ms = excluded.made_at_ms, \
+         closed_at_ms = excluded.closed_at_ms, undoes = excluded.undoes",
+    )
+    .bind(row.id.as_str())
+    .bind(row.pair.as_str())
+    .bind(row.conflict.as_deref())
+    .bind(row.hash.as_str())
+    .bind(row.body.as_str())
+    .bind(row.state.word())
+    .bind(i64::from(row.grade))
+    .bind(row.maker.as_str())
+    .bind(row.reason.as_deref())
+    .bind(row.approver.as_deref())
+    .bind(row.made_at_ms)
+    .bind(row.closed_at_ms)
+    .bind(row.undoes.as_deref());
+    execute(connection, query).await?;
+    Ok(())
+}
+
+async fn move_plan(
+    connection: &mut SqliteConnection,
+    id: &str,
+    from: PlanState,
+    to: PlanState,
+    approver: Option<&str>,
+    at_ms: i64,
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE plans SET state = ?3, approver = coalesce(?4, approver), \
+         closed_at_ms = CASE WHEN ?3 IN ('approved', 'refused', 'superseded') THEN coalesce(closed_at_ms, ?5) \
+         ELSE closed_at_ms END WHERE id = ?1 AND state = ?2",
+    )
+    .bind(id)
+    .bind(from.word())
+    .bind(to.word())
+    .bind(approver)
+    .bind(at_ms);
+    moved_unless_one(execute(connection, query).await?, || format!("the plan {id}"))
+}
+
+// --- the outbox
+
+async fn enqueue(connection: &mut SqliteConnection, row: &OperationRow) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO operations (id, lane, seq, plan, remote, kind, action, key, expected_version, idempotency_key, \
+         body, intent, state, attempts, due_at_ms, enqueued_at_ms, finished_at_ms, errors) \
+         VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM operations WHERE lane = ?2), ?3, ?4, ?5, ?6, ?7, ?8, \
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+    )
+    .bind(row.id.as_str())
+    .bind(row.lane.as_str())
+    .bind(row.plan.as_str())
+    .bind(row.remote.word())
+    .bind(row.kind.word())
+    .bind(row.action.word())
+    .bind(row.key.as_deref())
+    .bind(row.expected_version.as_deref())
+    .bind(row.idempotency_key.as_str())
+    .bind(row.body.as_str())
+    .bind(row.intent.as_str())
+    .bind(row.state.word())
+    .bind(i64::from(row.attempts))
+    .bind(row.due_at_ms)
+    .bind(row.enqueued_at_ms)
+    .bind(row.finished_at_ms)
+    .bind(row.errors.as_str());
+    execute(connection, query).await?;
+    Ok(())
+}
+
+async fn finish_operation(
+    connection: &mut SqliteConnection,
+    id: &str,
+    state: OperationState,
+    due_at_ms: i64,
+    errors: &str,
+    key: Option<&str>,
+    at_ms: i64,
+) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE operations SET state = ?2, due_at_ms = ?3, errors = ?4, key = coalesce(?5, key), \
+         finished_at_ms = CASE WHEN ?2 IN ('done', 'cancelled') THEN ?6 END WHERE id = ?1 AND state = 'running'",
+    )
+    .bind(id)
+    .bind(state.word())
+    .bind(due_at_ms)
+    .bind(errors)
+    .bind(key)
+    .bind(at_ms);
+    moved_unless_one(execute(connection, query).await?, || format!("the operation {id}"))
+}
+
+async fn cancel_operation(connection: &mut SqliteConnection, id: &str, at_ms: i64) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE operations SET state = 'cancelled', finished_at_ms = ?2 \
+         WHERE id = ?1 AND state IN ('waiting', 'running', 'retrying', 'parked')",
+    )
+    .bind(id)
+    .bind(at_ms);
+    moved_unless_one(execute(connection, query).await?, || format!("the operation {id}"))
+}
+
+async fn put_receipt(connection: &mut SqliteConnection, row: &ReceiptRow) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO receipts (operation, pair, plan, remote, request, response, read_back, version_before, \
+         version_after, at_ms, undone_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.operation.as_str())
+    .bind(row.pair.as_str())
+    .bind(row.plan.as_str())
+    .bind(row.remote.word())
+    .bind(row.request.as_str())
+    .bind(row.response.as_str())
+    .bind(row.read_back.as_str())
+    .bind(row.version_before.as_deref())
+    .bind(row.version_after.as_deref())
+    .bind(row.at_ms)
+    .bind(row.undone_by.as_deref());
+    execute(connection, query).await?;
+    Ok(())
+}
+
+// --- the rest
+
+async fn put_run(connection: &mut SqliteConnection, row: &RunRow) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO runs (id, started_by, actor, scope, state, started_at_ms, ended_at_ms, counts, problem) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (id) DO UPDATE SET started_by = excluded.started_by, actor = excluded.actor, \
+         scope = excluded.scope, state = excluded.state, started_at_ms = excluded.started_at_ms, \
+         ended_at_ms = excluded.ended_at_ms, counts = excluded.counts, problem = excluded.problem",
+    )
+    .bind(row.id.as_str())
+    .bind(row.trigger.as_str())
+    .bind(row.actor.as_deref())
+    .bind(row.scope.as_str())
+    .bind(row.state.as_str())
+    .bind(row.started_at_ms)
+    .bind(row.ended_at_ms)
+    .bind(row.counts.as_str())
+    .bind(row.problem.as_deref());
+    execute(connection, query).await?;
+    Ok(())
+}
+
+/// The two records of a possible duplicate in the order they are stored in.
+pub(super) fn in_order<'a>(a: &'a SnapshotId, b: &'a SnapshotId) -> (&'a SnapshotId, &'a SnapshotId) {
+    if a <= b { (a, b) } else { (b, a) }
+}
+
+async fn put_duplicate(connection: &mut SqliteConnection, row: &DuplicateRow) -> Result<()> {
+    let (a, b) = in_order(&row.a, &row.b);
+    if a == b {
+        return Err(StoreError::Refused { rule: "a record is no duplicate of itself".to_owned() });
+    }
+    let query = sqlx::query(
+        "INSERT INTO duplicates (a_remote, a_kind, a_key, b_remote, b_kind, b_key, evidence, answer, answered_by, \
+         reason, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (a_remote, a_kind, a_key, b_remote, b_kind, b_key) DO UPDATE SET evidence = excluded.evidence, \
+         answer = excluded.answer, answered_by = excluded.answered_by, reason = excluded.reason, at_ms = excluded.at_ms",
+    );
+    let query = bind_id(bind_id(query, a), b)
+        .bind(row.evidence.as_str())
+        .bind(row.answer.as_deref())
+        .bind(row.answered_by.as_deref())
+        .bind(row.reason.as_deref())
+        .bind(row.at_ms);
+    execute(connection, query).await?;
+    Ok(())
+}
+
+async fn remove_duplicate(connection: &mut SqliteConnection, a: &SnapshotId, b: &SnapshotId) -> Result<()> {
+    let (a, b) = in_order(a, b);
+    let query = sqlx::query(
+        "DELETE FROM duplicates WHERE a_remote = ? AND a_kind = ? AND a_key = ? \
+         AND b_remote = ? AND b_kind = ? AND b_key = ?",
+    );
+    execute(connection, bind_id(bind_id(query, a), b)).await?;
+    Ok(())
+}
+
+async fn put_quarantine(connection: &mut SqliteConnection, row: &QuarantineRow) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO quarantine (remote, kind, key, raw, problem, at_ms) VALUES (?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (remote, kind, key) DO UPDATE SET raw = excluded.raw, problem = excluded.problem, \
+         at_ms = excluded.at_ms",
+    );
+    let query = bind_id(query, &row.id).bind(row.raw.as_str()).bind(row.problem.as_str()).bind(row.at_ms);
+    execute(connection, query).await?;
+    Ok(())
+}
+
+static APPEND_AUDIT: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO audit (no, id, at_ms, actor, action, subject, detail, previous, hash) VALUES",
+        9,
+        "",
+    )
+});
+
+async fn append_audit(
+    connection: &mut SqliteConnection,
+    tail: &mut Tail,
+    entries: &[&AuditRow],
+) -> Result<()> {
+    let (mut number, mut previous) = match tail.audit.take() {
+        Some(known) => known,
+        None => sqlx::query_as("SELECT no, hash FROM audit ORDER BY no DESC LIMIT 1")
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(|error| typed(&error))?
+            .unwrap_or_else(|| (0, chain::GENESIS.to_vec())),
+    };
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        number += 1;
+        let hash = chain::link(&previous, number, entry).to_vec();
+        rows.push((number, *entry, std::mem::replace(&mut previous, hash.clone()), hash));
+    }
+    APPEND_AUDIT
+        .run(connection, &rows, |query, (number, entry, previous, hash)| {
+            query
+                .bind(*number)
+                .bind(entry.id.as_str())
+                .bind(entry.at_ms)
+                .bind(entry.actor.as_str())
+                .bind(entry.action.as_str())
+                .bind(entry.subject.as_str())
+                .bind(entry.detail.as_str())
+                .bind(previous.as_slice())
+                .bind(hash.as_slice())
+        })
+        .await?;
+    tail.audit = Some((number, previous));
+    Ok(())
+}

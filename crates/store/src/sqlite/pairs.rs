@@ -1,0 +1,245 @@
+//! Pairs with their card and their search words, which change together.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use sqlx::{Row, SqliteConnection};
+
+use super::{
+    apply::{Tail, execute},
+    bulk::Bulk,
+    errors::typed,
+};
+use crate::{PairRow, PairStatus, Result, folding, words::Word};
+
+/// Pairs looked up together. Below `SQLITE_LIMIT_VARIABLE_NUMBER` by far.
+const LOOKED_UP_TOGETHER: usize = 64;
+
+static PUT_PAIRS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO pairs (no, id, kind, servicenow_key, ehr_key, status, base_digest, name_sort) VALUES",
+        8,
+        "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, servicenow_key = excluded.servicenow_key, \
+         ehr_key = excluded.ehr_key, status = excluded.status, base_digest = excluded.base_digest, \
+         name_sort = excluded.name_sort",
+    )
+});
+
+static PUT_DETAILS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO pair_details (pair, linked_by, linked_at_ms, base, differing, agreed_at_ms, name, owner, species, \
+         breed, phone, email, chip, born, also, deceased) VALUES",
+        16,
+        "ON CONFLICT (pair) DO UPDATE SET linked_by = excluded.linked_by, linked_at_ms = excluded.linked_at_ms, \
+         base = excluded.base, differing = excluded.differing, agreed_at_ms = excluded.agreed_at_ms, \
+         name = excluded.name, owner = excluded.owner, species = excluded.species, breed = excluded.breed, \
+         phone = excluded.phone, email = excluded.email, chip = excluded.chip, born = excluded.born, \
+         also = excluded.also, deceased = excluded.deceased",
+    )
+});
+
+static PUT_WORDS: LazyLock<Bulk> =
+    LazyLock::new(|| Bulk::new("INSERT INTO patient_words (name_sort, pair, status, words) VALUES", 4, ""));
+
+static PUT_SEARCH: LazyLock<Bulk> =
+    LazyLock::new(|| Bulk::new("INSERT INTO patient_search (rowid, words) VALUES", 2, ""));
+
+/// What is stored of a pair already.
+struct Known {
+    no: i64,
+    name_sort: String,
+    /// Status and words in the search tables; none for kinds that are not searched.
+    searched: Option<(String, String)>,
+}
+
+/// One pair on its way in.
+struct Incoming<'a> {
+    no: i64,
+    name_sort: String,
+    row: &'a PairRow,
+}
+
+/// Inserts or replaces pairs, in order.
+pub(super) async fn put(connection: &mut SqliteConnection, tail: &mut Tail, rows: &[&PairRow]) -> Result<()> {
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(distinct_head(rest));
+        rest = later;
+        put_distinct(connection, tail, now).await?;
+    }
+    Ok(())
+}
+
+/// How many of the first rows have different ids: the same pair twice must be put twice, in order.
+fn distinct_head(rows: &[&PairRow]) -> usize {
+    let mut seen = HashSet::new();
+    rows.iter().take(LOOKED_UP_TOGETHER).take_while(|row| seen.insert(row.id.as_str())).count()
+}
+
+async fn put_distinct(connection: &mut SqliteConnection, tail: &mut Tail, rows: &[&PairRow]) -> Result<()> {
+    let known = look_up(connection, rows).await?;
+    let mut newest = match tail.pair.take() {
+        Some(newest) => newest,
+        None => sqlx::query_scalar("SELECT coalesce(max(no), 0) FROM pairs")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|error| typed(&error))?,
+    };
+    let incoming: Vec<Incoming<'_>> = rows
+        .iter()
+        .map(|row| Incoming {
+            no: known.get(&row.id).map_or_else(
+                || {
+                    newest += 1;
+                    newest
+                },
+                |known| known.no,
+            ),
+            name_sort: folding::name_sort(&row.card),
+            row,
+        })
+        .collect();
+    // Search words first give way: their key holds the old name.
+    let mut new_words: Vec<(&Incoming<'_>, String)> = Vec::new();
+    for pair in &incoming {
+        let words = searched(pair.row).then(|| folding::pair_words(pair.row));
+        let old = known.get(&pair.row.id);
+        match (old.and_then(|old| old.searched.as_ref().map(|searched| (old, searched))), words) {
+            (Some((old, (status, old_words))), Some(words))
+                if *old_words == words && old.name_sort == pair.name_sort =>
+            {
+                if *status != pair.row.status.word() {
+                    set_status(connection, pair.no, pair.row.status).await?;
+                }
+            }
+            (Some(_), words) => {
+                remove_words(connection, pair.no).await?;
+                new_words.extend(words.map(|words| (pair, words)));
+            }
+            (None, Some(words)) => new_words.push((pair, words)),
+            (None, None) => {}
+        }
+    }
+    PUT_PAIRS
+        .run(connection, &incoming, |query, Incoming { no, name_sort, row }| {
+            query
+                .bind(*no)
+                .bind(row.id.as_str())
+                .bind(row.kind.word())
+                .bind(row.servicenow_key.as_deref())
+                .bind(row.ehr_key.as_deref())
+                .bind(row.status.word())
+                .bind(row.base_digest.as_deref())
+                .bind(name_sort.as_str())
+        })
+        .await?;
+    PUT_DETAILS
+        .run(connection, &incoming, |query, Incoming { no, row, .. }| {
+            let card = &row.card;
+            query
+                .bind(*no)
+                .bind(row.linked_by.as_deref())
+                .bind(row.linked_at_ms)
+                .bind(row.base.as_deref())
+                .bind(row.differing.as_str())
+                .bind(row.agreed_at_ms)
+                .bind(card.name.as_str())
+                .bind(card.owner.as_str())
+                .bind(card.species.as_str())
+                .bind(card.breed.as_str())
+                .bind(card.phone.as_str())
+                .bind(card.email.as_str())
+                .bind(card.chip.as_str())
+                .bind(card.born.as_str())
+                .bind(card.also.as_str())
+                .bind(i64::from(card.deceased))
+        })
+        .await?;
+    PUT_WORDS
+        .run(connection, &new_words, |query, (pair, words)| {
+            query
+                .bind(pair.name_sort.as_str())
+                .bind(pair.no)
+                .bind(pair.row.status.word())
+                .bind(words.as_str())
+        })
+        .await?;
+    PUT_SEARCH
+        .run(connection, &new_words, |query, (pair, words)| query.bind(pair.no).bind(words.as_str()))
+        .await?;
+    tail.pair = Some(newest);
+    Ok(())
+}
+
+/// Only patients are searched.
+fn searched(row: &PairRow) -> bool {
+    row.kind == record::RecordKind::Patient
+}
+
+async fn look_up(connection: &mut SqliteConnection, rows: &[&PairRow]) -> Result<HashMap<String, Known>> {
+    static MANY: LazyLock<String> = LazyLock::new(|| look_up_statement(LOOKED_UP_TOGETHER));
+    static ONE: LazyLock<String> = LazyLock::new(|| look_up_statement(1));
+    let statement: &'static str = if rows.len() == 1 { ONE.as_str() } else { MANY.as_str() };
+    let mut query = sqlx::query(statement);
+    for row in rows {
+        query = query.bind(row.id.as_str());
+    }
+    let found = query.fetch_all(connection).await.map_err(|error| typed(&error))?;
+    let mut known = HashMap::with_capacity(found.len());
+    for row in &found {
+        let get = |at: usize| row.try_get::<Option<String>, _>(at).map_err(|error| typed(&error));
+        known.insert(
+            get(0)?.unwrap_or_default(),
+            Known {
+                no: row.try_get(1).map_err(|error| typed(&error))?,
+                name_sort: get(2)?.unwrap_or_default(),
+                searched: get(3)?.zip(get(4)?),
+            },
+        );
+    }
+    Ok(known)
+}
+
+/// Places that are not bound are NULL and find nothing.
+fn look_up_statement(places: usize) -> String {
+    format!(
+        "SELECT p.id, p.no, p.name_sort, w.status, w.words FROM pairs p \
+         LEFT JOIN patient_words w ON w.name_sort = p.name_sort AND w.pair = p.no WHERE p.id IN ({})",
+        vec!["?"; places].join(", ")
+    )
+}
+
+async fn set_status(connection: &mut SqliteConnection, no: i64, status: PairStatus) -> Result<()> {
+    let query =
+        sqlx::query("UPDATE patient_words SET status = ?2 WHERE pair = ?1").bind(no).bind(status.word());
+    execute(connection, query).await?;
+    Ok(())
+}
+
+async fn remove_words(connection: &mut SqliteConnection, no: i64) -> Result<()> {
+    execute(connection, sqlx::query("DELETE FROM patient_words WHERE pair = ?1").bind(no)).await?;
+    execute(connection, sqlx::query("DELETE FROM patient_search WHERE rowid = ?1").bind(no)).await?;
+    Ok(())
+}
+
+/// Removes a pair and closes its conflicts; removing one that is not there changes nothing.
+pub(super) async fn remove(connection: &mut SqliteConnection, id: &str) -> Result<()> {
+    let no: Option<i64> = sqlx::query_scalar("SELECT no FROM pairs WHERE id = ?1")
+        .bind(id)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|error| typed(&error))?;
+    let Some(no) = no else { return Ok(()) };
+    // The caller's list says when and why if it closes them itself; what it left open is closed here.
+    let close = sqlx::query(
+        "UPDATE conflicts SET state = 'closed', closed_by = 'superseded', closed_at_ms = coalesce(closed_at_ms, \
+         opened_at_ms) WHERE pair = ?1 AND state <> 'closed'",
+    )
+    .bind(id);
+    execute(connection, close).await?;
+    remove_words(connection, no).await?;
+    execute(connection, sqlx::query("DELETE FROM pairs WHERE no = ?1").bind(no)).await?;
+    Ok(())
+}

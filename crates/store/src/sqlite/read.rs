@@ -1,0 +1,514 @@
+//! What readers ask, and the store's interface as a whole.
+
+use async_trait::async_trait;
+use record::{RecordKind, Remote};
+use sqlx::{SqlitePool, pool::PoolConnection};
+
+use super::{
+    SqliteStore,
+    apply::in_order,
+    bulk::Bound,
+    check,
+    errors::typed,
+    rows::{
+        self, Columns, audit_columns, conflict_columns, duplicate_columns, operation_columns, pair_columns,
+        plan_columns, receipt_columns, run_columns, snapshot_columns,
+    },
+    search,
+};
+use crate::{
+    AuditRow, Change, ConflictFilter, ConflictRow, DuplicateRow, OperationFilter, OperationRow,
+    OperationState, PairDigests, PairPage, PairRow, PairStatus, PlanRow, PlanState, QuarantineRow,
+    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, StoreError, folding, words::Word,
+};
+
+type Read<T> = fn(&mut Columns<'_>) -> Result<T>;
+
+async fn all<T>(readers: &SqlitePool, query: Bound<'_>, read: Read<T>) -> Result<Vec<T>> {
+    let found = query.fetch_all(readers).await.map_err(|error| typed(&error))?;
+    found.iter().map(|row| read(&mut Columns::of(row))).collect()
+}
+
+async fn perhaps<T>(readers: &SqlitePool, query: Bound<'_>, read: Read<T>) -> Result<Option<T>> {
+    let found = query.fetch_optional(readers).await.map_err(|error| typed(&error))?;
+    found.map(|row| read(&mut Columns::of(&row))).transpose()
+}
+
+async fn number(readers: &SqlitePool, query: Bound<'_>) -> Result<u64> {
+    let counted = perhaps(readers, query, |columns| columns.next::<i64>()).await?;
+    Ok(counted.unwrap_or_default().unsigned_abs())
+}
+
+/// Words of several values as one argument, each between commas; empty when any value will do.
+fn listed<T: Word>(values: &[T]) -> String {
+    if values.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(",");
+    for value in values {
+        text.push_str(value.word());
+        text.push(',');
+    }
+    text
+}
+
+impl SqliteStore {
+    async fn reader(&self) -> Result<PoolConnection<sqlx::Sqlite>> {
+        self.readers.acquire().await.map_err(|error| typed(&error))
+    }
+}
+
+fn by_id<'q>(query: Bound<'q>, id: &SnapshotId) -> Bound<'q> {
+    query.bind(id.remote.word()).bind(id.kind.word()).bind(id.key.as_str())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        self.writer.commit(changes).await
+    }
+
+    async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            snapshot_columns!("s", "p"),
+            " FROM snapshots s JOIN payloads p ON p.snapshot = s.no WHERE s.remote = ?1 AND s.kind = ?2 AND s.key = ?3"
+        ));
+        perhaps(&self.readers, by_id(query, id), rows::snapshot).await
+    }
+
+    async fn snapshots_after(
+        &self,
+        remote: Remote,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<SnapshotRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            snapshot_columns!("s", "p"),
+            " FROM snapshots s CROSS JOIN payloads p ON p.snapshot = s.no \
+             WHERE s.remote = ?1 AND s.kind = ?2 AND s.key > ?3 ORDER BY s.key LIMIT ?4"
+        ))
+        .bind(remote.word())
+        .bind(kind.word())
+        .bind(after)
+        .bind(i64::from(limit));
+        all(&self.readers, query, rows::snapshot).await
+    }
+
+    async fn unseen_keys(
+        &self,
+        remote: Remote,
+        kind: RecordKind,
+        run: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<String>> {
+        // What somebody else saw after the run began (a read-back, a webhook) is there, though this run's mark is gone.
+        let query = sqlx::query(
+            "SELECT key FROM snapshots WHERE remote = ?1 AND kind = ?2 AND key > ?4 AND seen_run <> ?3 \
+             AND presence <> 'gone' \
+             AND seen_at_ms <= coalesce((SELECT started_at_ms FROM runs WHERE id = ?3), seen_at_ms) \
+             ORDER BY key LIMIT ?5",
+        )
+        .bind(remote.word())
+        .bind(kind.word())
+        .bind(run)
+        .bind(after)
+        .bind(i64::from(limit));
+        all(&self.readers, query, |columns| columns.next()).await
+    }
+
+    async fn snapshot_count(&self, remote: Remote, kind: RecordKind) -> Result<u64> {
+        let query = sqlx::query(
+            "SELECT count(*) FROM snapshots WHERE remote = ?1 AND kind = ?2 AND presence = 'present'",
+        )
+        .bind(remote.word())
+        .bind(kind.word());
+        number(&self.readers, query).await
+    }
+
+    async fn pair(&self, id: &str) -> Result<Option<PairRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            pair_columns!(),
+            " FROM pairs p JOIN pair_details d ON d.pair = p.no WHERE p.id = ?1"
+        ))
+        .bind(id);
+        perhaps(&self.readers, query, rows::pair).await
+    }
+
+    async fn pair_by_key(&self, remote: Remote, kind: RecordKind, key: &str) -> Result<Option<PairRow>> {
+        let query = match remote {
+            Remote::ServiceNow => sqlx::query(concat!(
+                "SELECT ",
+                pair_columns!(),
+                " FROM pairs p CROSS JOIN pair_details d ON d.pair = p.no WHERE p.kind = ?1 AND p.servicenow_key = ?2"
+            )),
+            Remote::Ehr => sqlx::query(concat!(
+                "SELECT ",
+                pair_columns!(),
+                " FROM pairs p CROSS JOIN pair_details d ON d.pair = p.no WHERE p.kind = ?1 AND p.ehr_key = ?2"
+            )),
+        };
+        perhaps(&self.readers, query.bind(kind.word()).bind(key), rows::pair).await
+    }
+
+    async fn pairs_after(&self, kind: RecordKind, after: &str, limit: u32) -> Result<Vec<PairPage>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            pair_columns!(),
+            ", ",
+            snapshot_columns!("s", "sp"),
+            ", ",
+            snapshot_columns!("e", "ep"),
+            " FROM pairs p INDEXED BY pairs_by_kind CROSS JOIN pair_details d ON d.pair = p.no \
+             LEFT JOIN snapshots s ON s.remote = 'service_now' AND s.kind = p.kind AND s.key = p.servicenow_key \
+             LEFT JOIN payloads sp ON sp.snapshot = s.no \
+             LEFT JOIN snapshots e ON e.remote = 'ehr' AND e.kind = p.kind AND e.key = p.ehr_key \
+             LEFT JOIN payloads ep ON ep.snapshot = e.no \
+             WHERE p.kind = ?1 AND p.id > ?2 ORDER BY p.id LIMIT ?3"
+        ))
+        .bind(kind.word())
+        .bind(after)
+        .bind(i64::from(limit));
+        all(&self.readers, query, rows::pair_page).await
+    }
+
+    async fn pair_digests_after(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<PairDigests>> {
+        let query = sqlx::query(
+            "SELECT p.id, p.status, s.digest, e.digest, p.base_digest FROM pairs p INDEXED BY pairs_by_kind \
+             LEFT JOIN snapshots s ON s.remote = 'service_now' AND s.kind = p.kind AND s.key = p.servicenow_key \
+             LEFT JOIN snapshots e ON e.remote = 'ehr' AND e.kind = p.kind AND e.key = p.ehr_key \
+             WHERE p.kind = ?1 AND p.id > ?2 ORDER BY p.id LIMIT ?3",
+        )
+        .bind(kind.word())
+        .bind(after)
+        .bind(i64::from(limit));
+        all(&self.readers, query, rows::digests).await
+    }
+
+    async fn unpaired_after(
+        &self,
+        remote: Remote,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<SnapshotRow>> {
+        macro_rules! unpaired {
+            ($key:literal) => {
+                concat!(
+                    "SELECT ",
+                    snapshot_columns!("s", "p"),
+                    " FROM snapshots s CROSS JOIN payloads p ON p.snapshot = s.no \
+                     WHERE s.remote = ?1 AND s.kind = ?2 AND s.key > ?3 AND s.presence = 'present' \
+                     AND NOT EXISTS (SELECT 1 FROM pairs q WHERE q.kind = s.kind AND q.",
+                    $key,
+                    " = s.key) ORDER BY s.key LIMIT ?4"
+                )
+            };
+        }
+        let query = match remote {
+            Remote::ServiceNow => sqlx::query(unpaired!("servicenow_key")),
+            Remote::Ehr => sqlx::query(unpaired!("ehr_key")),
+        };
+        let query = query.bind(remote.word()).bind(kind.word()).bind(after).bind(i64::from(limit));
+        all(&self.readers, query, rows::snapshot).await
+    }
+
+    async fn pair_counts(&self, kind: RecordKind) -> Result<Vec<(PairStatus, u64)>> {
+        let query = sqlx::query("SELECT status, count(*) FROM pairs WHERE kind = ?1 GROUP BY status")
+            .bind(kind.word());
+        let mut counts: Vec<(PairStatus, u64)> =
+            all(&self.readers, query, |columns| Ok((columns.word()?, columns.next::<i64>()?.unsigned_abs())))
+                .await?;
+        counts.sort_unstable();
+        Ok(counts)
+    }
+
+    async fn search_patients(
+        &self,
+        query: &str,
+        status: Option<PairStatus>,
+        offset: u32,
+        limit: u32,
+    ) -> Result<(Vec<PairRow>, u64)> {
+        search::patients(&mut *self.reader().await?, query, status, offset, limit).await
+    }
+
+    async fn conflict(&self, id: &str) -> Result<Option<ConflictRow>> {
+        let query = sqlx::query(concat!("SELECT ", conflict_columns!(), " FROM conflicts c WHERE c.id = ?1"))
+            .bind(id);
+        perhaps(&self.readers, query, rows::conflict).await
+    }
+
+    async fn open_conflict_of(&self, pair: &str) -> Result<Option<ConflictRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            conflict_columns!(),
+            " FROM conflicts c WHERE c.pair = ?1 AND c.state <> 'closed'"
+        ))
+        .bind(pair);
+        perhaps(&self.readers, query, rows::conflict).await
+    }
+
+    async fn conflicts(
+        &self,
+        filter: &ConflictFilter,
+        now_ms: i64,
+        offset: u32,
+        limit: u32,
+    ) -> Result<(Vec<ConflictRow>, u64)> {
+        // Only the narrow index is read to filter, order and count; the wide rows of one page afterwards.
+        macro_rules! matching {
+            () => {
+                " FROM conflicts k INDEXED BY conflicts_by_urgency \
+                 WHERE (?1 = '' OR instr(?1, ',' || k.state || ',') > 0) \
+                 AND (?2 IS NULL OR k.grade = ?2) \
+                 AND (?3 IS NULL OR instr(',' || k.fields || ',', ',' || ?3 || ',') > 0) \
+                 AND (?4 IS NULL OR k.cause = ?4) \
+                 AND (?5 IS NULL OR k.pair = ?5) \
+                 AND (k.snoozed_until_ms IS NULL OR k.snoozed_until_ms <= ?6 OR k.state = 'closed') \
+                 AND NOT EXISTS (SELECT 1 FROM json_each(?7) AS word WHERE instr(k.words, word.value) = 0)"
+            };
+        }
+        let words: Vec<String> = folding::query_words(filter.text.as_deref().unwrap_or_default())
+            .iter()
+            .map(|w| format!(" {w}"))
+            .collect();
+        let words = serde_json::to_string(&words).map_err(|error| StoreError::Other(error.to_string()))?;
+        let states = listed(&filter.states);
+        let bound = |text: &'static str| {
+            sqlx::query(text)
+                .bind(states.clone())
+                .bind(filter.grade.map(i64::from))
+                .bind(filter.field.clone())
+                .bind(filter.cause.map(Word::word))
+                .bind(filter.pair.clone())
+                .bind(now_ms)
+                .bind(words.clone())
+        };
+        let page = bound(concat!(
+            "SELECT ",
+            conflict_columns!(),
+            " FROM (SELECT k.no, k.grade, k.opened_at_ms, k.id",
+            matching!(),
+            " ORDER BY k.grade DESC, k.opened_at_ms, k.id LIMIT ?8 OFFSET ?9) m CROSS JOIN conflicts c ON c.no = m.no \
+             ORDER BY m.grade DESC, m.opened_at_ms, m.id"
+        ))
+        .bind(i64::from(limit))
+        .bind(i64::from(offset));
+        let found = all(&self.readers, page, rows::conflict).await?;
+        let total = number(&self.readers, bound(concat!("SELECT count(*)", matching!()))).await?;
+        Ok((found, total))
+    }
+
+    async fn plan(&self, id: &str) -> Result<Option<PlanRow>> {
+        let query = sqlx::query(concat!("SELECT ", plan_columns!(), " FROM plans WHERE id = ?1")).bind(id);
+        perhaps(&self.readers, query, rows::plan).await
+    }
+
+    async fn plans(&self, state: Option<PlanState>, offset: u32, limit: u32) -> Result<Vec<PlanRow>> {
+        let query = match state {
+            Some(state) => sqlx::query(concat!(
+                "SELECT ",
+                plan_columns!(),
+                " FROM plans WHERE state = ?3 ORDER BY made_at_ms DESC, id DESC LIMIT ?1 OFFSET ?2"
+            ))
+            .bind(i64::from(limit))
+            .bind(i64::from(offset))
+            .bind(state.word()),
+            None => sqlx::query(concat!(
+                "SELECT ",
+                plan_columns!(),
+                " FROM plans ORDER BY made_at_ms DESC, id DESC LIMIT ?1 OFFSET ?2"
+            ))
+            .bind(i64::from(limit))
+            .bind(i64::from(offset)),
+        };
+        all(&self.readers, query, rows::plan).await
+    }
+
+    async fn claim_operations(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
+        self.writer.claim(now_ms, limit).await
+    }
+
+    async fn operation(&self, id: &str) -> Result<Option<OperationRow>> {
+        let query =
+            sqlx::query(concat!("SELECT ", operation_columns!(), " FROM operations WHERE id = ?1")).bind(id);
+        perhaps(&self.readers, query, rows::operation).await
+    }
+
+    async fn operations(
+        &self,
+        filter: &OperationFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<OperationRow>> {
+        // Each way in has its own index; the rest of the filter is applied to what it yields.
+        macro_rules! operations {
+            ($first:literal) => {
+                sqlx::query(concat!(
+                    "SELECT ",
+                    operation_columns!(),
+                    " FROM operations WHERE ",
+                    $first,
+                    " AND (?1 IS NULL OR lane = ?1) AND (?2 IS NULL OR plan = ?2) \
+                     AND (?3 = '' OR instr(?3, ',' || state || ',') > 0) ORDER BY no LIMIT ?4 OFFSET ?5"
+                ))
+            };
+        }
+        let query = match filter {
+            OperationFilter { lane: Some(_), .. } => operations!("lane = ?1"),
+            OperationFilter { plan: Some(_), .. } => operations!("plan = ?2"),
+            OperationFilter { states, .. } if !states.is_empty() => {
+                operations!(
+                    "state IN (SELECT value FROM json_each('[\"' || replace(trim(?3, ','), ',', '\",\"') || '\"]'))"
+                )
+            }
+            _ => operations!("true"),
+        };
+        let query = query
+            .bind(filter.lane.as_deref())
+            .bind(filter.plan.as_deref())
+            .bind(listed(&filter.states))
+            .bind(i64::from(limit))
+            .bind(i64::from(offset));
+        all(&self.readers, query, rows::operation).await
+    }
+
+    async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>> {
+        let query = sqlx::query("SELECT state, count(*) FROM operations GROUP BY state");
+        let mut counts: Vec<(OperationState, u64)> =
+            all(&self.readers, query, |columns| Ok((columns.word()?, columns.next::<i64>()?.unsigned_abs())))
+                .await?;
+        counts.sort_unstable();
+        Ok(counts)
+    }
+
+    async fn next_operation_due_ms(&self) -> Result<Option<i64>> {
+        // Heads of lanes only: what waits behind a parked or running operation is not due, however old it is.
+        let query = sqlx::query(
+            "SELECT h.due_at_ms FROM operations h WHERE h.state IN ('waiting', 'retrying') \
+             AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
+             AND e.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY h.due_at_ms, h.no LIMIT 1",
+        );
+        perhaps(&self.readers, query, |columns| columns.next()).await
+    }
+
+    async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>> {
+        let query = match pair {
+            Some(pair) => sqlx::query(concat!(
+                "SELECT ",
+                receipt_columns!(),
+                " FROM receipts WHERE pair = ?3 ORDER BY at_ms DESC, operation DESC LIMIT ?1 OFFSET ?2"
+            ))
+            .bind(i64::from(limit))
+            .bind(i64::from(offset))
+            .bind(pair),
+            None => sqlx::query(concat!(
+                "SELECT ",
+                receipt_columns!(),
+                " FROM receipts ORDER BY at_ms DESC, operation DESC LIMIT ?1 OFFSET ?2"
+            ))
+            .bind(i64::from(limit))
+            .bind(i64::from(offset)),
+        };
+        all(&self.readers, query, rows::receipt).await
+    }
+
+    async fn receipt(&self, operation: &str) -> Result<Option<ReceiptRow>> {
+        let query =
+            sqlx::query(concat!("SELECT ", receipt_columns!(), " FROM receipts WHERE operation = ?1"))
+                .bind(operation);
+        perhaps(&self.readers, query, rows::receipt).await
+    }
+
+    async fn run(&self, id: &str) -> Result<Option<RunRow>> {
+        let query = sqlx::query(concat!("SELECT ", run_columns!(), " FROM runs WHERE id = ?1")).bind(id);
+        perhaps(&self.readers, query, rows::run).await
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<RunRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            run_columns!(),
+            " FROM runs ORDER BY started_at_ms DESC, id DESC LIMIT ?1"
+        ))
+        .bind(i64::from(limit));
+        all(&self.readers, query, rows::run).await
+    }
+
+    async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            duplicate_columns!(),
+            " FROM duplicates WHERE answer IS NULL \
+             ORDER BY at_ms, a_remote, a_kind, a_key, b_remote, b_kind, b_key LIMIT ?1 OFFSET ?2"
+        ))
+        .bind(i64::from(limit))
+        .bind(i64::from(offset));
+        all(&self.readers, query, rows::duplicate).await
+    }
+
+    async fn duplicate_between(&self, a: &SnapshotId, b: &SnapshotId) -> Result<Option<DuplicateRow>> {
+        let (a, b) = in_order(a, b);
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            duplicate_columns!(),
+            " FROM duplicates WHERE a_remote = ? AND a_kind = ? AND a_key = ? AND b_remote = ? AND b_kind = ? \
+             AND b_key = ?"
+        ));
+        perhaps(&self.readers, by_id(by_id(query, a), b), rows::duplicate).await
+    }
+
+    async fn quarantine(&self, limit: u32) -> Result<Vec<QuarantineRow>> {
+        let query = sqlx::query(
+            "SELECT remote, kind, key, raw, problem, at_ms FROM quarantine ORDER BY at_ms DESC, remote, kind, key LIMIT ?1",
+        )
+        .bind(i64::from(limit));
+        all(&self.readers, query, rows::quarantined).await
+    }
+
+    async fn audit(&self, subject: Option<&str>, offset: u32, limit: u32) -> Result<Vec<AuditRow>> {
+        let query = match subject {
+            Some(subject) => sqlx::query(concat!(
+                "SELECT ",
+                audit_columns!(),
+                " FROM audit WHERE subject = ?3 ORDER BY no DESC LIMIT ?1 OFFSET ?2"
+            ))
+            .bind(i64::from(limit))
+            .bind(i64::from(offset))
+            .bind(subject),
+            None => sqlx::query(concat!(
+                "SELECT ",
+                audit_columns!(),
+                " FROM audit ORDER BY no DESC LIMIT ?1 OFFSET ?2"
+            ))
+            .bind(i64::from(limit))
+            .bind(i64::from(offset)),
+        };
+        all(&self.readers, query, rows::audit).await
+    }
+
+    async fn value(&self, key: &str) -> Result<Option<String>> {
+        let query = sqlx::query("SELECT value FROM small_values WHERE key = ?1").bind(key);
+        perhaps(&self.readers, query, |columns| columns.next()).await
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        check::problems(&mut *self.reader().await?).await
+    }
+
+    async fn close(&self) {
+        // Readers first: the writer then folds the whole log into the file.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,323 @@
+//! The one writing connection: a task that takes what callers hand in, applies what has gathered in one transaction,
+//! syncs once and answers everybody. While it syncs, the next group gathers; nothing waits on purpose.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    apply::{self, Tail},
+    errors::{ends_transaction, typed},
+    rows::{self, Columns, operation_columns},
+};
+use crate::{Change, OperationRow, Result, StoreError};
+
+/// A group stops growing here, so that nobody waits long behind a bulk load.
+const MOST_COMMITS_TOGETHER: usize = 256;
+/// As above, counted in changes.
+const MOST_CHANGES_TOGETHER: usize = 4_000;
+/// Callers beyond this many wait before they may hand in: memory stays bounded.
+const QUEUE: usize = 1_024;
+
+/// How often the writer did what, since the store was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WriterStatistics {
+    /// Commits and claims that succeeded.
+    pub commits: u64,
+    /// Commits and claims that were refused or failed.
+    pub failures: u64,
+    /// Transactions that were made durable: one disk sync each.
+    pub syncs: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    commits: AtomicU64,
+    failures: AtomicU64,
+    syncs: AtomicU64,
+}
+
+enum Request {
+    Commit { changes: Vec<Change>, answer: oneshot::Sender<Result<()>> },
+    Claim { now_ms: i64, limit: u32, answer: oneshot::Sender<Result<Vec<OperationRow>>> },
+    Close { answer: oneshot::Sender<()> },
+}
+
+/// The callers' end.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    requests: mpsc::Sender<Request>,
+    counters: Arc<Counters>,
+}
+
+impl Writer {
+    /// Starts the task. `guard` is let go of when the connection is closed.
+    pub(super) fn start(connection: SqliteConnection, guard: impl Send + 'static) -> Self {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let counters = Arc::new(Counters::default());
+        let task = Task { connection, queue, tail: Tail::default(), counters: Arc::clone(&counters) };
+        tokio::spawn(async move {
+            task.run().await;
+            drop(guard);
+        });
+        Self { requests, counters }
+    }
+
+    pub(super) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Commit { changes, answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    pub(super) async fn claim(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Claim { now_ms, limit, answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Finishes what was handed in, folds the log into the file and closes it. A second call finds it done.
+    pub(super) async fn close(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.requests.send(Request::Close { answer }).await.is_ok() {
+            // An error means that another caller closed it first.
+            let _ = answered.await;
+        }
+        self.requests.closed().await;
+    }
+
+    pub(super) fn statistics(&self) -> WriterStatistics {
+        WriterStatistics {
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            failures: self.counters.failures.load(Ordering::Relaxed),
+            syncs: self.counters.syncs.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Other("the store is closed".to_owned())
+}
+
+/// What a request came to before its transaction was made durable.
+enum Outcome {
+    Committed(Result<()>),
+    Claimed(Result<Vec<OperationRow>>),
+}
+
+impl Outcome {
+    fn error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Committed(result) => result.as_ref().err(),
+            Self::Claimed(result) => result.as_ref().err(),
+        }
+    }
+}
+
+struct Task {
+    connection: SqliteConnection,
+    queue: mpsc::Receiver<Request>,
+    tail: Tail,
+    counters: Arc<Counters>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut closing = Vec::new();
+        while let Some(first) = self.queue.recv().await {
+            let mut group = Vec::new();
+            self.gather(first, &mut group, &mut closing);
+            if !group.is_empty() {
+                self.process(group).await;
+            }
+            if !closing.is_empty() {
+                break;
+            }
+        }
+        // Nobody may hand in more; what is in the queue was handed in before and is still done.
+        self.queue.close();
+        while let Some(first) = self.queue.recv().await {
+            let mut group = Vec::new();
+            self.gather(first, &mut group, &mut closing);
+            if !group.is_empty() {
+                self.process(group).await;
+            }
+        }
+        for closing_statement in ["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+            if let Err(error) = sqlx::raw_sql(closing_statement).execute(&mut self.connection).await {
+                tracing::warn!(error = %typed(&error), "closing the database left its log to the next start");
+            }
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(error = %typed(&error), "closing the database");
+        }
+        for answer in closing {
+            let _ = answer.send(());
+        }
+    }
+
+    /// Adds everything that is already in the queue.
+    fn gather(&mut self, first: Request, group: &mut Vec<Request>, closing: &mut Vec<oneshot::Sender<()>>) {
+        let mut changes = 0;
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Close { answer } => {
+                    closing.push(answer);
+                    return;
+                }
+                Request::Commit { changes: list, answer } => {
+                    changes += list.len();
+                    group.push(Request::Commit { changes: list, answer });
+                }
+                claim @ Request::Claim { .. } => group.push(claim),
+            }
+            let full = group.len() >= MOST_COMMITS_TOGETHER || changes >= MOST_CHANGES_TOGETHER;
+            next = if full { None } else { self.queue.try_recv().ok() };
+        }
+    }
+
+    /// One transaction for the whole group. If the transaction as a whole is lost (full disk), each request gets one
+    /// of its own: a small one may still fit, and one that cannot be done fails alone.
+    async fn process(&mut self, group: Vec<Request>) {
+        match self.together(&group).await {
+            Ok(outcomes) => self.answer(group, outcomes),
+            Err(error) if group.len() == 1 => {
+                let outcomes = group
+                    .iter()
+                    .map(|request| match request {
+                        Request::Claim { .. } => Outcome::Claimed(Err(again(&error))),
+                        _ => Outcome::Committed(Err(again(&error))),
+                    })
+                    .collect();
+                self.answer(group, outcomes);
+            }
+            Err(_) => {
+                for request in group {
+                    Box::pin(self.process(vec![request])).await;
+                }
+            }
+        }
+    }
+
+    fn answer(&self, group: Vec<Request>, outcomes: Vec<Outcome>) {
+        for (request, outcome) in group.into_iter().zip(outcomes) {
+            let counter =
+                if outcome.error().is_none() { &self.counters.commits } else { &self.counters.failures };
+            counter.fetch_add(1, Ordering::Relaxed);
+            // A caller that no longer waits has its change all the same.
+            match (request, outcome) {
+                (Request::Commit { answer, .. }, Outcome::Committed(result)) => drop(answer.send(result)),
+                (Request::Claim { answer, .. }, Outcome::Claimed(result)) => drop(answer.send(result)),
+                _ => {}
+            }
+        }
+    }
+
+    /// `Err` means: nothing of this group is in the database.
+    async fn together(&mut self, group: &[Request]) -> Result<Vec<Outcome>> {
+        self.statement("BEGIN IMMEDIATE").await?;
+        let mut outcomes = Vec::with_capacity(group.len());
+        let mut done = 0;
+        for request in group {
+            match self.within_savepoint(request).await {
+                Ok(outcome) => {
+                    done += usize::from(outcome.error().is_none());
+                    outcomes.push(outcome);
+                }
+                Err(error) => {
+                    self.roll_back().await;
+                    return Err(error);
+                }
+            }
+        }
+        if done == 0 {
+            self.roll_back().await;
+            return Ok(outcomes);
+        }
+        if let Err(error) = self.statement("COMMIT").await {
+            self.roll_back().await;
+            return Err(error);
+        }
+        self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(outcomes)
+    }
+
+    /// A refused request is undone alone. `Err` means: the transaction is lost.
+    async fn within_savepoint(&mut self, request: &Request) -> Result<Outcome> {
+        self.statement("SAVEPOINT request").await?;
+        let outcome = match request {
+            Request::Commit { changes, .. } => {
+                Outcome::Committed(apply::changes(&mut self.connection, &mut self.tail, changes).await)
+            }
+            Request::Claim { now_ms, limit, .. } => {
+                Outcome::Claimed(claim(&mut self.connection, *now_ms, *limit).await)
+            }
+            Request::Close { .. } => Outcome::Committed(Ok(())),
+        };
+        if let Some(error) = outcome.error() {
+            if ends_transaction(error) {
+                return Err(again(error));
+            }
+            self.tail = Tail::default();
+            self.statement("ROLLBACK TO request").await?;
+        }
+        self.statement("RELEASE request").await?;
+        Ok(outcome)
+    }
+
+    async fn roll_back(&mut self) {
+        self.tail = Tail::default();
+        // SQLite may have rolled back by itself; then there is no transaction and this fails without effect.
+        let _ = self.statement("ROLLBACK").await;
+    }
+
+    async fn statement(&mut self, sql: &'static str) -> Result<()> {
+        sqlx::query(sql).execute(&mut self.connection).await.map_err(|error| typed(&error))?;
+        Ok(())
+    }
+}
+
+/// Errors are not `Clone`; a lost transaction answers several callers with the same one.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        // Met while open, this is damage: the key was right when the file was opened.
+        StoreError::WrongKey | StoreError::Corrupt => StoreError::Corrupt,
+        StoreError::NotEncrypted => StoreError::NotEncrypted,
+        StoreError::TooNew { found, known } => StoreError::TooNew { found: *found, known: *known },
+        StoreError::DiskFull => StoreError::DiskFull,
+        StoreError::Locked => StoreError::Locked,
+        StoreError::Refused { rule } => StoreError::Refused { rule: rule.clone() },
+        StoreError::Moved { what } => StoreError::Moved { what: what.clone() },
+        StoreError::Other(text) => StoreError::Other(text.clone()),
+    }
+}
+
+/// The head of a lane is its first unfinished operation. One that runs or is parked is the head itself, so nothing
+/// behind it is claimed.
+async fn claim(connection: &mut SqliteConnection, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
+    let rows = sqlx::query(concat!(
+        "UPDATE operations SET state = 'running', attempts = attempts + 1 WHERE no IN (\
+         SELECT h.no FROM operations h WHERE h.state IN ('waiting', 'retrying') AND h.due_at_ms <= ?1 \
+         AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
+         AND e.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY h.due_at_ms, h.no LIMIT ?2) RETURNING ",
+        operation_columns!()
+    ))
+    .bind(now_ms)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await
+    .map_err(|error| typed(&error))?;
+    let mut claimed: Vec<OperationRow> =
+        rows.iter().map(|row| rows::operation(&mut Columns::of(row))).collect::<Result<_>>()?;
+    // RETURNING has no order of its own.
+    claimed
+        .sort_by(|a, b| (a.due_at_ms, a.enqueued_at_ms, &a.id).cmp(&(b.due_at_ms, b.enqueued_at_ms, &b.id)));
+    Ok(claimed)
+}
