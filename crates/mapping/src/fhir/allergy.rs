@@ -21,7 +21,7 @@ use record::{Conventions, FieldState, Json};
 pub const ALLERGIES_TEXT: &str = "https://vetsync.example/fhir/StructureDefinition/allergies-text";
 
 const CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
-const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
+pub(crate) const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
 /// SNOMED CT: no known allergy.
 const NONE_KNOWN_CODE: &str = "716186003";
 
