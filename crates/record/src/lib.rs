@@ -9,6 +9,8 @@ pub mod json;
 pub mod kind;
 pub mod record;
 pub mod sameness;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 pub mod validate;
 pub mod value;

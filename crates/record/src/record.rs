@@ -1,49 +1,85 @@
 //! The canonical, typed form of a snapshot.
 
-use crate::catalogue::{Catalogue, FieldIx};
+use crate::catalogue::{Catalogue, FieldIx, ValueType};
 use crate::kind::RecordKind;
-use crate::value::{Value, ValueProblem};
+use crate::value::{Conventions, Value, ValueProblem};
 use serde::{Deserialize, Serialize};
 
-/// What one remote says about one record, typed by a [`Catalogue`].
+/// What one remote says about one record, typed by a [`Catalogue`]. Its serde form is the one of the store: short keys,
+/// and nothing that can be derived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// What it is about.
+    #[serde(rename = "k")]
     pub kind: RecordKind,
     /// Its own key: the `sys_id`, or the FHIR resource id.
+    #[serde(rename = "i")]
     pub key: String,
     /// The other remote's key, where this remote carries it (FHIR: an identifier whose system is the ServiceNow
     /// table's URI; ServiceNow: the configured column).
+    #[serde(default, rename = "o", skip_serializing_if = "Option::is_none")]
     pub other_key: Option<String>,
     /// FHIR `active` / the ServiceNow active column; `true` where the remote does not say.
+    #[serde(default = "yes", rename = "a", skip_serializing_if = "is_yes")]
     pub active: bool,
     /// FHIR `deceased[x]` / the ServiceNow deceased column.
+    #[serde(default, rename = "d", skip_serializing_if = "is_no")]
     pub deceased: bool,
     /// One state per catalogue field, in catalogue order.
+    #[serde(rename = "f")]
     pub fields: Vec<FieldState>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+// serde hands references to these.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_no(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What a remote says about one field.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum FieldState {
     /// Not said: hidden by an access rule, or the column does not exist. Never touched, never compared.
     #[default]
+    #[serde(rename = "u")]
     Unknown,
     /// Said to be empty.
+    #[serde(rename = "b")]
     Blank,
     /// A value of the field's type.
+    #[serde(rename = "v")]
     Value(Value),
     /// Text that cannot be read as the field's type; kept, shown, and left to a person.
+    #[serde(rename = "x")]
     Invalid {
         /// As the remote sent it.
+        #[serde(rename = "r")]
         raw: String,
         /// Why it cannot be read.
+        #[serde(rename = "w")]
         problem: ValueProblem,
     },
 }
 
 impl FieldState {
+    /// Reads what a remote sent for a field of that type: blank text is [`FieldState::Blank`], unreadable text is kept.
+    pub fn read(value_type: &ValueType, raw: &str, conventions: &Conventions) -> FieldState {
+        match crate::value::parse(value_type, raw, conventions) {
+            Ok(Some(value)) => FieldState::Value(value),
+            Ok(None) => FieldState::Blank,
+            Err(problem) => FieldState::Invalid { raw: raw.to_owned(), problem },
+        }
+    }
+
     /// The value, if there is one.
     pub const fn value(&self) -> Option<&Value> {
         match self {

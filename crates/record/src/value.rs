@@ -2,6 +2,7 @@
 
 mod date;
 pub(crate) mod email;
+mod encoding;
 mod microchip;
 mod phone;
 mod quantity;
@@ -16,29 +17,39 @@ use serde::{Deserialize, Serialize};
 /// A field's value. Every variant keeps what the remote or the person wrote, so that equal values are never
 /// rewritten only to change their spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Value {
     /// A person's or an animal's name, as written.
+    #[serde(rename = "n")]
     Name(String),
     /// One line of free text.
+    #[serde(rename = "t")]
     Text(String),
     /// Many lines of free text.
+    #[serde(rename = "l")]
     LongText(String),
     /// A coded concept: species, breed, or a custom coded field.
+    #[serde(rename = "c")]
     Coded(Coded),
     /// A date that may lack its day or month.
+    #[serde(rename = "d")]
     Date(PartialDate),
     /// Sex together with neuter status.
+    #[serde(rename = "s")]
     Sex(SexStatus),
     /// A transponder number.
+    #[serde(rename = "m")]
     Microchip(Microchip),
     /// A telephone number.
+    #[serde(rename = "p")]
     Phone(Phone),
     /// An e-mail address.
+    #[serde(rename = "e")]
     Email(String),
     /// A set of substances the animal is allergic to.
+    #[serde(rename = "a")]
     Substances(SubstanceSet),
     /// An amount with a unit.
+    #[serde(rename = "q")]
     Quantity(Quantity),
 }
 
@@ -46,12 +57,13 @@ pub enum Value {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coded {
     /// The text people read and wrote.
+    #[serde(rename = "t")]
     pub text: String,
     /// Codes, in the order they were given.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, rename = "s", skip_serializing_if = "Vec::is_empty")]
     pub codings: Vec<Coding>,
     /// The concept this was recognised as (`dog`, `62137007`): equal concepts are equal values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "c", skip_serializing_if = "Option::is_none")]
     pub concept: Option<String>,
 }
 
@@ -59,16 +71,18 @@ pub struct Coded {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coding {
     /// The code system's URI.
+    #[serde(rename = "s")]
     pub system: String,
     /// The code.
+    #[serde(rename = "c")]
     pub code: String,
     /// Its display text, if given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "d", skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
 }
 
 /// A date of which the day, or day and month, may be unknown (FHIR R4 datatypes, `date`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartialDate {
     /// 1 to 9999.
     pub year: u16,
@@ -79,14 +93,13 @@ pub struct PartialDate {
 }
 
 /// Sex and neuter status: one column in ServiceNow, `gender` and `genderStatus` in FHIR.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SexStatus {
     /// Biological sex.
     pub sex: Sex,
     /// Spayed, castrated or neither.
     pub neuter: Neuter,
     /// The term as written (`MN`, `gelding`), where one was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<String>,
 }
 
@@ -112,7 +125,7 @@ pub enum Neuter {
 }
 
 /// A transponder number, classified (ISO 11784 and the older kinds still worn in North America).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Microchip {
     /// As written.
     pub raw: String,
@@ -138,17 +151,19 @@ pub enum ChipClass {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phone {
     /// As written.
+    #[serde(rename = "r")]
     pub raw: String,
     /// `+14155552671`; absent when the number is not valid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "e", skip_serializing_if = "Option::is_none")]
     pub e164: Option<String>,
     /// Extension digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "x", skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
 }
 
 /// Allergies: a set compared without regard to order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SubstanceSet {
     /// In the order they were written, without repetition of the same key.
     pub items: Vec<Substance>,
@@ -158,11 +173,13 @@ pub struct SubstanceSet {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Substance {
     /// The text as written.
+    #[serde(rename = "t")]
     pub text: String,
     /// What it is compared by: folded text, or `none-known` for "no known allergies".
+    #[serde(rename = "k")]
     pub key: String,
     /// Codes, where the source had them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, rename = "s", skip_serializing_if = "Vec::is_empty")]
     pub codings: Vec<Coding>,
 }
 
@@ -170,7 +187,7 @@ pub struct Substance {
 pub const NO_KNOWN_ALLERGY: &str = "none-known";
 
 /// An amount with a UCUM unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quantity {
     /// The number as written, so that no digit is lost.
     pub number: String,
@@ -185,8 +202,10 @@ pub struct Quantity {
 #[error("{problem}; {way_out}")]
 pub struct ValueProblem {
     /// What is wrong, in words, without the value itself.
+    #[serde(rename = "p")]
     pub problem: String,
     /// What to do about it.
+    #[serde(rename = "w")]
     pub way_out: String,
 }
 

@@ -137,7 +137,9 @@ impl Catalogue {
             if bare_column(&other.column) == bare_column(&spec.column) {
                 return Err(clash("column", other, "ServiceNow column"));
             }
-            if extension_url(&other.place).is_some() && extension_url(&other.place) == extension_url(&spec.place) {
+            if extension_url(&other.place).is_some()
+                && extension_url(&other.place) == extension_url(&spec.place)
+            {
                 return Err(clash("extension_url", other, "extension URL"));
             }
         }
@@ -197,7 +199,12 @@ impl CustomField {
             CustomType::Substances => ValueType::Substances,
             CustomType::Quantity => ValueType::Quantity {
                 default_unit: self.default_unit.ok_or_else(|| {
-                    wrong(&name, "default_unit", "a quantity needs the unit of a number without one", known_units())
+                    wrong(
+                        &name,
+                        "default_unit",
+                        "a quantity needs the unit of a number without one",
+                        known_units(),
+                    )
                 })?,
             },
         };
@@ -255,7 +262,8 @@ fn consistent(spec: &FieldSpec) -> Result<(), CustomFieldProblem> {
         usable_url(url).map_err(|(problem, way_out)| wrong(&spec.id, "extension_url", problem, way_out))?;
     }
     if let ValueType::Quantity { default_unit } = &spec.value_type {
-        known_unit(default_unit).map_err(|(problem, way_out)| wrong(&spec.id, "default_unit", problem, way_out))?;
+        known_unit(default_unit)
+            .map_err(|(problem, way_out)| wrong(&spec.id, "default_unit", problem, way_out))?;
     }
     if spec.plausible.is_some_and(|range| range.min > range.max) {
         return Err(wrong(&spec.id, "min", "min is larger than max", "swap them"));

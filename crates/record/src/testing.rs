@@ -1,0 +1,143 @@
+//! Generated values and records for property tests, in this crate and in those that build on it (feature `testing`).
+
+use crate::catalogue::{Catalogue, ValueType};
+use crate::record::{FieldState, Record};
+use crate::value::{Conventions, PartialDate, Value, parse};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// Text as it is typed for a field of that type: mostly readable, in many spellings, sometimes not readable at all.
+pub fn raw_text(value_type: &ValueType) -> BoxedStrategy<String> {
+    match value_type {
+        ValueType::Name => prop_oneof![
+            select(vec!["Bella", "BELLA", " Max ", "O'Brien", "O\u{2019}Brien", "Zo\u{eb}", "J. R. Smith", "Stray", "Kitten 3"])
+                .prop_map(str::to_owned),
+            "[A-Z][a-z]{1,8}( [A-Z][a-z'-]{1,8})?",
+        ]
+        .boxed(),
+        ValueType::Text => "[ -~]{1,30}".boxed(),
+        ValueType::LongText => vec("[ -~]{0,30}", 0..6)
+            .prop_flat_map(|lines| {
+                select(vec!["\n", "\r\n"]).prop_map(move |end| lines.join(end))
+            })
+            .boxed(),
+        ValueType::Species => select(vec![
+            "Dog", "dog", "canine", "K-9", "Cat", "FELINE", "Horse", "rabbit", "Guinea Pig", "bovine", "parrot", "Axolotl",
+            "448771007", "snake",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
+        ValueType::Breed => select(vec![
+            "Labrador Retriever", "lab", "GSD", "DSH", "domestic short hair", "Westie", "Yorkie", "Lab X", "labrador cross",
+            "Mixed breed", "x", "Labradoodle", "Cockapoo", "Maine Coon", "Thoroughbred", "Persian (longhair)",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
+        ValueType::Coded => "[A-Za-z][A-Za-z0-9 ]{0,15}".boxed(),
+        ValueType::Date => prop_oneof![
+            6 => partial_date().prop_map(|date| date.to_string()),
+            1 => select(vec!["01/02/2019", "2019-02-30", "2019-06-01 00:00:00", "spring"]).prop_map(str::to_owned),
+        ]
+        .boxed(),
+        ValueType::Sex => select(vec![
+            "M", "F", "MN", "FS", "MI", "fe", "male", "Female", "female_spayed", "male_neutered", "neutered male",
+            "Female Intact", "gelding", "mare", "U", "unknown", "H", "not neutered male", "?",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
+        ValueType::Microchip => prop_oneof![
+            4 => (901_u64..999, 0_u64..274_877_906_943).prop_map(|(prefix, id)| format!("{prefix}{id:012}")),
+            1 => (901_u64..999, 0_u64..274_877_906_943).prop_map(|(prefix, id)| {
+                let id = format!("{id:012}");
+                format!("{prefix} {} {} {}", &id[..4], &id[4..8], &id[8..])
+            }),
+            1 => "[1-9][0-9]{2}\\*[0-9]{3}\\*[0-9]{3}",
+            1 => "[1-9a-f][0-9a-f]{8}[0-9]",
+            1 => "[0-9]{14}",
+        ]
+        .boxed(),
+        ValueType::Phone => prop_oneof![
+            3 => ("[2-9][0-9]{2}", "[2-9][0-9]{2}", "[0-9]{4}").prop_flat_map(|(area, exchange, line)| select(vec![
+                format!("({area}) {exchange}-{line}"),
+                format!("{area}-{exchange}-{line}"),
+                format!("+1{area}{exchange}{line}"),
+                format!("1.{area}.{exchange}.{line}"),
+                format!("{area} {exchange} {line} x12"),
+            ])),
+            1 => Just("+44 20 7946 0958".to_owned()),
+            1 => "[0-9]{3,7}",
+            1 => Just("ask at the desk".to_owned()),
+        ]
+        .boxed(),
+        ValueType::Email => prop_oneof![
+            4 => "[a-zA-Z]{1,8}(\\.[a-z]{1,5})?@[a-z]{2,8}\\.(test|example)",
+            1 => "[a-z]{1,8}",
+        ]
+        .boxed(),
+        ValueType::Substances => prop_oneof![
+            1 => select(vec!["NKDA", "No known allergies", "nka"]).prop_map(str::to_owned),
+            4 => vec(select(vec!["Penicillin", "penicillin", "chicken", "Beef (raw, minced)", "NSAIDs", "bee stings", "Wheat"]), 1..5)
+                .prop_flat_map(|items| select(vec![", ", "; ", "\n"]).prop_map(move |separator| items.join(separator))),
+            1 => "[A-Za-z ,;\"()]{1,25}",
+        ]
+        .boxed(),
+        ValueType::Quantity { default_unit } => {
+            let default_unit = default_unit.clone();
+            (0_u32..200, option::of(0_u32..100), any::<bool>())
+                .prop_map(move |(whole, decimals, with_unit)| {
+                    let decimals = decimals.map(|decimals| format!(".{decimals:02}")).unwrap_or_default();
+                    let unit = if with_unit { format!(" {default_unit}") } else { String::new() };
+                    format!("{whole}{decimals}{unit}")
+                })
+                .boxed()
+        }
+    }
+}
+
+/// A date between 1990 and 2030, of any precision.
+pub fn partial_date() -> impl Strategy<Value = PartialDate> {
+    (1990_u16..2030, option::of((1_u8..=12, option::of(1_u8..=31)))).prop_map(|(year, rest)| {
+        let month = rest.map(|(month, _)| month);
+        let day = rest.and_then(|(_, day)| day);
+        PartialDate::new(year, month, day).unwrap_or(PartialDate { year, month, day: None })
+    })
+}
+
+/// Readable values of a type.
+pub fn value(value_type: &ValueType) -> BoxedStrategy<Value> {
+    let value_type_read = value_type.clone();
+    raw_text(value_type)
+        .prop_filter_map("not readable", move |raw| {
+            parse(&value_type_read, &raw, &Conventions::default()).ok().flatten()
+        })
+        .boxed()
+}
+
+/// Everything a remote can say about a field.
+pub fn field_state(value_type: &ValueType) -> BoxedStrategy<FieldState> {
+    let value_type_read = value_type.clone();
+    prop_oneof![
+        6 => raw_text(value_type).prop_map(move |raw| FieldState::read(&value_type_read, &raw, &Conventions::default())),
+        1 => Just(FieldState::Blank),
+        1 => Just(FieldState::Unknown),
+    ]
+    .boxed()
+}
+
+/// Records of a catalogue, the other remote's key included or not.
+pub fn record(catalogue: &Catalogue) -> BoxedStrategy<Record> {
+    let kind = catalogue.kind;
+    let fields: Vec<_> = catalogue.fields.iter().map(|spec| field_state(&spec.value_type)).collect();
+    ("[0-9a-f]{32}", option::of("[A-Za-z0-9.-]{1,20}"), any::<bool>(), any::<bool>(), fields)
+        .prop_map(move |(key, other_key, active, deceased, fields)| Record {
+            kind,
+            key,
+            other_key,
+            active,
+            deceased,
+            fields,
+        })
+        .boxed()
+}

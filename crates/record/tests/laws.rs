@@ -1,0 +1,192 @@
+//! Laws that hold for every value.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use record::catalogue::{Catalogue, CustomField, ValueType};
+use record::codes::sex_terms;
+use record::testing;
+use record::value::{Neuter, Sex, SexStatus, parse};
+use record::{Conventions, FieldState, Record, Sameness, Value, comparable, sameness, state_sameness};
+
+fn types() -> Vec<ValueType> {
+    let mut types: Vec<ValueType> =
+        Catalogue::patient_default().fields.into_iter().map(|spec| spec.value_type).collect();
+    types.push(ValueType::Text);
+    types.push(ValueType::Coded);
+    types.push(ValueType::Quantity { default_unit: "kg".to_owned() });
+    types
+}
+
+fn any_value() -> impl Strategy<Value = (ValueType, Value)> {
+    select(types()).prop_flat_map(|value_type| {
+        let values = testing::value(&value_type);
+        (Just(value_type), values)
+    })
+}
+
+fn two_states() -> impl Strategy<Value = (FieldState, FieldState)> {
+    select(types())
+        .prop_flat_map(|value_type| (testing::field_state(&value_type), testing::field_state(&value_type)))
+}
+
+fn text_of(state: &FieldState) -> String {
+    let mut text = String::new();
+    comparable(state, &mut text);
+    text
+}
+
+fn mirrored(relation: Sameness) -> Sameness {
+    match relation {
+        Sameness::LeftFiner => Sameness::RightFiner,
+        Sameness::RightFiner => Sameness::LeftFiner,
+        other => other,
+    }
+}
+
+fn with_weight() -> Catalogue {
+    let weight: CustomField = serde_json::from_str(
+        r#"{"id":"weight","label":"Weight","type":"quantity","default_unit":"[lb_av]",
+            "extension_url":"https://hospital.example/fhir/weight"}"#,
+    )
+    .expect("a custom field");
+    Catalogue::patient_default().with_custom(vec![weight]).expect("a catalogue")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// What people read is read back as the same value, and reads the same again.
+    #[test]
+    fn display_is_stable((value_type, value) in any_value()) {
+        let shown = value.display();
+        let again = parse(&value_type, &shown, &Conventions::default()).ok().flatten();
+        let Some(again) = again else { return Err(TestCaseError::fail(format!("{shown:?} is not read back"))) };
+        prop_assert!(sameness(&value, &again).is_same(), "{:?} / {:?}", value, again);
+        prop_assert_eq!(again.display(), shown);
+    }
+
+    #[test]
+    fn sameness_is_reflexive((_, value) in any_value()) {
+        prop_assert_eq!(sameness(&value, &value), Sameness::Identical);
+    }
+
+    #[test]
+    fn sameness_is_symmetric((left, right) in two_states()) {
+        prop_assert_eq!(state_sameness(&left, &right), mirrored(state_sameness(&right, &left)));
+    }
+
+    /// Equal comparable text means the same; the inverse but for rounding of amounts.
+    #[test]
+    fn comparable_agrees_with_sameness((left, right) in two_states()) {
+        let same = state_sameness(&left, &right).is_same();
+        let equal = text_of(&left) == text_of(&right);
+        if equal {
+            prop_assert!(same, "{:?} / {:?}", left, right);
+        }
+        if same && !matches!(left.value(), Some(Value::Quantity(_))) {
+            prop_assert!(equal, "{:?} / {:?}", left, right);
+        }
+    }
+
+    /// Amounts of nearly the same size, where rounding decides.
+    #[test]
+    fn comparable_amounts_agree_with_sameness(hundredths in 1_u32..5000, more in 0_u32..30, unit in select(vec!["kg", "lb", "g", "oz"])) {
+        let weight = ValueType::Quantity { default_unit: "kg".to_owned() };
+        let read = |thousandths: u32| FieldState::read(&weight, &format!("{}.{:03} {unit}", thousandths / 1000, thousandths % 1000), &Conventions::default());
+        let (left, right) = (read(hundredths * 10), read(hundredths * 10 + more));
+        if text_of(&left) == text_of(&right) {
+            prop_assert!(state_sameness(&left, &right).is_same(), "{:?} / {:?}", left, right);
+        }
+    }
+
+    /// A pair written into a column is read back as the pair, whatever stood there and whatever the terms mean here.
+    #[test]
+    fn sex_and_status_survive_one_column(
+        sex in select(vec![Sex::Male, Sex::Female, Sex::Other, Sex::Unknown]),
+        neuter in select(vec![Neuter::Neutered, Neuter::Intact, Neuter::Unknown]),
+        old in proptest::option::of(testing::raw_text(&ValueType::Sex)),
+        own_male in proptest::option::of(select(vec![Neuter::Neutered, Neuter::Intact])),
+    ) {
+        let mut conventions = Conventions::default();
+        if let Some(meaning) = own_male {
+            for term in ["m", "male"] {
+                conventions.sex_terms.insert(term.to_owned(), (Sex::Male, meaning));
+            }
+            for term in ["f", "female"] {
+                conventions.sex_terms.insert(term.to_owned(), (Sex::Female, meaning));
+            }
+        }
+        let written = SexStatus::new(sex, neuter).to_term(old.as_deref(), &conventions);
+        prop_assert_eq!(sex_terms::recognise(&written, &conventions), Some((sex, neuter)), "{}", written);
+    }
+
+    /// A term that still means the same stays as it is.
+    #[test]
+    fn a_term_that_fits_is_kept(old in testing::raw_text(&ValueType::Sex)) {
+        let conventions = Conventions::default();
+        if let Some((sex, neuter)) = sex_terms::recognise(&old, &conventions) {
+            prop_assert_eq!(SexStatus::new(sex, neuter).to_term(Some(&old), &conventions), old);
+        }
+    }
+
+    /// A set written into a column is read back as the set.
+    #[test]
+    fn sets_survive_one_column(set in testing::value(&ValueType::Substances), old in proptest::option::of(testing::raw_text(&ValueType::Substances))) {
+        let Value::Substances(set) = set else { return Err(TestCaseError::fail("not a set")) };
+        let written = set.to_text(old.as_deref());
+        match parse(&ValueType::Substances, &written, &Conventions::default()) {
+            Ok(Some(Value::Substances(read))) => prop_assert!(read.same_keys(&set), "{} / {:?}", written, set),
+            other => return Err(TestCaseError::fail(format!("{written:?}: {other:?}"))),
+        }
+    }
+
+    /// The store gives back what it was given.
+    #[test]
+    fn records_survive_the_store(record in testing::record(&with_weight())) {
+        let stored = serde_json::to_string(&record).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let read: Record = serde_json::from_str(&stored).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(read, record);
+    }
+
+    /// Two records have the same digest text only if their fields compare alike.
+    #[test]
+    fn digest_texts_tell_records_apart(left in testing::record(&with_weight()), right in testing::record(&with_weight())) {
+        let alike = left.active == right.active
+            && left.deceased == right.deceased
+            && left.fields.iter().zip(&right.fields).all(|(a, b)| text_of(a) == text_of(b));
+        prop_assert_eq!(left.digest_text() == right.digest_text(), alike);
+        let mut other_keys = left.clone();
+        other_keys.key = "another".to_owned();
+        other_keys.other_key = None;
+        prop_assert_eq!(left.digest_text(), other_keys.digest_text());
+    }
+}
+
+#[test]
+fn the_stored_form_is_short_and_stable() {
+    let read = |value_type: &ValueType, raw: &str| FieldState::read(value_type, raw, &Conventions::default());
+    // (state, stored): changing any of these breaks the stores of hospitals.
+    let cases = [
+        (FieldState::Unknown, r#""u""#),
+        (FieldState::Blank, r#""b""#),
+        (read(&ValueType::Name, "Bella"), r#"{"v":{"n":"Bella"}}"#),
+        (read(&ValueType::Text, "x"), r#"{"v":{"t":"x"}}"#),
+        (read(&ValueType::LongText, "x"), r#"{"v":{"l":"x"}}"#),
+        (read(&ValueType::Species, "Dog"), r#"{"v":{"c":{"t":"Dog","c":"dog"}}}"#),
+        (read(&ValueType::Date, "2019-06"), r#"{"v":{"d":"2019-06"}}"#),
+        (read(&ValueType::Sex, "FS"), r#"{"v":{"s":["female","neutered","FS"]}}"#),
+        (read(&ValueType::Microchip, "985112003456789"), r#"{"v":{"m":["985112003456789","iso15"]}}"#),
+        (read(&ValueType::Microchip, "123*456*789"), r#"{"v":{"m":["123*456*789","legacy9","123456789"]}}"#),
+        (read(&ValueType::Phone, "415-555-2671"), r#"{"v":{"p":{"r":"415-555-2671","e":"+14155552671"}}}"#),
+        (read(&ValueType::Email, "a@b.test"), r#"{"v":{"e":"a@b.test"}}"#),
+        (read(&ValueType::Substances, "Beef"), r#"{"v":{"a":[{"t":"Beef","k":"beef"}]}}"#),
+        (
+            read(&ValueType::Quantity { default_unit: "kg".to_owned() }, "12.40"),
+            r#"{"v":{"q":["12.40","kg"]}}"#,
+        ),
+    ];
+    for (state, stored) in cases {
+        assert_eq!(serde_json::to_string(&state).expect("written"), stored);
+        assert_eq!(serde_json::from_str::<FieldState>(stored).expect("read"), state);
+    }
+}
