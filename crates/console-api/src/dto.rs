@@ -10,6 +10,9 @@ macro_rules! dto {
         #[serde(rename_all = "camelCase")]
         #[allow(missing_docs)]
         pub struct $name { $($(#[$fmeta])* pub $field: $ty),* })*
+        fn struct_declarations(config: &ts_rs::Config) -> Vec<String> {
+            vec![$(<$name as TS>::decl(config)),*]
+        }
     };
 }
 macro_rules! dto_enum {
@@ -19,6 +22,9 @@ macro_rules! dto_enum {
         #[serde(rename_all = "snake_case")]
         #[allow(missing_docs)]
         pub enum $name { $($variant),* })*
+        fn enum_declarations(config: &ts_rs::Config) -> Vec<String> {
+            vec![$(<$name as TS>::decl(config)),*]
+        }
     };
 }
 
@@ -38,7 +44,7 @@ dto_enum! {
     /// Where a conflict stands.
     pub enum ConflictStatus { Open, AwaitingSecond, Executing, Closed }
     /// Why a person is asked about a field.
-    pub enum WhyAsked { BothChanged, NeverAgreed, IdentityChanged, AllergyRemovedOrReworded, Blanked, SexChanged, NeuteringReversed, EhrEditedOneWayField, ValueUnreadable, GroupMovesTogether, MergeConflict }
+    pub enum WhyAsked { BothChanged, NeverAgreed, IdentityChanged, AllergyRemovedOrReworded, Blanked, SexChanged, NeuteringReversed, EhrEditedOneWayField, ValueUnreadable, GroupMovesTogether, MergeConflict, AlwaysAsked }
     /// Why two differently written values are the same.
     pub enum SameWhy { CaseOrBlanks, PhoneFormat, EmailCase, SameConcept, SameChip, SameSet, SameAmount, SameMeaningOfSex, LineEndings, BothBlank }
     /// What a rule did with a field.
@@ -168,4 +174,13 @@ dto! {
 pub enum Event {
     Changed(Changed),
     Progress(Progress),
+}
+
+/// The TypeScript of every type here, one exported declaration each.
+pub fn declarations() -> Vec<String> {
+    let config = ts_rs::Config::default();
+    let mut all = enum_declarations(&config);
+    all.extend(struct_declarations(&config));
+    all.push(<Event as TS>::decl(&config));
+    all.into_iter().map(|declaration| format!("export {declaration}")).collect()
 }

@@ -1,4 +1,20 @@
 //! Every command and event of the console, its permissions, its data, and the TypeScript for them.
+//!
+//! One [`Console`] serves the window, the command line and loopback HTTP alike: the permission of a command is checked
+//! here, once, deny by default. Domain types stop here; what crosses is in [`dto`].
 
+pub mod bindings;
 pub mod commands;
+mod compare;
+pub mod console;
 pub mod dto;
+mod errors;
+mod home;
+mod patients;
+pub mod permissions;
+mod planning;
+mod receipts;
+mod shown;
+mod words;
+
+pub use console::{Console, Parts};

@@ -1,1 +1,23 @@
-//! engine
+//! Observe, compare, plan, execute, verify, agree: the one pipeline, advanced by explicit steps.
+//!
+//! [`Engine::step`] takes an event and the time, commits at most a few transactions to the store, and returns the
+//! requests to send and the answers to give. It never spawns, sleeps or waits for the network: the product's driver
+//! ([`drive`]) and a seeded simulation are two loops around the same steps.
+
+pub mod clock;
+pub mod drive;
+pub mod errands;
+pub mod error;
+pub mod execute;
+pub mod health;
+pub mod judge;
+pub mod lens;
+pub mod pairing;
+pub mod plans;
+pub mod runs;
+pub mod step;
+
+pub use clock::{Clock, Ids};
+pub use error::EngineError;
+pub use lens::Lenses;
+pub use step::{Command, Effects, Engine, Event, Notice, Policy, Reply, Request, Ticket};

@@ -1,0 +1,292 @@
+//! Search and the patient page.
+
+use crate::compare::{empty_field, field_view};
+use crate::console::Console;
+use crate::dto::{
+    ApiError, Capability, ErrorCode, Id, PatientPage, PatientPageRows, PatientRow, PatientSearch,
+    PatientStatus, RawPair, TimelineEntry, ValidateOwn, Validated,
+};
+use crate::errors::{api, sentence};
+use crate::shown::{shown, side};
+use engine::Command;
+use engine::step::{load_context, load_side};
+use record::catalogue::ValueType;
+use record::{FieldState, Remote};
+use store::{PairRow, PairStatus};
+
+/// The DTO's status.
+pub(crate) const fn status(status: PairStatus) -> PatientStatus {
+    match status {
+        PairStatus::Agreed => PatientStatus::Agreed,
+        PairStatus::Waiting => PatientStatus::Waiting,
+        PairStatus::Differs => PatientStatus::Differs,
+        PairStatus::OnlyServiceNow => PatientStatus::OnlyServiceNow,
+        PairStatus::OnlyEhr => PatientStatus::OnlyEhr,
+    }
+}
+
+const fn stored_status(status: PatientStatus) -> PairStatus {
+    match status {
+        PatientStatus::Agreed => PairStatus::Agreed,
+        PatientStatus::Waiting => PairStatus::Waiting,
+        PatientStatus::Differs => PairStatus::Differs,
+        PatientStatus::OnlyServiceNow => PairStatus::OnlyServiceNow,
+        PatientStatus::OnlyEhr => PairStatus::OnlyEhr,
+    }
+}
+
+impl Console {
+    pub(crate) fn label(&self, field: &str) -> String {
+        let catalogue = self.parts.lenses.catalogue();
+        catalogue
+            .index_of(field)
+            .and_then(|field| catalogue.spec(field))
+            .map_or_else(|| field.to_owned(), |spec| spec.label.clone())
+    }
+
+    pub(crate) fn patient_row(&self, pair: &PairRow) -> PatientRow {
+        PatientRow {
+            id: pair.id.clone(),
+            name: pair.card.name.clone(),
+            species: pair.card.species.clone(),
+            breed: pair.card.breed.clone(),
+            owner: pair.card.owner.clone(),
+            phone: pair.card.phone.clone(),
+            chip: pair.card.chip.clone(),
+            born: pair.card.born.clone(),
+            status: status(pair.status),
+            deceased: pair.card.deceased,
+            differing: pair
+                .differing
+                .split(',')
+                .filter(|id| !id.is_empty())
+                .map(|id| self.label(id))
+                .collect(),
+        }
+    }
+
+    pub(crate) async fn pair(&self, id: &str) -> Result<PairRow, ApiError> {
+        self.parts.store.pair(id).await?.ok_or_else(|| {
+            api(
+                ErrorCode::NotFound,
+                "There is no such patient any more.",
+                "It may have been linked to another record; search for it by name.",
+            )
+        })
+    }
+
+    pub(crate) async fn patients_search(&self, request: PatientSearch) -> Result<PatientPageRows, ApiError> {
+        let began = std::time::Instant::now();
+        let status = request.status.map(stored_status);
+        let limit = request.limit.clamp(1, 500);
+        let (rows, total) =
+            self.parts.store.search_patients(&request.query, status, request.offset, limit).await?;
+        Ok(PatientPageRows {
+            rows: rows.iter().map(|row| self.patient_row(row)).collect(),
+            total: u32::try_from(total).unwrap_or(u32::MAX),
+            capped: total >= 10_000 && !request.query.trim().is_empty(),
+            took_ms: began.elapsed().as_secs_f64() * 1_000.0,
+        })
+    }
+
+    pub(crate) async fn patients_get(&self, request: Id) -> Result<PatientPage, ApiError> {
+        let store = &*self.parts.store;
+        let pair = self.pair(&request.id).await?;
+        let lenses = &self.parts.lenses;
+        let person = self.person();
+        let context = load_context(store, lenses, pair.clone()).await?;
+        let conflict = store.open_conflict_of(&pair.id).await?;
+        let (servicenow, ehr, mut fields) = match &context {
+            Some(context) => {
+                let comparison = reconcile::compare(&context.state(lenses));
+                let fields = comparison
+                    .fields
+                    .iter()
+                    .filter_map(|field| {
+                        let spec = lenses.catalogue().spec(field.field)?;
+                        Some(field_view(spec, field, context.base.as_ref(), &person))
+                    })
+                    .collect::<Vec<_>>();
+                (Some(context.servicenow.clone()), Some(context.ehr.clone()), fields)
+            }
+            None => {
+                let servicenow = match &pair.servicenow_key {
+                    Some(key) => load_side(store, Remote::ServiceNow, key).await?,
+                    None => None,
+                };
+                let ehr = match &pair.ehr_key {
+                    Some(key) => load_side(store, Remote::Ehr, key).await?,
+                    None => None,
+                };
+                let fields = lenses
+                    .catalogue()
+                    .iter()
+                    .map(|(field, spec)| {
+                        let mut view = empty_field(spec);
+                        view.service_now = shown(
+                            servicenow.as_ref().map_or(&FieldState::Blank, |side| side.record.field(field)),
+                        );
+                        view.ehr =
+                            shown(ehr.as_ref().map_or(&FieldState::Blank, |side| side.record.field(field)));
+                        view
+                    })
+                    .collect();
+                (servicenow, ehr, fields)
+            }
+        };
+        // Allergies first: what a clinician must not miss.
+        fields.sort_by_key(|field| field.field != "allergies");
+        let differing: Vec<&str> =
+            fields.iter().filter(|field| field.grade > 0).map(|field| field.label.as_str()).collect();
+        let trusted = pair.status == PairStatus::Agreed;
+        let inactive =
+            [&servicenow, &ehr].into_iter().flatten().any(|side| !side.record.active || side.record.deceased);
+        let trust = match pair.status {
+            PairStatus::Agreed => "Both systems agree".to_owned(),
+            PairStatus::Waiting => format!("Being brought into line: {}", listed(&differing)),
+            PairStatus::Differs if differing.is_empty() => "A question about this patient is open".to_owned(),
+            PairStatus::Differs => format!("The systems disagree on {}", listed(&differing)),
+            PairStatus::OnlyServiceNow if inactive => {
+                "Only in ServiceNow; inactive and deceased patients are not created in the other system"
+                    .to_owned()
+            }
+            PairStatus::OnlyEhr if inactive => {
+                "Only in the EHR; inactive and deceased patients are not created in the other system"
+                    .to_owned()
+            }
+            PairStatus::OnlyServiceNow => "Only ServiceNow knows this patient".to_owned(),
+            PairStatus::OnlyEhr => "Only the EHR knows this patient".to_owned(),
+        };
+        Ok(PatientPage {
+            patient: self.patient_row(&pair),
+            service_now: side(Remote::ServiceNow, servicenow.as_ref(), pair.servicenow_key.as_deref()),
+            ehr: side(Remote::Ehr, ehr.as_ref(), pair.ehr_key.as_deref()),
+            trust,
+            trusted,
+            agreed_at_ms: pair.agreed_at_ms,
+            fields,
+            conflict_id: conflict.map(|row| row.id),
+            timeline: self.timeline(&pair).await?,
+            linked_by: pair.linked_by.as_deref().map(|by| self.linked_words(by)),
+        })
+    }
+
+    fn linked_words(&self, by: &str) -> String {
+        match by {
+            "cross_reference" => "linked by the other system's number".to_owned(),
+            "microchip" => "linked by microchip".to_owned(),
+            "created" => "created by VetSync from the other system's record".to_owned(),
+            other => format!("linked by {}", self.name_of(other)),
+        }
+    }
+
+    async fn timeline(&self, pair: &PairRow) -> Result<Vec<TimelineEntry>, ApiError> {
+        let mut entries = Vec::new();
+        for receipt in self.parts.store.receipts(Some(&pair.id), 0, 50).await? {
+            let view = self.receipt_view(&receipt).await?;
+            let actor = view.approver.clone().unwrap_or_else(|| view.maker.clone());
+            entries.push(TimelineEntry {
+                at_ms: view.at_ms,
+                actor,
+                sentence: view.sentence,
+                plan_id: Some(view.plan_id),
+            });
+        }
+        if let (Some(at_ms), Some(by)) = (pair.linked_at_ms, pair.linked_by.as_deref()) {
+            entries.push(TimelineEntry {
+                at_ms,
+                actor: "VetSync".to_owned(),
+                sentence: sentence(&format!("the two records were {}", self.linked_words(by))),
+                plan_id: None,
+            });
+        }
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.at_ms));
+        Ok(entries)
+    }
+
+    pub(crate) async fn patients_verify(&self, request: Id) -> Result<PatientPage, ApiError> {
+        let actor = format!("person:{}", self.person().id);
+        self.parts.engine.ask(Command::Observe { pair: request.id.clone(), write: false, actor }).await?;
+        self.patients_get(request).await
+    }
+
+    pub(crate) async fn patients_raw(&self, request: Id) -> Result<RawPair, ApiError> {
+        let pair = self.pair(&request.id).await?;
+        let store = &*self.parts.store;
+        let mut raw = [None, None];
+        for (slot, remote, key) in
+            [(0, Remote::ServiceNow, &pair.servicenow_key), (1, Remote::Ehr, &pair.ehr_key)]
+        {
+            if let Some(key) = key {
+                raw[slot] = load_side(store, remote, key).await?.map(|side| pretty(&side.snapshot.raw));
+            }
+        }
+        let [service_now, ehr] = raw;
+        Ok(RawPair { service_now, ehr })
+    }
+
+    pub(crate) async fn values_validate(&self, request: ValidateOwn) -> Result<Validated, ApiError> {
+        Ok(match self.own_value(&request.field, &request.text)? {
+            Ok(state) => Validated { ok: true, shown: Some(shown(&state)), problem: None, way_out: None },
+            Err(problem) => Validated {
+                ok: false,
+                shown: None,
+                problem: Some(sentence(&problem.problem)),
+                way_out: Some(sentence(&problem.way_out)),
+            },
+        })
+    }
+
+    /// Reads a value typed by a person for a field.
+    pub(crate) fn own_value(
+        &self,
+        field: &str,
+        text: &str,
+    ) -> Result<Result<FieldState, record::ValueProblem>, ApiError> {
+        let lenses = &self.parts.lenses;
+        let catalogue = lenses.catalogue();
+        let spec = catalogue.index_of(field).and_then(|field| catalogue.spec(field)).ok_or_else(|| {
+            api(
+                ErrorCode::NotFound,
+                format!("There is no field {field:?}."),
+                "Update VetSync's window and its engine to the same version.",
+            )
+        })?;
+        Ok(typed(&spec.value_type, text, &lenses.row.conventions))
+    }
+}
+
+fn typed(
+    value_type: &ValueType,
+    text: &str,
+    conventions: &record::Conventions,
+) -> Result<FieldState, record::ValueProblem> {
+    Ok(record::value::parse(value_type, text, conventions)?.map_or(FieldState::Blank, FieldState::Value))
+}
+
+/// "A", "A and B", "A, B and C".
+pub(crate) fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+fn pretty(raw: &str) -> String {
+    // Only for reading: laid out by serde_json, unless it is not JSON at all.
+    serde_json::from_str::<&serde_json::value::RawValue>(raw)
+        .ok()
+        .and_then(|_| serde_json::from_str::<serde_json::Value>(raw).ok())
+        .and_then(|value| serde_json::to_string_pretty(&value).ok())
+        .unwrap_or_else(|| raw.to_owned())
+}
+
+impl Console {
+    /// Whether the person may decide any field at all.
+    pub(crate) fn decides_something(&self) -> bool {
+        let person = self.person();
+        crate::permissions::may(&person, Capability::DecideDemographic)
+            || crate::permissions::may(&person, Capability::DecideClinical)
+    }
+}

@@ -1,0 +1,335 @@
+//! Plans: preview, approval, refusal, undo.
+
+use crate::console::Console;
+use crate::dto::{
+    ApiError, Approve, Approved, Capability, ErrorCode, Id, MakePlan, OperationStatus, OperationView,
+    PlanStatus, PlanView, PlannedChange, PlannedWrite, Refuse,
+};
+use crate::errors::{api, sentence};
+use crate::permissions::{may, to_decide, who_can};
+use crate::shown::remote_name;
+use crate::words;
+use engine::execute::AttemptError;
+use engine::plans::{PlanBody, PlannedOperation, frozen};
+use engine::{Command, Reply};
+use reconcile::FieldWrite;
+use record::RecordKind;
+use remote::Write;
+use store::{OperationFilter, OperationRow, OperationState, PlanRow, PlanState};
+
+const fn plan_status(state: PlanState) -> PlanStatus {
+    match state {
+        PlanState::Draft => PlanStatus::Draft,
+        PlanState::AwaitingSecond => PlanStatus::AwaitingSecond,
+        PlanState::Approved => PlanStatus::Approved,
+        PlanState::Done => PlanStatus::Done,
+        PlanState::Refused => PlanStatus::Refused,
+        PlanState::Superseded => PlanStatus::Superseded,
+    }
+}
+
+const fn operation_status(state: OperationState) -> OperationStatus {
+    match state {
+        OperationState::Waiting => OperationStatus::Waiting,
+        OperationState::Running => OperationStatus::Running,
+        OperationState::Retrying => OperationStatus::Retrying,
+        OperationState::Parked => OperationStatus::Parked,
+        OperationState::Done => OperationStatus::Done,
+        OperationState::Cancelled => OperationStatus::Cancelled,
+    }
+}
+
+impl Console {
+    pub(crate) fn changes(&self, fields: &[FieldWrite]) -> Vec<PlannedChange> {
+        fields
+            .iter()
+            .filter_map(|write| {
+                let spec = self.parts.lenses.catalogue().spec(write.field)?;
+                Some(PlannedChange {
+                    field: spec.id.clone(),
+                    label: spec.label.clone(),
+                    before: write.from.display(),
+                    after: write.to.display(),
+                })
+            })
+            .collect()
+    }
+
+    /// "Change the owner's phone in the EHR from … to …"
+    pub(crate) fn write_sentence(
+        &self,
+        remote: record::Remote,
+        create: bool,
+        fields: &[FieldWrite],
+    ) -> String {
+        let place = match remote {
+            record::Remote::ServiceNow => "ServiceNow",
+            record::Remote::Ehr => "the EHR",
+        };
+        if create {
+            return format!("Create this patient in {place}");
+        }
+        match fields {
+            [] => format!("Write the other system's number into {place}"),
+            [one] => {
+                let label = self.labels(&[one.field]).pop().unwrap_or_default();
+                format!(
+                    "Change {} in {place} from {} to {}",
+                    lower_first(&label),
+                    words::quoted(&one.from),
+                    words::quoted(&one.to)
+                )
+            }
+            many => {
+                let all: Vec<record::FieldIx> = many.iter().map(|write| write.field).collect();
+                format!("Change {} in {place}", lower_first(&self.label_list(&all)))
+            }
+        }
+    }
+
+    fn planned_write(&self, operation: &PlannedOperation) -> PlannedWrite {
+        let write = Write {
+            kind: RecordKind::Patient,
+            key: operation.key.clone(),
+            body: operation.body.clone(),
+            expected_version: operation.expected_version.clone(),
+            idempotency_key: operation.cross_reference.clone().unwrap_or_default(),
+        };
+        let preview = self.parts.remotes.get(operation.remote).preview(&write);
+        let mut side_effects = Vec::new();
+        if operation.key.is_none() {
+            side_effects
+                .push("A created record cannot be undone: nothing is ever deleted remotely.".to_owned());
+        }
+        if operation.cross_reference.is_some() && operation.key.is_some() {
+            side_effects.push("The other system's number for this patient is written along.".to_owned());
+        }
+        PlannedWrite {
+            remote: remote_name(operation.remote),
+            sentence: self.write_sentence(operation.remote, operation.key.is_none(), &operation.fields),
+            changes: self.changes(&operation.fields),
+            method: preview.method,
+            url: preview.url,
+            headers: preview.headers.into_iter().map(|(name, value)| format!("{name}: {value}")).collect(),
+            body: operation.body.clone(),
+            relies_on_version: operation.expected_version.clone(),
+            side_effects,
+        }
+    }
+
+    /// The capability that approving a plan takes, besides being another person where that is needed.
+    fn approval_capability(&self, plan: &PlanRow, body: &PlanBody) -> Option<Capability> {
+        let person = self.person();
+        if plan.state == PlanState::AwaitingSecond {
+            return (!may(&person, Capability::ApproveSecond)).then_some(Capability::ApproveSecond);
+        }
+        if plan.undoes.is_some() && !may(&person, Capability::Undo) {
+            return Some(Capability::Undo);
+        }
+        let decided = body.decisions.iter().map(|decision| decision.field);
+        let undone = body
+            .operations
+            .iter()
+            .filter(|_| plan.undoes.is_some())
+            .flat_map(|operation| operation.fields.iter().map(|write| write.field));
+        decided
+            .chain(undone)
+            .filter_map(|field| self.parts.lenses.catalogue().spec(field))
+            .map(|spec| to_decide(spec.owner))
+            .find(|capability| !may(&person, *capability))
+    }
+
+    pub(crate) async fn plan_view(&self, plan: &PlanRow) -> Result<PlanView, ApiError> {
+        let body = frozen(plan)?;
+        let person = self.person();
+        let pair = self.parts.store.pair(&plan.pair).await?;
+        let own = plan.maker == person.id;
+        let waiting = matches!(plan.state, PlanState::Draft | PlanState::AwaitingSecond);
+        let missing = self.approval_capability(plan, &body);
+        let needs_second = plan.grade >= 4 && !self.parts.one_person_may_approve;
+        let same_person = plan.state == PlanState::AwaitingSecond && own;
+        let moved = if waiting { self.moved_since(&body, pair.as_ref()).await? } else { Vec::new() };
+        Ok(PlanView {
+            id: plan.id.clone(),
+            hash: plan.hash.clone(),
+            patient_id: plan.pair.clone(),
+            patient: pair.map(|pair| pair.card.name).unwrap_or_default(),
+            conflict_id: plan.conflict.clone(),
+            status: plan_status(plan.state),
+            grade: plan.grade,
+            maker: self.name_of(&plan.maker),
+            maker_is_me: own,
+            reason: plan.reason.clone(),
+            approver: plan.approver.as_deref().map(|id| self.name_of(id)),
+            made_at_ms: plan.made_at_ms,
+            writes: body.operations.iter().map(|operation| self.planned_write(operation)).collect(),
+            open_fields: self.labels(&body.open),
+            needs_second,
+            needs_reason: plan.grade >= 4 && plan.reason.is_none(),
+            may_approve: waiting && missing.is_none() && !same_person,
+            who_can: match (missing, same_person) {
+                (Some(capability), _) => Some(who_can(capability).to_owned()),
+                (None, true) => Some("another administrator: nobody approves what they made".to_owned()),
+                (None, false) => None,
+            },
+            left_out: body
+                .left_out
+                .iter()
+                .flat_map(|field| self.labels(&[*field]))
+                .map(|label| format!("{label} was changed since and is left as it is now."))
+                .collect(),
+            moved,
+            undoes: plan.undoes.clone(),
+        })
+    }
+
+    async fn moved_since(
+        &self,
+        body: &PlanBody,
+        pair: Option<&store::PairRow>,
+    ) -> Result<Vec<String>, ApiError> {
+        let Some(pair) = pair else { return Ok(Vec::new()) };
+        let mut moved = Vec::new();
+        for (remote, key, version) in [
+            (record::Remote::ServiceNow, &pair.servicenow_key, &body.servicenow_version),
+            (record::Remote::Ehr, &pair.ehr_key, &body.ehr_version),
+        ] {
+            let (Some(key), Some(version)) = (key, version) else { continue };
+            let side = engine::step::load_side(&*self.parts.store, remote, key).await?;
+            if side.is_some_and(|side| side.snapshot.version != *version) {
+                moved.push(format!("{} was changed after this plan was made.", remote.label()));
+            }
+        }
+        Ok(moved)
+    }
+
+    pub(crate) async fn plan_row(&self, id: &str) -> Result<PlanRow, ApiError> {
+        self.parts.store.plan(id).await?.ok_or_else(|| {
+            api(ErrorCode::NotFound, "There is no such plan any more.", "Make it again from the conflict.")
+        })
+    }
+
+    fn plan_of(reply: Reply) -> Result<PlanRow, ApiError> {
+        match reply {
+            Reply::Plan(plan) | Reply::Executing(plan) | Reply::AwaitingSecond(plan) => Ok(plan),
+            Reply::Done | Reply::Run(_) | Reply::Pair(_) => {
+                Err(api(ErrorCode::Internal, "The engine gave no plan.", "Try again."))
+            }
+        }
+    }
+
+    pub(crate) async fn plans_make(&self, request: MakePlan) -> Result<PlanView, ApiError> {
+        let decisions = self.decisions(&request.choices)?;
+        if decisions.is_empty() {
+            return Err(api(
+                ErrorCode::Invalid,
+                "Nothing is decided yet.",
+                "Choose a value for at least one field.",
+            ));
+        }
+        let reply = self
+            .parts
+            .engine
+            .ask(Command::MakePlan {
+                conflict: request.conflict_id,
+                fingerprint: request.fingerprint,
+                decisions,
+                maker: self.person().id,
+                reason: request.reason.filter(|reason| !reason.trim().is_empty()),
+            })
+            .await?;
+        self.plan_view(&Self::plan_of(reply)?).await
+    }
+
+    pub(crate) async fn plans_get(&self, request: Id) -> Result<PlanView, ApiError> {
+        // The id of a conflict leads to the plan that waits for its second person.
+        let plan = match self.parts.store.plan(&request.id).await? {
+            Some(plan) => plan,
+            None => self
+                .parts
+                .store
+                .plans(Some(PlanState::AwaitingSecond), 0, 500)
+                .await?
+                .into_iter()
+                .find(|plan| plan.conflict.as_deref() == Some(request.id.as_str()))
+                .ok_or_else(|| {
+                    api(
+                        ErrorCode::NotFound,
+                        "There is no such plan any more.",
+                        "Make it again from the conflict.",
+                    )
+                })?,
+        };
+        self.plan_view(&plan).await
+    }
+
+    pub(crate) async fn plans_approve(&self, request: Approve) -> Result<Approved, ApiError> {
+        let plan = self.plan_row(&request.plan_id).await?;
+        if let Some(capability) = self.approval_capability(&plan, &frozen(&plan)?) {
+            self.require_capability(capability)?;
+        }
+        let command = Command::Approve {
+            plan: request.plan_id.clone(),
+            hash: request.hash,
+            person: self.person().id,
+            reason: request.reason,
+        };
+        let reply = self.parts.engine.ask(command).await?;
+        let plan = Self::plan_of(reply)?;
+        let filter = OperationFilter { lane: None, plan: Some(plan.id.clone()), states: Vec::new() };
+        let operations = self.parts.store.operations(&filter, 0, 100).await?;
+        Ok(Approved {
+            plan: self.plan_view(&plan).await?,
+            operations: operations.iter().map(operation_view).collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(crate) async fn plans_refuse(&self, request: Refuse) -> Result<PlanView, ApiError> {
+        if request.reason.trim().is_empty() {
+            return Err(ApiError {
+                field: Some("reason".to_owned()),
+                ..api(
+                    ErrorCode::Invalid,
+                    "A refusal needs a reason.",
+                    "Write why, so that the maker can do better.",
+                )
+            });
+        }
+        let plan = self.plan_row(&request.plan_id).await?;
+        let own = plan.maker == self.person().id;
+        if !own && let Some(capability) = self.approval_capability(&plan, &frozen(&plan)?) {
+            self.require_capability(capability)?;
+        }
+        let command =
+            Command::Refuse { plan: request.plan_id, person: self.person().id, reason: request.reason };
+        let reply = self.parts.engine.ask(command).await?;
+        self.plan_view(&Self::plan_of(reply)?).await
+    }
+
+    pub(crate) async fn plans_undo(&self, request: Id) -> Result<PlanView, ApiError> {
+        let reply =
+            self.parts.engine.ask(Command::MakeUndo { plan: request.id, maker: self.person().id }).await?;
+        self.plan_view(&Self::plan_of(reply)?).await
+    }
+}
+
+fn operation_view(row: &OperationRow) -> Result<OperationView, ApiError> {
+    let errors: Vec<AttemptError> = engine::error::decode("errors", &row.errors)?;
+    Ok(OperationView {
+        id: row.id.clone(),
+        remote: remote_name(row.remote),
+        status: operation_status(row.state),
+        attempts: row.attempts,
+        last_error: errors.last().map(|error| sentence(&error.what)),
+        due_at_ms: row.due_at_ms,
+    })
+}
+
+/// "Owner's phone" inside a sentence.
+pub(crate) fn lower_first(label: &str) -> String {
+    let mut characters = label.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}

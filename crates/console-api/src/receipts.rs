@@ -1,0 +1,100 @@
+//! Receipts: what every write did.
+
+use crate::console::Console;
+use crate::dto::{ApiError, Capability, ReceiptList, ReceiptQuery, ReceiptView};
+use crate::shown::remote_name;
+use engine::error::decode;
+use engine::execute::{Answer, ReadBack, SentRequest};
+use remote::Write;
+use store::{PlanState, ReceiptRow};
+
+impl Console {
+    pub(crate) async fn receipt_view(&self, row: &ReceiptRow) -> Result<ReceiptView, ApiError> {
+        let sent: SentRequest = decode("receipt", &row.request)?;
+        let answer: Answer = decode("receipt", &row.response)?;
+        let read_back: ReadBack = decode("receipt", &row.read_back)?;
+        let plan = self.parts.store.plan(&row.plan).await?;
+        let patient = self.parts.store.pair(&row.pair).await?.map(|pair| pair.card.name).unwrap_or_default();
+        let write = Write {
+            kind: record::RecordKind::Patient,
+            key: sent.key.clone(),
+            body: sent.body.clone(),
+            expected_version: sent.expected_version.clone(),
+            idempotency_key: String::new(),
+        };
+        let preview = self.parts.remotes.get(row.remote).preview(&write);
+        let mut request = format!("{} {}", preview.method, preview.url);
+        for (name, value) in &preview.headers {
+            request.push_str(&format!("\n{name}: {value}"));
+        }
+        request.push_str("\n\n");
+        request.push_str(&sent.body);
+        let sentence = self.write_sentence(row.remote, sent.key.is_none(), &sent.fields);
+        let done = plan.as_ref().is_some_and(|plan| plan.state == PlanState::Done);
+        let mut discrepancies: Vec<String> = read_back
+            .discrepancies
+            .iter()
+            .map(|field| format!("{} was not stored as sent.", self.label(field)))
+            .collect();
+        if read_back.raced {
+            discrepancies.push(
+                "Somebody else changed the record at the same moment; it was read and compared again."
+                    .to_owned(),
+            );
+        }
+        Ok(ReceiptView {
+            operation_id: row.operation.clone(),
+            plan_id: row.plan.clone(),
+            patient_id: row.pair.clone(),
+            patient,
+            remote: remote_name(row.remote),
+            sentence: past(&sentence),
+            changes: self.changes(&sent.fields),
+            request,
+            response: match answer.status {
+                0 => "Found by our key: an earlier attempt had done it.".to_owned(),
+                status => format!("{status}\n\n{}", answer.body),
+            },
+            verified: read_back.discrepancies.is_empty(),
+            read_back: read_back.raw,
+            discrepancies,
+            version_before: row.version_before.clone(),
+            version_after: row.version_after.clone(),
+            at_ms: row.at_ms,
+            maker: plan.as_ref().map_or_else(String::new, |plan| match plan.maker.as_str() {
+                "rule" => "a rule".to_owned(),
+                maker => self.name_of(maker),
+            }),
+            approver: plan.as_ref().and_then(|plan| plan.approver.as_deref()).map(|id| self.name_of(id)),
+            reason: plan.and_then(|plan| plan.reason),
+            can_undo: done
+                && row.undone_by.is_none()
+                && sent.key.is_some()
+                && !sent.fields.is_empty()
+                && self.require_capability(Capability::Undo).is_ok(),
+            undone_by: row.undone_by.clone(),
+        })
+    }
+
+    pub(crate) async fn receipts_list(&self, request: ReceiptQuery) -> Result<ReceiptList, ApiError> {
+        let limit = request.limit.clamp(1, 500);
+        let rows = self.parts.store.receipts(request.patient_id.as_deref(), request.offset, limit).await?;
+        let mut receipts = Vec::with_capacity(rows.len());
+        for row in rows {
+            if request.plan_id.as_ref().is_none_or(|plan| *plan == row.plan) {
+                receipts.push(self.receipt_view(&row).await?);
+            }
+        }
+        Ok(ReceiptList { receipts })
+    }
+}
+
+/// "Change …" becomes "Changed …".
+fn past(sentence: &str) -> String {
+    for (now, then) in [("Change ", "Changed "), ("Create ", "Created "), ("Write ", "Wrote ")] {
+        if let Some(rest) = sentence.strip_prefix(now) {
+            return format!("{then}{rest}");
+        }
+    }
+    sentence.to_owned()
+}

@@ -1,0 +1,173 @@
+//! The product's driver of the engine's steps: one loop that sends requests, waits, and feeds answers back. The only
+//! place of the engine that spawns or waits.
+
+use crate::clock::Clock;
+use crate::error::{EngineError, Result};
+use crate::health::Health;
+use crate::step::{Command, Engine, Event, Notice, Reply, Request, RunProgress, Ticket};
+use record::Remote;
+use remote::RemoteApi;
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+use store::RunRow;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+/// Both remotes.
+#[derive(Clone)]
+pub struct Remotes {
+    /// ServiceNow.
+    pub servicenow: Arc<dyn RemoteApi>,
+    /// The EHR.
+    pub ehr: Arc<dyn RemoteApi>,
+}
+
+impl Remotes {
+    /// The client of a remote.
+    pub fn get(&self, remote: Remote) -> &Arc<dyn RemoteApi> {
+        match remote {
+            Remote::ServiceNow => &self.servicenow,
+            Remote::Ehr => &self.ehr,
+        }
+    }
+}
+
+/// What is known at this moment, without asking the engine.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse {
+    /// ServiceNow and EHR.
+    pub health: [Health; 2],
+    /// The run under way.
+    pub run: Option<(RunRow, RunProgress)>,
+}
+
+/// A running engine.
+#[derive(Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<(Command, oneshot::Sender<Result<Reply>>)>,
+    notices: broadcast::Sender<Notice>,
+    pulse: Arc<RwLock<Pulse>>,
+}
+
+impl Handle {
+    /// Asks the engine for something and waits for its answer.
+    pub async fn ask(&self, command: Command) -> Result<Reply> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send((command, reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Everything that happens from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    /// Health and progress as of the last step.
+    pub fn pulse(&self) -> Pulse {
+        // A poisoned lock only means a reader panicked; the value is whole.
+        self.pulse.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+/// Starts the loop. It ends, with requests under way given up and their operations rescued at the next start, when
+/// every [`Handle`] is dropped or `stop` resolves.
+pub fn start(
+    mut engine: Engine,
+    remotes: Remotes,
+    clock: Arc<dyn Clock>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> (Handle, tokio::task::JoinHandle<()>) {
+    let (commands, mut asked) = mpsc::channel::<(Command, oneshot::Sender<Result<Reply>>)>(64);
+    let (notices, _) = broadcast::channel(4_096);
+    let pulse = Arc::new(RwLock::new(Pulse::default()));
+    let handle = Handle { commands, notices: notices.clone(), pulse: Arc::clone(&pulse) };
+    let task = tokio::spawn(async move {
+        tokio::pin!(stop);
+        let mut waiting: HashMap<Ticket, oneshot::Sender<Result<Reply>>> = HashMap::new();
+        let mut next_ticket = 0_u64;
+        let mut under_way: JoinSet<Event> = JoinSet::new();
+        let mut event = Event::Started;
+        loop {
+            let now_ms = clock.now_ms();
+            let effects = engine.step(event, now_ms).await;
+            for (ticket, reply) in effects.replies {
+                if let Some(sender) = waiting.remove(&ticket) {
+                    // Whoever asked may have gone meanwhile; what was done stands in the store.
+                    let _gone = sender.send(reply);
+                }
+            }
+            {
+                let mut pulse = pulse.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+                pulse.health =
+                    [engine.health(Remote::ServiceNow).clone(), engine.health(Remote::Ehr).clone()];
+                pulse.run = engine.current_run();
+            }
+            for notice in effects.notices {
+                // No console is listening: nothing to tell.
+                let _unheard = notices.send(notice);
+            }
+            for request in effects.requests {
+                let remotes = remotes.clone();
+                under_way.spawn(carry(request, remotes, now_ms));
+            }
+            let sleep_ms = effects
+                .wake_at_ms
+                .map_or(60_000, |at_ms| u64::try_from(at_ms - clock.now_ms()).unwrap_or(0).min(60_000));
+            event = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(done) = under_way.join_next() => match done {
+                    Ok(event) => event,
+                    Err(error) => {
+                        tracing::error!(error = %error, "driver.request_lost");
+                        Event::Woke
+                    }
+                },
+                command = asked.recv() => match command {
+                    Some((command, reply)) => {
+                        let ticket = Ticket(next_ticket);
+                        next_ticket += 1;
+                        waiting.insert(ticket, reply);
+                        Event::Asked { ticket, command }
+                    }
+                    None => break,
+                },
+                () = tokio::time::sleep(Duration::from_millis(sleep_ms.max(1))) => Event::Woke,
+            };
+        }
+        under_way.shutdown().await;
+        engine.store.close().await;
+    });
+    (handle, task)
+}
+
+/// Sends one request and turns the answer into an event.
+async fn carry(request: Request, remotes: Remotes, now_ms: i64) -> Event {
+    let began = Instant::now();
+    let elapsed_ms = |began: Instant| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match request {
+        Request::ReadPage { run, remote, scope, cursor, not_before_ms } => {
+            let wait_ms = u64::try_from(not_before_ms - now_ms).unwrap_or(0);
+            if wait_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
+            let began = Instant::now();
+            let result = remotes.get(remote).list(record::RecordKind::Patient, &scope, cursor.as_ref()).await;
+            Event::PageRead { run, remote, result, latency_ms: elapsed_ms(began) }
+        }
+        Request::ReadRecord { errand, remote, key } => {
+            let result = remotes.get(remote).read(record::RecordKind::Patient, &key).await;
+            Event::RecordRead { errand, remote, result, latency_ms: elapsed_ms(began) }
+        }
+        Request::FindByOurKey { operation, remote, key } => {
+            let result = remotes.get(remote).find_by_our_key(record::RecordKind::Patient, &key).await;
+            Event::Found { operation, result, latency_ms: elapsed_ms(began) }
+        }
+        Request::Write { operation, remote, write } => {
+            let result = remotes.get(remote).write(&write).await;
+            Event::Wrote { operation, result, latency_ms: elapsed_ms(began) }
+        }
+        Request::GoOn { run } => Event::GoOn { run },
+    }
+}

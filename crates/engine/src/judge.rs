@@ -1,0 +1,328 @@
+//! What follows from one pair as it is stored: the status, an automatic plan, a conflict, a new base.
+//!
+//! A pure function from values to store changes; the steps read the values and commit the changes.
+
+use crate::error::{Result, encode};
+use crate::lens::{self, Lenses};
+use crate::plans::{self, PlanBody};
+use reconcile::compare::Base;
+use reconcile::{Comparison, FieldComparison, Grade, PairPlan, PairState, Settlement};
+use record::{Record, Remote};
+use store::{
+    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, PairRow, PairStatus, PlanRow, PlanState,
+    SnapshotRow,
+};
+
+/// One side of a pair, read and typed.
+#[derive(Debug, Clone)]
+pub struct SideState {
+    /// As stored.
+    pub snapshot: SnapshotRow,
+    /// Typed.
+    pub record: Record,
+}
+
+/// A linked pair with everything its judgement depends on.
+#[derive(Debug, Clone)]
+pub struct PairContext {
+    /// The pair.
+    pub pair: PairRow,
+    /// ServiceNow's side.
+    pub servicenow: SideState,
+    /// The EHR's side.
+    pub ehr: SideState,
+    /// What both last agreed on.
+    pub base: Option<Base>,
+    /// The conflict that is open for it.
+    pub open_conflict: Option<ConflictRow>,
+    /// Operations of its lane are unfinished.
+    pub lane_busy: bool,
+}
+
+impl PairContext {
+    /// The side of a remote.
+    pub const fn side(&self, remote: Remote) -> &SideState {
+        match remote {
+            Remote::ServiceNow => &self.servicenow,
+            Remote::Ehr => &self.ehr,
+        }
+    }
+
+    /// The value comparison and planning work on.
+    pub fn state<'a>(&'a self, lenses: &'a Lenses) -> PairState<'a> {
+        PairState {
+            catalogue: lenses.catalogue(),
+            base: self.base.as_ref(),
+            servicenow: Some(&self.servicenow.record),
+            ehr: Some(&self.ehr.record),
+        }
+    }
+}
+
+/// How a judgement is to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Whether rules may write; a verification or a preview only looks.
+    pub write: bool,
+    /// Who is recorded as having agreed the values that now agree.
+    pub agreed_by: &'a str,
+    /// Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Default)]
+pub struct Judgement {
+    /// To commit.
+    pub changes: Vec<Change>,
+    /// Fields settled by rule.
+    pub settled: u32,
+    /// Grade of the open conflict, if there is one.
+    pub conflict_grade: Option<u8>,
+    /// Operations enqueued, per remote.
+    pub writes: [u32; 2],
+    /// Where the pair now stands.
+    pub status: Option<PairStatus>,
+    /// What rules would write, whether they may or not.
+    pub plan: PairPlan,
+}
+
+/// Judges a linked pair.
+pub fn judge(
+    context: &PairContext,
+    lenses: &Lenses,
+    terms: Terms<'_>,
+    next_id: &mut dyn FnMut() -> String,
+) -> Result<Judgement> {
+    let state = context.state(lenses);
+    let comparison = reconcile::compare(&state);
+    let pair_plan = reconcile::plan(&state, &comparison, &[])?;
+    let mut judgement = Judgement::default();
+
+    // Values that agree already become the base; values still to be written follow when they were read back.
+    let agreed_only =
+        PairPlan { agreed: pair_plan.agreed.clone(), open: pair_plan.open.clone(), ..PairPlan::default() };
+    let base = reconcile::plan::base_after(
+        &state,
+        &agreed_only,
+        &context.servicenow.record,
+        &context.ehr.record,
+        terms.now_ms,
+        terms.agreed_by,
+    );
+
+    let refused_before =
+        context.open_conflict.as_ref().is_some_and(|conflict| conflict.cause == ConflictCause::NotStored);
+    let may_write = terms.write && !context.lane_busy && !refused_before && !pair_plan.is_empty();
+    if may_write {
+        let body = plans::body_of(context, lenses, &pair_plan, Vec::new())?;
+        let plan_id = next_id();
+        let row = automatic_plan(&plan_id, context, &comparison, &body, terms.now_ms)?;
+        judgement.settled = settled_count(&comparison);
+        judgement.changes.push(Change::Audit(AuditRow {
+            id: next_id(),
+            at_ms: terms.now_ms,
+            actor: "rule".to_owned(),
+            action: "plan.settled".to_owned(),
+            subject: context.pair.id.clone(),
+            detail: field_ids(
+                lenses,
+                pair_plan.servicenow.iter().chain(&pair_plan.ehr).map(|write| write.field),
+            ),
+        }));
+        judgement.changes.push(Change::PutPlan(row));
+        for operation in plans::operation_rows(&body, &plan_id, &context.pair.id, terms.now_ms, next_id)? {
+            judgement.writes[index(operation.remote)] += 1;
+            judgement.changes.push(Change::Enqueue(operation));
+        }
+    }
+
+    let open = pair_plan.open.clone();
+    conflict_changes(context, lenses, &comparison, &open, terms, next_id, &mut judgement)?;
+
+    let status = if judgement.conflict_grade.is_some() {
+        PairStatus::Differs
+    } else if context.lane_busy || !pair_plan.is_empty() {
+        PairStatus::Waiting
+    } else {
+        PairStatus::Agreed
+    };
+    judgement.status = Some(status);
+    let written = pair_plan.servicenow.iter().chain(&pair_plan.ehr).map(|write| write.field);
+    let differing = field_ids(lenses, open.into_iter().chain(written));
+    let mut pair = context.pair.clone();
+    pair.base_digest = Some(lens::digest(base.fields.iter().map(|field| &field.state)));
+    pair.base = Some(encode("base", &base)?);
+    pair.status = status;
+    pair.differing = differing;
+    pair.agreed_at_ms =
+        if status == PairStatus::Agreed { Some(terms.now_ms) } else { context.pair.agreed_at_ms };
+    pair.card = lens::card(lenses.catalogue(), Some(&context.servicenow.record), Some(&context.ehr.record));
+    if pair != context.pair {
+        judgement.changes.push(Change::PutPair(pair));
+    }
+    judgement.plan = pair_plan;
+    Ok(judgement)
+}
+
+/// 0 for ServiceNow, 1 for the EHR: the order of every per-remote array.
+pub const fn index(remote: Remote) -> usize {
+    match remote {
+        Remote::ServiceNow => 0,
+        Remote::Ehr => 1,
+    }
+}
+
+/// Field ids, comma separated, each once, in catalogue order.
+pub fn field_ids(lenses: &Lenses, fields: impl IntoIterator<Item = record::FieldIx>) -> String {
+    let fields: std::collections::BTreeSet<_> = fields.into_iter().collect();
+    let ids: Vec<&str> = fields
+        .into_iter()
+        .filter_map(|field| lenses.catalogue().spec(field))
+        .map(|spec| spec.id.as_str())
+        .collect();
+    ids.join(",")
+}
+
+fn settled_count(comparison: &Comparison) -> u32 {
+    let settled = comparison
+        .fields
+        .iter()
+        .filter(|field| matches!(field.settlement, Settlement::Settle { .. }))
+        .count();
+    u32::try_from(settled).unwrap_or(u32::MAX)
+}
+
+fn automatic_plan(
+    id: &str,
+    context: &PairContext,
+    comparison: &Comparison,
+    body: &PlanBody,
+    now_ms: i64,
+) -> Result<PlanRow> {
+    let text = encode("plan", body)?;
+    let grade = comparison
+        .fields
+        .iter()
+        .filter(|field| matches!(field.settlement, Settlement::Settle { .. }))
+        .map(|field| field.grade.number())
+        .max()
+        .unwrap_or(1);
+    Ok(PlanRow {
+        id: id.to_owned(),
+        pair: context.pair.id.clone(),
+        conflict: None,
+        hash: lens::sha256_hex(&text),
+        body: text,
+        state: PlanState::Approved,
+        grade,
+        maker: "rule".to_owned(),
+        reason: None,
+        approver: None,
+        made_at_ms: now_ms,
+        closed_at_ms: Some(now_ms),
+        undoes: None,
+    })
+}
+
+/// What is asked, as a value: the same question keeps its conflict.
+fn fingerprint(cause: ConflictCause, asked: &[&FieldComparison]) -> Result<String> {
+    let mut text = format!("{cause:?}");
+    for field in asked {
+        text.push('\n');
+        text.push_str(&encode("comparison", &(field.field, &field.base, &field.servicenow, &field.ehr))?);
+    }
+    Ok(lens::sha256_hex(&text))
+}
+
+fn conflict_changes(
+    context: &PairContext,
+    lenses: &Lenses,
+    comparison: &Comparison,
+    open: &[record::FieldIx],
+    terms: Terms<'_>,
+    next_id: &mut dyn FnMut() -> String,
+    judgement: &mut Judgement,
+) -> Result<()> {
+    let existing = context.open_conflict.as_ref();
+    let asked: Vec<&FieldComparison> =
+        comparison.fields.iter().filter(|field| open.contains(&field.field)).collect();
+    if asked.is_empty() {
+        let Some(conflict) = existing else { return Ok(()) };
+        match conflict.cause {
+            // A write that was not stored stays open while the two sides still differ.
+            ConflictCause::NotStored if comparison.grade > Grade::Equal => {
+                judgement.conflict_grade = Some(conflict.grade);
+                return Ok(());
+            }
+            ConflictCause::NotStored
+            | ConflictCause::FieldsDiffer
+            | ConflictCause::Vanished
+            | ConflictCause::MaybeDuplicate
+            | ConflictCause::CannotCreate => {}
+        }
+        if context.lane_busy {
+            // The writes of a decision are under way; it closes when they were read back.
+            judgement.conflict_grade = Some(conflict.grade);
+            return Ok(());
+        }
+        let mut closed = conflict.clone();
+        closed.state = ConflictState::Closed;
+        closed.closed_at_ms = Some(terms.now_ms);
+        closed.closed_by = Some(
+            if conflict.state == ConflictState::Executing { "decided" } else { "settled itself" }.to_owned(),
+        );
+        judgement.changes.push(Change::PutConflict(closed));
+        return Ok(());
+    }
+    let grade = asked.iter().map(|field| field.grade.number()).max().unwrap_or(3);
+    judgement.conflict_grade = Some(grade);
+    if context.lane_busy && existing.is_some_and(|conflict| conflict.state == ConflictState::Executing) {
+        return Ok(());
+    }
+    let fingerprint = fingerprint(ConflictCause::FieldsDiffer, &asked)?;
+    let fields = field_ids(lenses, asked.iter().map(|field| field.field));
+    match existing {
+        // The same question: claim, snooze and draft stay.
+        Some(conflict)
+            if conflict.fingerprint == fingerprint && conflict.state != ConflictState::Executing => {}
+        Some(conflict) => {
+            let mut row = conflict.clone();
+            // What was not stored stays so until the two sides agree: else rules would send the same write again.
+            if row.cause != ConflictCause::NotStored || row.state == ConflictState::Executing {
+                row.cause = ConflictCause::FieldsDiffer;
+            }
+            row.grade = grade;
+            row.state = ConflictState::Open;
+            row.comparison = encode("comparison", comparison)?;
+            row.fields = fields;
+            row.fingerprint = fingerprint;
+            judgement.changes.push(Change::PutConflict(row));
+        }
+        None => {
+            let card =
+                lens::card(lenses.catalogue(), Some(&context.servicenow.record), Some(&context.ehr.record));
+            judgement.changes.push(Change::PutConflict(ConflictRow {
+                id: next_id(),
+                pair: context.pair.id.clone(),
+                cause: ConflictCause::FieldsDiffer,
+                grade,
+                state: ConflictState::Open,
+                comparison: encode("comparison", comparison)?,
+                fields,
+                fingerprint,
+                title: card.name,
+                owner: card.owner,
+                species: card.species,
+                opened_at_ms: terms.now_ms,
+                claimed_by: None,
+                snoozed_until_ms: None,
+                snooze_reason: None,
+                draft: None,
+                closed_at_ms: None,
+                closed_by: None,
+            }));
+        }
+    }
+    Ok(())
+}

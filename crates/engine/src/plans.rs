@@ -1,0 +1,199 @@
+//! Plans as frozen values: what will be written, on which versions it relies, and the bytes that are sent.
+
+use crate::error::{EngineError, Result, decode, encode};
+use crate::judge::PairContext;
+use crate::lens::{Lenses, sha256_hex};
+use reconcile::plan::FieldDecision;
+use reconcile::{FieldWrite, PairPlan};
+use record::{FieldIx, FieldState, Record, RecordKind, Remote};
+use serde::{Deserialize, Serialize};
+use store::{OperationAction, OperationRow, OperationState, PlanRow};
+
+/// A plan's frozen content. Its hash is over the encoded form of this value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanBody {
+    /// The writes, in the order they are carried out.
+    pub operations: Vec<PlannedOperation>,
+    /// What a person chose; empty for rules.
+    pub decisions: Vec<FieldDecision>,
+    /// Fields that stay open.
+    pub open: Vec<FieldIx>,
+    /// Fields both sides already agree on, which become the base with the plan.
+    pub agreed: Vec<FieldIx>,
+    /// Version of ServiceNow's record it was decided on.
+    pub servicenow_version: Option<String>,
+    /// Version of the EHR's record it was decided on.
+    pub ehr_version: Option<String>,
+    /// Fields an undo leaves alone because they changed since.
+    pub left_out: Vec<FieldIx>,
+}
+
+/// One write of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedOperation {
+    /// Which remote.
+    pub remote: Remote,
+    /// The target; `None` creates.
+    pub key: Option<String>,
+    /// The version it relies on.
+    pub expected_version: Option<String>,
+    /// The fields it changes.
+    pub fields: Vec<FieldWrite>,
+    /// The other remote's key it writes along.
+    pub cross_reference: Option<String>,
+    /// The body, byte for byte.
+    pub body: String,
+}
+
+/// What an operation is to have brought about, for the read-back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The fields it changes.
+    pub fields: Vec<FieldWrite>,
+    /// The other remote's key it writes along.
+    pub cross_reference: Option<String>,
+}
+
+/// Freezes the writes of a linked pair.
+pub fn body_of(
+    context: &PairContext,
+    lenses: &Lenses,
+    plan: &PairPlan,
+    decisions: Vec<FieldDecision>,
+) -> Result<PlanBody> {
+    let mut operations = Vec::new();
+    for remote in Remote::BOTH {
+        let writes = plan.writes(remote);
+        if writes.is_empty() {
+            continue;
+        }
+        let side = context.side(remote);
+        let other = &context.side(remote.other()).snapshot.id.key;
+        let cross_reference = side.record.other_key.is_none().then(|| other.clone());
+        operations.push(PlannedOperation {
+            remote,
+            key: Some(side.snapshot.id.key.clone()),
+            expected_version: Some(side.snapshot.version.clone()),
+            fields: writes.to_vec(),
+            body: lenses.update_body(remote, &side.snapshot.raw, writes, cross_reference.as_deref())?,
+            cross_reference,
+        });
+    }
+    Ok(PlanBody {
+        operations,
+        decisions,
+        open: plan.open.clone(),
+        agreed: plan.agreed.iter().map(|(field, _)| *field).collect(),
+        servicenow_version: Some(context.servicenow.snapshot.version.clone()),
+        ehr_version: Some(context.ehr.snapshot.version.clone()),
+        left_out: Vec::new(),
+    })
+}
+
+/// Freezes the creation of a record on the side that lacks it.
+pub fn create_body_of(
+    lenses: &Lenses,
+    source: &Record,
+    source_remote: Remote,
+    source_version: &str,
+) -> Result<PlanBody> {
+    let target = source_remote.other();
+    let writes: Vec<FieldWrite> = lenses
+        .catalogue()
+        .iter()
+        .filter(|(_, spec)| {
+            // A field that flows one way only is not carried against its direction.
+            source_remote == Remote::ServiceNow || spec.direction == record::catalogue::Direction::Both
+        })
+        .filter_map(|(field, _)| match source.field(field) {
+            state @ FieldState::Value(_) => {
+                Some(FieldWrite { field, from: FieldState::Blank, to: state.clone() })
+            }
+            FieldState::Unknown | FieldState::Blank | FieldState::Invalid { .. } => None,
+        })
+        .collect();
+    let body = lenses.create_body(target, &writes, &source.key)?;
+    let version = Some(source_version.to_owned());
+    let (servicenow_version, ehr_version) = match source_remote {
+        Remote::ServiceNow => (version, None),
+        Remote::Ehr => (None, version),
+    };
+    Ok(PlanBody {
+        operations: vec![PlannedOperation {
+            remote: target,
+            key: None,
+            expected_version: None,
+            fields: writes,
+            cross_reference: Some(source.key.clone()),
+            body,
+        }],
+        decisions: Vec::new(),
+        open: Vec::new(),
+        agreed: Vec::new(),
+        servicenow_version,
+        ehr_version,
+        left_out: Vec::new(),
+    })
+}
+
+/// The outbox rows of a plan. For a create the idempotency key is the other remote's key, by which both sides can
+/// be searched before sending again.
+pub fn operation_rows(
+    body: &PlanBody,
+    plan_id: &str,
+    pair_id: &str,
+    now_ms: i64,
+    next_id: &mut dyn FnMut() -> String,
+) -> Result<Vec<OperationRow>> {
+    body.operations
+        .iter()
+        .map(|operation| {
+            let id = next_id();
+            let idempotency_key = match (&operation.key, &operation.cross_reference) {
+                (None, Some(cross_reference)) => cross_reference.clone(),
+                _ => id.clone(),
+            };
+            Ok(OperationRow {
+                lane: pair_id.to_owned(),
+                seq: 0,
+                plan: plan_id.to_owned(),
+                remote: operation.remote,
+                kind: RecordKind::Patient,
+                action: if operation.key.is_none() {
+                    OperationAction::Create
+                } else {
+                    OperationAction::Update
+                },
+                key: operation.key.clone(),
+                expected_version: operation.expected_version.clone(),
+                idempotency_key,
+                body: operation.body.clone(),
+                intent: encode(
+                    "intent",
+                    &Intent {
+                        fields: operation.fields.clone(),
+                        cross_reference: operation.cross_reference.clone(),
+                    },
+                )?,
+                state: OperationState::Waiting,
+                attempts: 0,
+                due_at_ms: now_ms,
+                enqueued_at_ms: now_ms,
+                finished_at_ms: None,
+                errors: String::from("[]"),
+                id,
+            })
+        })
+        .collect()
+}
+
+/// Reads a stored plan and proves that it is still what was hashed.
+pub fn frozen(row: &PlanRow) -> Result<PlanBody> {
+    if sha256_hex(&row.body) != row.hash {
+        return Err(EngineError::Decode {
+            what: "plan",
+            problem: "its hash does not match its content".to_owned(),
+        });
+    }
+    decode("plan", &row.body)
+}

@@ -1,0 +1,465 @@
+//! The engine as a state machine: an event and the time go in; requests, answers and notices come out.
+
+use crate::clock::Ids;
+use crate::errands::Errand;
+use crate::error::decode;
+use crate::error::{EngineError, Result};
+use crate::health::Health;
+use crate::judge::{PairContext, SideState, index};
+use crate::lens::Lenses;
+use crate::runs::RunState;
+use reconcile::plan::FieldDecision;
+use record::{Record, RecordKind, Remote};
+use remote::{Cursor, Fetched, ListScope, Page, RemoteError, Write, Written};
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::{
+    Change, OperationFilter, OperationRow, OperationState, PairRow, PlanRow, RunRow, SnapshotId, SnapshotRow,
+    Store,
+};
+
+/// Settings the engine decides by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Operations under way at the same time.
+    pub lanes: u32,
+    /// Tries of an operation in all (specification `retry_attempts`).
+    pub tries: u32,
+    /// When a run stops and asks.
+    pub brake: reconcile::brake::BrakeLimits,
+    /// One person may approve a grade 4 plan alone, with a typed reason.
+    pub one_person_may_approve: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            lanes: 16,
+            tries: 5,
+            brake: reconcile::brake::BrakeLimits::default(),
+            one_person_may_approve: false,
+        }
+    }
+}
+
+/// Names a command somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// Something a person or the host asks for.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// Reads both remotes completely, compares everything, settles what rules settle.
+    StartRun { trigger: String, actor: Option<String>, plan_only: bool },
+    /// Stops the run before its next page.
+    StopRun { run: String },
+    /// Reads both sides of one pair and compares; with `write`, rules may write.
+    Observe { pair: String, write: bool, actor: String },
+    /// Makes a draft plan from a person's decisions.
+    MakePlan {
+        conflict: String,
+        fingerprint: String,
+        decisions: Vec<FieldDecision>,
+        maker: String,
+        reason: Option<String>,
+    },
+    /// Makes a draft plan that takes another plan back.
+    MakeUndo { plan: String, maker: String },
+    /// Carries out exactly this plan, or refuses.
+    Approve { plan: String, hash: String, person: String, reason: Option<String> },
+    /// Turns a plan down.
+    Refuse { plan: String, person: String, reason: String },
+    /// Answers a possible duplicate; without a candidate, "none of them".
+    AnswerDuplicate {
+        conflict: String,
+        candidate: Option<String>,
+        same: bool,
+        person: String,
+        reason: String,
+    },
+    /// Claims or releases a conflict.
+    Claim { conflict: String, person: Option<String> },
+    /// Hides a conflict until a time.
+    Snooze { conflict: String, until_ms: Option<i64>, reason: String, person: String },
+    /// Keeps half-made choices.
+    SaveDraft { conflict: String, draft: String },
+}
+
+/// The answer to a command.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum Reply {
+    Done,
+    Run(RunRow),
+    Pair(String),
+    Plan(PlanRow),
+    /// Approved; the operations are in the outbox.
+    Executing(PlanRow),
+    /// Kept for a second person.
+    AwaitingSecond(PlanRow),
+}
+
+/// What happened.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Event {
+    /// First of all: rescues what a killed process left running.
+    Started,
+    Asked {
+        ticket: Ticket,
+        command: Command,
+    },
+    PageRead {
+        run: String,
+        remote: Remote,
+        result: std::result::Result<Page, RemoteError>,
+        latency_ms: u64,
+    },
+    RecordRead {
+        errand: u64,
+        remote: Remote,
+        result: std::result::Result<Fetched, RemoteError>,
+        latency_ms: u64,
+    },
+    Found {
+        operation: String,
+        result: std::result::Result<Option<Fetched>, RemoteError>,
+        latency_ms: u64,
+    },
+    Wrote {
+        operation: String,
+        result: std::result::Result<Written, RemoteError>,
+        latency_ms: u64,
+    },
+    /// The engine asked to be called again at once.
+    GoOn {
+        run: String,
+    },
+    /// A time the engine named has come.
+    Woke,
+}
+
+/// What to do next, outside.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Request {
+    ReadPage { run: String, remote: Remote, scope: ListScope, cursor: Option<Cursor>, not_before_ms: i64 },
+    ReadRecord { errand: u64, remote: Remote, key: String },
+    FindByOurKey { operation: String, remote: Remote, key: String },
+    Write { operation: String, remote: Remote, write: Write },
+    GoOn { run: String },
+}
+
+/// Something open consoles want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Notice {
+    Pair(String),
+    Conflict(String),
+    Plan(String),
+    Receipt(String),
+    Health(Remote),
+    Progress(RunProgress),
+    RunEnded(String),
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunProgress {
+    /// The run.
+    pub run: String,
+    /// What it does now.
+    pub phase: crate::runs::Phase,
+    /// Records, pairs or writes done in this phase.
+    pub done: u64,
+    /// Of how many, where that is known.
+    pub total: Option<u64>,
+    /// Done a second, over this phase.
+    pub per_second: u64,
+}
+
+/// Everything a step leads to.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// To send.
+    pub requests: Vec<Request>,
+    /// To answer.
+    pub replies: Vec<(Ticket, Result<Reply>)>,
+    /// To tell.
+    pub notices: Vec<Notice>,
+    /// Call [`Event::Woke`] at this time at the latest.
+    pub wake_at_ms: Option<i64>,
+}
+
+/// The engine.
+pub struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) lenses: Arc<Lenses>,
+    pub(crate) policy: Policy,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) run: Option<RunState>,
+    pub(crate) errands: HashMap<u64, Errand>,
+    pub(crate) in_flight: HashMap<String, OperationRow>,
+    pub(crate) health: [Health; 2],
+    pub(crate) next_errand: u64,
+    /// The outbox may hold something that can be claimed now.
+    pub(crate) outbox_touched: bool,
+    pub(crate) wake_at_ms: Option<i64>,
+}
+
+impl Engine {
+    /// An engine over a store. Nothing happens before the first step.
+    pub fn new(store: Arc<dyn Store>, lenses: Arc<Lenses>, policy: Policy, ids: Arc<dyn Ids>) -> Self {
+        Engine {
+            store,
+            lenses,
+            policy,
+            ids,
+            run: None,
+            errands: HashMap::new(),
+            in_flight: HashMap::new(),
+            health: [Health::default(), Health::default()],
+            next_errand: 0,
+            outbox_touched: true,
+            wake_at_ms: None,
+        }
+    }
+
+    /// Health of a remote as of now.
+    pub const fn health(&self, remote: Remote) -> &Health {
+        &self.health[index(remote)]
+    }
+
+    /// Advances by one event.
+    pub async fn step(&mut self, event: Event, now_ms: i64) -> Effects {
+        let mut effects = Effects::default();
+        let handled = match event {
+            Event::Started => self.rescue(now_ms).await,
+            Event::Asked { ticket, command } => {
+                self.asked(ticket, command, now_ms, &mut effects).await;
+                Ok(())
+            }
+            Event::PageRead { run, remote, result, latency_ms } => {
+                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, &mut effects);
+                self.page_read(&run, remote, result, now_ms, &mut effects).await
+            }
+            Event::RecordRead { errand, remote, result, latency_ms } => {
+                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, &mut effects);
+                self.record_read(errand, remote, result, now_ms, &mut effects).await
+            }
+            Event::Found { operation, result, latency_ms } => {
+                self.note_operation_health(
+                    &operation,
+                    result.as_ref().err(),
+                    now_ms,
+                    latency_ms,
+                    &mut effects,
+                );
+                self.found(&operation, result, now_ms, &mut effects).await
+            }
+            Event::Wrote { operation, result, latency_ms } => {
+                self.note_operation_health(
+                    &operation,
+                    result.as_ref().err(),
+                    now_ms,
+                    latency_ms,
+                    &mut effects,
+                );
+                self.wrote(&operation, result, now_ms, &mut effects).await
+            }
+            Event::GoOn { run } => self.go_on(&run, now_ms, &mut effects).await,
+            Event::Woke => {
+                self.outbox_touched = true;
+                Ok(())
+            }
+        };
+        if let Err(error) = handled {
+            tracing::error!(error = %error, "engine.step_failed");
+            self.fail_run(&error, now_ms, &mut effects).await;
+        }
+        if self.outbox_touched
+            && let Err(error) = self.claim(now_ms, &mut effects).await
+        {
+            tracing::error!(error = %error, "outbox.claim_failed");
+            self.wake_at_ms = Some(now_ms + 1_000);
+        }
+        effects.wake_at_ms = self.wake_at_ms;
+        effects
+    }
+
+    async fn rescue(&mut self, now_ms: i64) -> Result<()> {
+        for remote in Remote::BOTH {
+            if let Some(text) = self.store.value(health_key(remote)).await? {
+                self.health[index(remote)] = decode("health", &text)?;
+            }
+        }
+        self.store.commit(vec![Change::RescueRunning]).await?;
+        // A run that a killed process left behind has no continuation; the next one reads everything again.
+        for mut run in self.store.runs(20).await? {
+            if run.state == "running" {
+                run.state = "failed".to_owned();
+                run.ended_at_ms = Some(now_ms);
+                run.problem = Some(
+                    "VetSync was closed while this was under way; nothing is lost, start it again".to_owned(),
+                );
+                self.store.commit(vec![Change::PutRun(run)]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn note_health(
+        &mut self,
+        remote: Remote,
+        error: Option<&RemoteError>,
+        now_ms: i64,
+        latency_ms: u64,
+        effects: &mut Effects,
+    ) {
+        let health = &mut self.health[index(remote)];
+        let before = (
+            health.open_until_ms,
+            health.sign_in_refused,
+            health.last_answer_at_ms.is_some(),
+            health.failures_in_a_row,
+        );
+        match error {
+            None => health.answered(now_ms, latency_ms),
+            Some(error) => health.failed(error, now_ms, latency_ms),
+        }
+        let after = (
+            health.open_until_ms,
+            health.sign_in_refused,
+            health.last_answer_at_ms.is_some(),
+            health.failures_in_a_row,
+        );
+        if before != after {
+            effects.notices.push(Notice::Health(remote));
+        }
+    }
+
+    fn note_operation_health(
+        &mut self,
+        operation: &str,
+        error: Option<&RemoteError>,
+        now_ms: i64,
+        latency_ms: u64,
+        effects: &mut Effects,
+    ) {
+        if let Some(remote) = self.in_flight.get(operation).map(|row| row.remote) {
+            self.note_health(remote, error, now_ms, latency_ms, effects);
+        }
+    }
+
+    /// Writes the breaker's state down, so that a restart does not storm a failing remote.
+    pub(crate) fn health_change(&self, remote: Remote) -> Result<Change> {
+        Ok(Change::PutValue {
+            key: health_key(remote).to_owned(),
+            value: crate::error::encode("health", &self.health[index(remote)])?,
+        })
+    }
+
+    pub(crate) fn new_id(&self, now_ms: i64) -> String {
+        self.ids.next(now_ms)
+    }
+
+    /// Reads one side of a pair back from the store.
+    pub(crate) async fn side(&self, remote: Remote, key: &str) -> Result<Option<SideState>> {
+        load_side(&*self.store, remote, key).await
+    }
+
+    /// Everything a judgement of this pair depends on; `None` unless both sides are there.
+    pub(crate) async fn context(&self, pair: PairRow) -> Result<Option<PairContext>> {
+        load_context(&*self.store, &self.lenses, pair).await
+    }
+
+    /// The same, with snapshots at hand.
+    pub(crate) async fn context_with(
+        &self,
+        pair: PairRow,
+        servicenow: SideState,
+        ehr: SideState,
+    ) -> Result<PairContext> {
+        context_of(&*self.store, &self.lenses, pair, servicenow, ehr).await
+    }
+
+    pub(crate) async fn lane_busy(&self, pair: &str) -> Result<bool> {
+        lane_busy(&*self.store, pair).await
+    }
+
+    pub(crate) async fn pair(&self, id: &str) -> Result<PairRow> {
+        self.store.pair(id).await?.ok_or(EngineError::NotFound { what: "patient" })
+    }
+}
+
+/// One side of a pair as stored.
+pub async fn load_side(store: &dyn Store, remote: Remote, key: &str) -> Result<Option<SideState>> {
+    let id = SnapshotId { remote, kind: RecordKind::Patient, key: key.to_owned() };
+    let Some(snapshot) = store.snapshot(&id).await? else { return Ok(None) };
+    side_state(snapshot).map(Some)
+}
+
+/// Everything a judgement of this pair depends on, as stored; `None` unless both sides are there.
+pub async fn load_context(store: &dyn Store, lenses: &Lenses, pair: PairRow) -> Result<Option<PairContext>> {
+    let (Some(servicenow_key), Some(ehr_key)) = (&pair.servicenow_key, &pair.ehr_key) else {
+        return Ok(None);
+    };
+    let (Some(servicenow), Some(ehr)) = (
+        load_side(store, Remote::ServiceNow, servicenow_key).await?,
+        load_side(store, Remote::Ehr, ehr_key).await?,
+    ) else {
+        return Ok(None);
+    };
+    context_of(store, lenses, pair, servicenow, ehr).await.map(Some)
+}
+
+async fn context_of(
+    store: &dyn Store,
+    lenses: &Lenses,
+    pair: PairRow,
+    mut servicenow: SideState,
+    ehr: SideState,
+) -> Result<PairContext> {
+    let (open_conflict, lane_busy) = match pair.status {
+        // An agreed pair has neither an open conflict nor unfinished operations: spare the look-ups.
+        store::PairStatus::Agreed => (None, false),
+        store::PairStatus::Waiting
+        | store::PairStatus::Differs
+        | store::PairStatus::OnlyServiceNow
+        | store::PairStatus::OnlyEhr => {
+            (store.open_conflict_of(&pair.id).await?, lane_busy(store, &pair.id).await?)
+        }
+    };
+    let base: Option<reconcile::compare::Base> =
+        pair.base.as_deref().map(|text| decode("base", text)).transpose()?;
+    if let Some(base) = &base {
+        // A date column that can only hold full dates says 2019-01-01 where 2019 was agreed (wire-facts 8.2).
+        let agreed: Vec<record::FieldState> = base.fields.iter().map(|field| field.state.clone()).collect();
+        lenses.row.reread(&mut servicenow.record, &agreed);
+    }
+    Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy })
+}
+
+/// Whether operations of this pair's lane are under way. A parked one is not: it waits for a person.
+pub async fn lane_busy(store: &dyn Store, pair: &str) -> Result<bool> {
+    let filter = OperationFilter {
+        lane: Some(pair.to_owned()),
+        plan: None,
+        states: vec![OperationState::Waiting, OperationState::Running, OperationState::Retrying],
+    };
+    Ok(!store.operations(&filter, 0, 1).await?.is_empty())
+}
+
+/// Types a stored snapshot.
+pub(crate) fn side_state(snapshot: SnapshotRow) -> Result<SideState> {
+    let record: Record = decode("record", &snapshot.record)?;
+    Ok(SideState { snapshot, record })
+}
+
+const fn health_key(remote: Remote) -> &'static str {
+    match remote {
+        Remote::ServiceNow => "health.service_now",
+        Remote::Ehr => "health.ehr",
+    }
+}
