@@ -1,0 +1,36 @@
+// @ts-check
+import { mkdtemp, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** Debian's Chromium with an empty profile and without its calls home. */
+export async function openBrowser() {
+  const profile = await mkdtemp(join(tmpdir(), "vetsync-e2e-"));
+  return chromium.launchPersistentContext(profile, {
+    executablePath,
+    headless: true,
+    viewport: { width: 1280, height: 800 },
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/**
+ * Every violation of WCAG 2.2 A and AA on the page as it stands.
+ * @param {import("playwright-core").Page} page
+ * @param {string} name
+ */
+export async function checkAxe(page, name) {
+  await page.evaluate(axeSource);
+  const found = await page.evaluate(async () => {
+    // @ts-expect-error axe was just put there
+    const result = await window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
+    return result.violations.map((/** @type {any} */ one) => `${one.id}: ${one.help}\n    ${one.nodes.map((/** @type {any} */ node) => `${node.target.join(" ")} ${node.any?.[0]?.message ?? node.all?.[0]?.message ?? ""}`).slice(0, 6).join("\n    ")}`);
+  });
+  if (found.length > 0) throw new Error(`axe on ${name}:\n  ${found.join("\n  ")}`);
+}

@@ -1,0 +1,208 @@
+// @ts-check
+/**
+ * Drives the console in Debian's Chromium: every screen, axe on each, and one whole decision by keyboard.
+ *
+ *   VETSYNC_URL   address with ?token=, or of a preview with ?host=fake
+ *   VETSYNC_SHOTS folder for screenshots (none are taken without it)
+ *   VETSYNC_LOOKS "all" for light and dark in both sizes; otherwise light at 1280 x 800
+ */
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { checkAxe, openBrowser } from "./browser.mjs";
+
+const url = process.env.VETSYNC_URL;
+const shots = process.env.VETSYNC_SHOTS;
+assert.ok(url, "Set VETSYNC_URL to the console's address.");
+if (shots) await mkdir(shots, { recursive: true });
+
+const SLOW_MS = 60_000;
+const browser = await openBrowser();
+const page = browser.pages()[0] ?? (await browser.newPage());
+page.setDefaultTimeout(SLOW_MS);
+
+/** @type {string[]} */
+const complaints = [];
+page.on("console", (message) => {
+  if (message.type() === "error") complaints.push(message.text());
+});
+page.on("pageerror", (error) => complaints.push(String(error)));
+
+const at = (/** @type {string} */ id) => page.getByTestId(id);
+let look = "light-1280";
+
+async function look_at(/** @type {string} */ name) {
+  await page.waitForLoadState("networkidle").catch(() => undefined);
+  await checkAxe(page, `${name} (${look})`);
+  if (shots) await page.screenshot({ path: join(shots, `${name}-${look}.png`) });
+  console.log(`ok  ${name} (${look})`);
+}
+
+/** Goes to a screen by its two letters, away from any input. */
+async function go(/** @type {string} */ letter) {
+  await page.locator("h1").first().focus();
+  await page.keyboard.press("g");
+  await page.keyboard.press(letter);
+}
+
+async function home() {
+  await go("h");
+  await at("home").waitFor();
+  await at("metrics").waitFor();
+  await look_at("home");
+}
+
+async function patients() {
+  await go("p");
+  await at("patient-row").first().waitFor();
+  await look_at("patients");
+  const first = await at("patient-row").first().locator("[role=gridcell]").first().innerText();
+  const word = first.split(/\s+/)[0] ?? "";
+  await at("patient-search").fill(word.slice(0, 4));
+  await page.waitForFunction((text) => [...document.querySelectorAll("[data-testid=patient-row] [role=gridcell]:first-child")].length > 0 && document.querySelector("[data-testid=patient-row]")?.textContent?.toLowerCase().includes(text), word.slice(0, 4).toLowerCase());
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("j");
+  await page.keyboard.press("k");
+  await page.keyboard.press("Enter");
+  await at("trust-card").waitFor();
+  await look_at("patient");
+  if (await at("toggle-raw").isVisible()) {
+    await page.keyboard.press("w");
+    await at("raw").waitFor();
+    await look_at("patient-raw");
+  }
+}
+
+async function workList() {
+  await go("w");
+  await at("work").waitFor();
+  await at("work-row").first().waitFor();
+  await look_at("work");
+  await page.keyboard.press("a");
+  await at("work-list").waitFor();
+  await look_at("work-grouped");
+  await page.keyboard.press("a");
+}
+
+async function helpAndPalette() {
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").waitFor();
+  await look_at("help");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.keyboard.press("Control+k");
+  await page.getByPlaceholder(/something to do/).fill("rec");
+  await look_at("palette");
+  await page.keyboard.press("Escape");
+  await page.getByPlaceholder(/something to do/).waitFor({ state: "detached" });
+}
+
+async function variants() {
+  for (const [chip, shot, ready] of [["chip-maybe_duplicate", "duplicate", "candidate"], ["chip-awaiting_second", "awaiting-second", "waiting-second"]]) {
+    await go("w");
+    await at("work").waitFor();
+    await at(String(chip)).click();
+    // A clinic without such a conflict shows the empty list; that is a screen as well.
+    await page.locator("[data-testid=work-row], [data-testid=empty]").first().waitFor();
+    if ((await at("work-row").count()) === 0) continue;
+    await at("work-row").first().click();
+    await at(String(ready)).first().waitFor();
+    await look_at(String(shot));
+    if (ready === "waiting-second") {
+      await page.locator("h1").focus();
+      await page.keyboard.press("v");
+      await at("plan").waitFor();
+      await at("second-person").waitFor();
+      await look_at("second-person");
+    }
+  }
+}
+
+/** Opens the first conflict that one person may settle alone, decides every difference, approves, and undoes. */
+async function decide() {
+  await go("w");
+  await at("work").waitFor();
+  await at("chip-3").click();
+  await at("chip-open").click();
+  await at("chip-fields_differ").click();
+  await at("work-row").first().waitFor();
+  await at("work-list").focus();
+  await page.keyboard.press("Enter");
+  await at("compare-table").waitFor();
+  await look_at("compare");
+  await page.locator("h1").focus();
+  await page.keyboard.press("w");
+  await at("why-asked").first().waitFor();
+  const rows = page.locator("[data-testid^=field-]");
+  const count = await rows.count();
+  for (let index = 0; index < count; index += 1) {
+    await rows.nth(index).focus();
+    await page.keyboard.press("1");
+    await rows.nth(index).getByTestId("choice-take_service_now").and(page.locator("[aria-pressed=true]")).waitFor();
+  }
+  await look_at("compare-decided");
+  await page.keyboard.press("v");
+  await at("plan").waitFor();
+  await at("approve").waitFor();
+  await look_at("plan");
+  await page.keyboard.press("Control+Enter");
+  // The sample clinic moves one conflict on purpose: then it reopens with the work kept.
+  await page.locator("[data-testid=receipt], [data-testid=moved-notice]").first().waitFor();
+  if (await at("moved-notice").isVisible()) {
+    await look_at("compare-moved");
+    await page.keyboard.press("1");
+    await page.locator("[data-testid=choice-take_service_now][aria-pressed=true]").first().waitFor();
+    await page.keyboard.press("v");
+    await at("approve").waitFor();
+    await page.keyboard.press("Control+Enter");
+    await at("receipt").first().waitFor();
+  }
+  await at("verified").first().waitFor();
+  await look_at("receipt");
+  const written = await at("receipt").count();
+  assert.ok(written >= 1, "an approved decision leaves a receipt");
+  assert.match(await at("verified").first().innerText(), /as sent/);
+
+  await at("undo").waitFor();
+  await page.locator("h1").focus();
+  await page.keyboard.press("u");
+  await page.getByRole("heading", { name: /Undo:/ }).waitFor();
+  await look_at("undo");
+  await page.keyboard.press("Control+Enter");
+  await at("receipt").first().waitFor();
+  await page.getByRole("heading", { name: "Undone" }).waitFor();
+  await go("r");
+  await at("receipt-row").first().waitFor();
+  assert.ok((await at("receipt-row").count()) >= 2, "the decision and its undo are both listed");
+  await page.locator("[data-testid=receipt-row]", { hasText: "Undone" }).first().waitFor();
+  await look_at("receipts");
+}
+
+try {
+  const started = Date.now();
+  await page.goto(url);
+  await at("headline").waitFor();
+  console.log(`ok  ready after ${Date.now() - started} ms`);
+  assert.doesNotMatch(page.url(), /token=/, "the token is taken out of the address bar");
+  const looks = process.env.VETSYNC_LOOKS === "all" ? ["light-1280", "dark-1280", "light-1920", "dark-1920"] : ["light-1280"];
+  for (const one of looks) {
+    look = one;
+    await page.emulateMedia({ colorScheme: one.startsWith("dark") ? "dark" : "light", reducedMotion: "reduce" });
+    await page.setViewportSize(one.endsWith("1920") ? { width: 1920, height: 1080 } : { width: 1280, height: 800 });
+    await home();
+    await patients();
+    await workList();
+    await helpAndPalette();
+    await variants();
+    await decide();
+  }
+  assert.deepEqual(complaints, [], "the browser's console stays clean");
+  console.log("all screens and one whole decision passed");
+} catch (thrown) {
+  if (shots) await page.screenshot({ path: join(shots, "failed.png") }).catch(() => undefined);
+  console.error(thrown);
+  console.error(complaints.join("\n"));
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,65 @@
+import { Button, Switch } from "@mantine/core";
+import { IconHome, IconListCheck, IconPaw, IconReceipt } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import { useSession } from "../data/session";
+import { KeyHint } from "../keyboard/KeyHint";
+import { setSingleLetters } from "../keyboard/registry";
+import { useSingleLetters } from "../keyboard/useKeys";
+import classes from "./Shell.module.css";
+
+const screens = [
+  { to: "/", word: "Home", icon: IconHome, shortcut: "g h", needs: null },
+  { to: "/work", word: "Work list", icon: IconListCheck, shortcut: "g w", needs: "see_conflicts" },
+  { to: "/patients", word: "Patients", icon: IconPaw, shortcut: "g p", needs: "see_patients" },
+  { to: "/receipts", word: "Receipts", icon: IconReceipt, shortcut: "g r", needs: "see_receipts" },
+] as const;
+
+export function Nav({ path, needYou, openHelp }: { path: string; needYou: number | undefined; openHelp: () => void }) {
+  const { capabilities, version } = useSession();
+  const single = useSingleLetters();
+  return (
+    <nav className={classes.nav} aria-label="Screens" data-testid="nav">
+      <div className={classes.brand}>
+        <svg className={classes.mark} viewBox="0 0 32 32" aria-hidden="true">
+          <path d="M8 12h14l-4-4m6 12H10l4 4" fill="none" stroke="#fff" strokeWidth="2.8" strokeLinecap="round" strokeLinejoin="round" />
+        </svg>
+        <span>VetSync</span>
+      </div>
+      <ul className={classes.links}>
+        {screens
+          .filter(({ needs }) => needs === null || capabilities.includes(needs))
+          .map(({ to, word, icon: Icon, shortcut }) => {
+            const here = to === "/" ? path === "/" : path.startsWith(to) || (to === "/work" && path.startsWith("/plans"));
+            return (
+              <li key={to}>
+                <Link
+                  to={to}
+                  className={classes.link}
+                  aria-current={here ? "page" : undefined}
+                  aria-keyshortcuts={shortcut}
+                  aria-label={to === "/work" && needYou ? `${word}, ${needYou} need you` : word}
+                  data-testid={`nav-${word.toLowerCase().replace(" ", "-")}`}
+                >
+                  <Icon size={18} stroke={1.7} aria-hidden="true" />
+                  <span>{word}</span>
+                  {to === "/work" && Boolean(needYou) && (
+                    <em className={classes.count} style={{ fontStyle: "normal" }}>
+                      {needYou}
+                    </em>
+                  )}
+                  <KeyHint shortcut={shortcut} />
+                </Link>
+              </li>
+            );
+          })}
+      </ul>
+      <div className={classes.foot}>
+        <Switch size="xs" label="Single-letter keys" checked={single} onChange={(event) => setSingleLetters(event.currentTarget.checked)} data-testid="single-letters" />
+        <Button size="compact-xs" variant="subtle" color="gray" justify="space-between" onClick={openHelp} rightSection={<KeyHint shortcut="?" />} c="var(--text-2)" aria-keyshortcuts="?">
+          Keys
+        </Button>
+        <span className={classes.version}>Version {version}</span>
+      </div>
+    </nav>
+  );
+}

@@ -1,0 +1,65 @@
+import { Outlet, useNavigate, useRouter, useRouterState } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { useSession } from "../data/session";
+import { useRead } from "../data/useRead";
+import { useKeyboard, useKeys } from "../keyboard/useKeys";
+import { announce } from "../shared/announce";
+import { Header } from "./Header";
+import { Nav } from "./Nav";
+import { OfflineBanner } from "./OfflineBanner";
+import classes from "./Shell.module.css";
+
+const Palette = lazy(() => import("./Palette").then((module) => ({ default: module.Palette })));
+const Help = lazy(() => import("./Help").then((module) => ({ default: module.Help })));
+
+export function Shell() {
+  const navigate = useNavigate();
+  const router = useRouter();
+  const session = useSession();
+  const home = useRead("home.get", {});
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const [help, setHelp] = useState(false);
+  const [palette, setPalette] = useState(false);
+  useKeyboard();
+  useKeys([
+    { key: "g h", says: "Home", group: "Go to", run: () => void navigate({ to: "/" }) },
+    { key: "g w", says: "Work list", group: "Go to", run: () => void navigate({ to: "/work" }) },
+    { key: "g p", says: "Patients", group: "Go to", run: () => void navigate({ to: "/patients" }) },
+    { key: "g r", says: "Receipts", group: "Go to", run: () => void navigate({ to: "/receipts" }) },
+    { key: "/", says: "Search patients", group: "Everywhere", run: () => void navigate({ to: "/patients" }) },
+    { key: "escape", says: "Back", group: "Everywhere", run: () => router.history.back() },
+    { key: "mod+k", says: "Do anything", group: "Everywhere", run: () => setPalette(true) },
+    { key: "?", says: "Keys", group: "Everywhere", run: () => setHelp(true) },
+  ]);
+  const needYou = home.data?.needYou;
+  useEffect(() => {
+    if (needYou !== undefined) announce(needYou === 0 ? "Nothing needs you." : `${needYou} need you.`);
+  }, [needYou]);
+
+  return (
+    <div className={classes.shell}>
+      <a
+        className={classes.skip}
+        href="#content"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("content")?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
+      <Nav path={path} needYou={needYou} openHelp={() => setHelp(true)} />
+      <div className={classes.main}>
+        <Header session={session} openPalette={() => setPalette(true)} />
+        {home.data?.offline && <OfflineBanner remotes={home.data.remotes} />}
+        <main id="content" tabIndex={-1} className={classes.content}>
+          <Outlet />
+        </main>
+      </div>
+      <Suspense>
+        {help && <Help close={() => setHelp(false)} />}
+        {palette && <Palette close={() => setPalette(false)} />}
+      </Suspense>
+    </div>
+  );
+}

@@ -1,0 +1,88 @@
+import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, type RouterHistory } from "@tanstack/react-router";
+import type { Cause, ConflictStatus, PatientStatus } from "../bindings/types";
+import { HomeScreen } from "../features/home/HomeScreen";
+import { causeWords, conflictStatusWords, patientStatusWords } from "../words/words";
+import { NotFound, ScreenFailed } from "./NotFound";
+import { Shell } from "./Shell";
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+const oneOf = <T extends string>(words: Record<T, string>, value: unknown): T | undefined => (typeof value === "string" && value in words ? (value as T) : undefined);
+
+/** Leaves out what is not set, so that addresses stay short. */
+const given = <T extends object>(search: T): T => Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T;
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+
+const home = createRoute({ getParentRoute: () => root, path: "/", component: HomeScreen });
+
+const patients = createRoute({
+  getParentRoute: () => root,
+  path: "/patients",
+  validateSearch: (search: Record<string, unknown>): { q?: string; status?: PatientStatus } =>
+    given({ q: text(search.q) as string, status: oneOf(patientStatusWords, search.status) as PatientStatus }),
+  component: lazyRouteComponent(() => import("../features/patients/PatientsScreen"), "PatientsScreen"),
+});
+
+const patient = createRoute({
+  getParentRoute: () => root,
+  path: "/patients/$patientId",
+  component: lazyRouteComponent(() => import("../features/patient/PatientScreen"), "PatientScreen"),
+});
+
+export interface WorkSearch {
+  text?: string;
+  grade?: number;
+  field?: string;
+  cause?: Cause;
+  status?: ConflictStatus;
+  group?: boolean;
+}
+
+const work = createRoute({
+  getParentRoute: () => root,
+  path: "/work",
+  validateSearch: (search: Record<string, unknown>): WorkSearch =>
+    given({
+      text: text(search.text) as string,
+      grade: search.grade === 3 || search.grade === 4 ? search.grade : (undefined as unknown as number),
+      field: text(search.field) as string,
+      cause: oneOf(causeWords, search.cause) as Cause,
+      status: oneOf(conflictStatusWords, search.status) as ConflictStatus,
+      group: (search.group === true ? true : undefined) as boolean,
+    }),
+  component: lazyRouteComponent(() => import("../features/work/WorkScreen"), "WorkScreen"),
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/work/$conflictId",
+  validateSearch: (search: Record<string, unknown>): { moved?: boolean } => (search.moved === true ? { moved: true } : {}),
+  component: lazyRouteComponent(() => import("../features/compare/CompareScreen"), "CompareScreen"),
+});
+
+const plan = createRoute({
+  getParentRoute: () => root,
+  path: "/plans/$planId",
+  component: lazyRouteComponent(() => import("../features/plan/PlanScreen"), "PlanScreen"),
+});
+
+const receipts = createRoute({
+  getParentRoute: () => root,
+  path: "/receipts",
+  validateSearch: (search: Record<string, unknown>): { patient?: string; plan?: string } => given({ patient: text(search.patient) as string, plan: text(search.plan) as string }),
+  component: lazyRouteComponent(() => import("../features/receipts/ReceiptsScreen"), "ReceiptsScreen"),
+});
+
+const routeTree = root.addChildren([home, patients, patient, work, compare, plan, receipts]);
+
+export function newRouter(history: RouterHistory = createHashHistory()) {
+  return createRouter({ routeTree, history, defaultPreload: "intent", defaultPendingMs: 150, defaultErrorComponent: ScreenFailed, defaultNotFoundComponent: NotFound });
+}
+
+export type Router = ReturnType<typeof newRouter>;
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: Router;
+  }
+}

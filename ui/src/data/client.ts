@@ -1,0 +1,60 @@
+import { QueryClient } from "@tanstack/react-query";
+import type { Event, Home, Tag } from "../bindings/types";
+import { asCallFailed, type CommandName, type Host, type Request, type Response } from "../host/types";
+
+export function newQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        // The engine is on this computer: being cut off from the network says nothing about it.
+        networkMode: "always",
+        staleTime: 30_000,
+        gcTime: 5 * 60_000,
+        retry: (failures, thrown) => asCallFailed(thrown).error.code === "offline" && failures < 2,
+        retryDelay: 400,
+      },
+      mutations: { networkMode: "always" },
+    },
+  });
+}
+
+/** Which tag of the engine's events makes which command's cached answer out of date. */
+const tagOf: Partial<Record<CommandName, Tag>> = {
+  "session.get": "session",
+  "home.get": "home",
+  "patients.search": "patients",
+  "patients.get": "patient",
+  "patients.raw": "patient",
+  "conflicts.list": "conflicts",
+  "conflicts.get": "conflict",
+  "plans.get": "plans",
+  "receipts.list": "receipts",
+};
+
+export function read<K extends CommandName>(host: Host, name: K, request: Request<K>) {
+  return {
+    queryKey: [tagOf[name] ?? name, name, request] as const,
+    queryFn: (): Promise<Response<K>> => host.call(name, request),
+  };
+}
+
+export function invalidate(client: QueryClient, tags: readonly Tag[]): void {
+  for (const tag of tags) void client.invalidateQueries({ queryKey: [tag] });
+}
+
+/** Keeps the cache true while the engine works. Progress is written in place; it comes several times a second. */
+export function follow(host: Host, client: QueryClient): () => void {
+  return host.subscribe((event: Event) => {
+    if (event.kind === "changed") {
+      invalidate(client, event.data.tags.includes("runs") ? [...event.data.tags, "home"] : event.data.tags);
+      return;
+    }
+    const progress = event.data;
+    client.setQueriesData<Home>({ queryKey: ["home"] }, (home) => {
+      if (!home?.run || home.run.id !== progress.runId) return home;
+      return { ...home, run: { ...home.run, progress } };
+    });
+    const homes = client.getQueriesData<Home>({ queryKey: ["home"] });
+    if (homes.some(([, home]) => home && home.run?.id !== progress.runId)) void client.invalidateQueries({ queryKey: ["home"] }, { cancelRefetch: false });
+  });
+}

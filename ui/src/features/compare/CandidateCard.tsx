@@ -1,0 +1,64 @@
+import { IconMinus, IconPlus } from "@tabler/icons-react";
+import type { ReactNode } from "react";
+import type { Candidate } from "../../bindings/types";
+import { RemoteWord } from "../../shared/sides";
+import classes from "./Compare.module.css";
+
+interface Props {
+  id: string;
+  candidate: Candidate;
+  current: boolean;
+  enter: () => void;
+  children: ReactNode;
+}
+
+export function CandidateCard({ id, candidate, current, enter, children }: Props) {
+  const facts = [candidate.species, candidate.breed, candidate.born && `born ${candidate.born}`, candidate.owner, candidate.phone, candidate.chip ? `chip ${candidate.chip}` : "no chip"].filter(
+    Boolean,
+  );
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: following the focus, not acting
+    <article
+      id={id}
+      tabIndex={-1}
+      aria-label={`${candidate.name}, ${facts.join(", ")}`}
+      aria-current={current ? "true" : undefined}
+      className={classes.candidate}
+      onFocus={enter}
+      onMouseDown={enter}
+      data-testid="candidate"
+    >
+      <div className={classes.candidateHead}>
+        <RemoteWord remote={candidate.remote} />
+        <small>{candidate.tier}</small>
+      </div>
+      <h2>{candidate.name}</h2>
+      <p>{facts.join(" · ")}</p>
+      <div className={classes.evidence}>
+        <section aria-label="For being the same animal">
+          <h3>For</h3>
+          <ul data-tone="for">
+            {candidate.forSentences.map((sentence) => (
+              <li key={sentence}>
+                <IconPlus size={13} aria-hidden="true" /> {sentence}
+              </li>
+            ))}
+            {candidate.forSentences.length === 0 && <li>Nothing speaks for it.</li>}
+          </ul>
+        </section>
+        <section aria-label="Against being the same animal">
+          <h3>Against</h3>
+          <ul data-tone="against">
+            {candidate.againstSentences.map((sentence) => (
+              <li key={sentence}>
+                <IconMinus size={13} aria-hidden="true" /> {sentence}
+              </li>
+            ))}
+            {candidate.againstSentences.length === 0 && <li>Nothing speaks against it.</li>}
+          </ul>
+        </section>
+      </div>
+      <div className={classes.answers}>{children}</div>
+    </article>
+  );
+}

@@ -1,0 +1,28 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import type { ConflictItem } from "../../bindings/types";
+import { useAct } from "../../data/useRead";
+import { KeyButton } from "../../keyboard/KeyButton";
+import { notifyDone, notifyFailure } from "../../shared/notify";
+import { SnoozeDialog } from "../../shared/SnoozeDialog";
+
+/** Claim and snooze, alike on every kind of conflict. */
+export function ConflictActions({ conflict, busy }: { conflict: ConflictItem; busy: boolean }) {
+  const navigate = useNavigate();
+  const [snoozing, setSnoozing] = useState(false);
+  const claim = useAct("conflicts.claim", ["conflicts", "conflict"], (item) => notifyDone(item.claimedByMe ? "You work on it now; others see it." : "It is free again."));
+  return (
+    <>
+      <KeyButton
+        shortcut="c"
+        says={conflict.claimedByMe ? "Let go" : "Claim"}
+        group="Compare"
+        disabled={busy}
+        run={() => claim.mutate({ id: conflict.id, claim: !conflict.claimedByMe }, { onError: notifyFailure })}
+        data-testid="claim"
+      />
+      <KeyButton shortcut="s" says="Snooze" group="Compare" disabled={busy} run={() => setSnoozing(true)} data-testid="snooze" />
+      {snoozing && <SnoozeDialog item={conflict} close={() => setSnoozing(false)} done={() => void navigate({ to: "/work" })} />}
+    </>
+  );
+}

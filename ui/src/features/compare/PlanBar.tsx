@@ -1,0 +1,46 @@
+import { TextInput } from "@mantine/core";
+import { KeyButton } from "../../keyboard/KeyButton";
+import classes from "./Compare.module.css";
+
+const savedWords = { nothing: "", saving: "saving your draft…", saved: "draft saved", failed: "draft not saved, VetSync will try again with your next choice" };
+
+interface Props {
+  decided: number;
+  total: number;
+  grade: number;
+  saved: keyof typeof savedWords;
+  reason: string;
+  setReason: (reason: string) => void;
+  problem: string | null;
+  plan: () => void;
+  busy: boolean;
+}
+
+export function PlanBar({ decided, total, grade, saved, reason, setReason, problem, plan, busy }: Props) {
+  return (
+    <div className={classes.bar} data-testid="plan-bar">
+      <div className={classes.sofar}>
+        <strong>
+          {decided} of {total} decided
+        </strong>
+        <small>{savedWords[saved]}</small>
+        {problem && (
+          <small className={classes.wrong} role="alert">
+            {problem}
+          </small>
+        )}
+      </div>
+      <TextInput
+        className={classes.reason}
+        size="xs"
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        aria-label="Reason"
+        placeholder={grade >= 4 ? "Reason, for the second person" : "Reason (if you like; it stays with the receipt)"}
+        maxLength={500}
+        data-testid="reason"
+      />
+      <KeyButton shortcut="v" says="See the plan" group="Compare" variant="filled" size="sm" run={plan} loading={busy} data-testid="make-plan" />
+    </div>
+  );
+}

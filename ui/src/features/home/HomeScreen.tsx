@@ -1,0 +1,65 @@
+import { IconAlertCircle, IconCircleCheck } from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
+import { useMay } from "../../data/session";
+import { useRead } from "../../data/useRead";
+import { KeyButton } from "../../keyboard/KeyButton";
+import { Failure } from "../../shared/Failure";
+import { Page } from "../../shared/Page";
+import { Waiting } from "../../shared/Waiting";
+import { Asks } from "./Asks";
+import classes from "./Home.module.css";
+import { Metrics } from "./Metrics";
+import { Remotes } from "./Remotes";
+import { RunCard } from "./RunCard";
+import { Settled } from "./Settled";
+import { StatusCountsRow } from "./StatusCountsRow";
+
+export function HomeScreen() {
+  const home = useRead("home.get", {}, { refetchInterval: 30_000 });
+  const navigate = useNavigate();
+  const mayDecide = useMay("see_conflicts");
+  if (home.isPending)
+    return (
+      <Page title="Home" testId="home">
+        <Waiting what="Reading how things stand" lines={10} />
+      </Page>
+    );
+  if (!home.data)
+    return (
+      <Page title="Home" testId="home">
+        <Failure thrown={home.error} again={() => void home.refetch()} />
+      </Page>
+    );
+  const { needYou, needSecond, offline, remotes, metrics, statusCounts, settled, settledLastRun } = home.data;
+  // Green only when there is truly nothing: nobody is asked, nothing differs, and both systems answer.
+  const calm = needYou === 0 && needSecond === 0 && statusCounts.differs === 0 && !offline && remotes.every((remote) => remote.health === "answering");
+  return (
+    <Page
+      testId="home"
+      title={
+        <span className={classes.headline} data-calm={calm} data-testid="headline">
+          {calm ? <IconCircleCheck size={24} aria-hidden="true" /> : <IconAlertCircle size={24} aria-hidden="true" />}
+          {calm ? "Both systems tell the same story" : needYou > 0 ? "Some patients need you" : needSecond > 0 ? "A second person is needed" : "Not everything is settled"}
+        </span>
+      }
+      actions={
+        mayDecide && (
+          <KeyButton shortcut="enter" says="Open the work list" group="Home" run={() => void navigate({ to: "/work" })} variant={needYou > 0 ? "filled" : "default"} data-testid="open-work" />
+        )
+      }
+    >
+      <Asks needYou={needYou} needSecond={needSecond} settled={settledLastRun} />
+      <div className={classes.columns}>
+        <div className={classes.stack}>
+          <Remotes remotes={remotes} />
+          <StatusCountsRow counts={statusCounts} />
+          <Metrics metrics={metrics} />
+        </div>
+        <div className={classes.stack}>
+          <RunCard run={home.data.run} lastRun={home.data.lastRun} />
+          <Settled items={settled} total={settledLastRun} />
+        </div>
+      </div>
+    </Page>
+  );
+}

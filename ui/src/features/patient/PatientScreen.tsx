@@ -1,0 +1,100 @@
+import { IconLink } from "@tabler/icons-react";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useMay } from "../../data/session";
+import { useAct, useRead } from "../../data/useRead";
+import { KeyButton } from "../../keyboard/KeyButton";
+import { Failure } from "../../shared/Failure";
+import { notifyDone, notifyFailure } from "../../shared/notify";
+import { Page } from "../../shared/Page";
+import { SpeciesIcon } from "../../shared/Species";
+import { PatientStatusWord } from "../../shared/Status";
+import { Waiting } from "../../shared/Waiting";
+import { FieldsSideBySide } from "./FieldsSideBySide";
+import classes from "./Patient.module.css";
+import { RawRecords } from "./RawRecords";
+import { Timeline } from "./Timeline";
+import { TrustCard } from "./TrustCard";
+
+export function PatientScreen() {
+  const { patientId } = useParams({ from: "/patients/$patientId" });
+  const navigate = useNavigate();
+  const page = useRead("patients.get", { id: patientId });
+  const mayVerify = useMay("verify_patient");
+  const maySync = useMay("sync_one");
+  const mayDecide = useMay("see_conflicts");
+  const mayRaw = useMay("see_raw");
+  const verify = useAct("patients.verify", ["patient", "patients"], (now) => notifyDone(now.trust));
+  const sync = useAct("run.start", ["patient", "patients", "home", "runs"], () => notifyDone("Both systems are being compared for this patient."));
+  if (page.isPending)
+    return (
+      <Page title="Patient" testId="patient">
+        <Waiting what="Reading the patient" lines={12} />
+      </Page>
+    );
+  if (!page.data)
+    return (
+      <Page title="Patient" testId="patient">
+        <Failure thrown={page.error} again={() => void page.refetch()} />
+      </Page>
+    );
+  const { patient, conflictId } = page.data;
+  const facts = [patient.species, patient.breed, patient.born && `born ${patient.born}`, patient.owner, patient.phone, patient.chip && `chip ${patient.chip}`].filter(Boolean);
+  return (
+    <Page
+      testId="patient"
+      title={
+        <>
+          <SpeciesIcon species={patient.species} size={22} />
+          {patient.name}
+          {patient.deceased && <small className={classes.deceased}>deceased</small>}
+          <small className={classes.state}>
+            <PatientStatusWord status={patient.status} />
+          </small>
+        </>
+      }
+      lead={facts.join(" · ")}
+      actions={
+        <>
+          {mayVerify && (
+            <KeyButton
+              shortcut="v"
+              says="Verify now"
+              group="Patient"
+              title="Reads both systems this moment"
+              run={() => verify.mutate({ id: patientId }, { onError: notifyFailure })}
+              loading={verify.isPending}
+              data-testid="verify"
+            />
+          )}
+          {maySync && (
+            <KeyButton
+              shortcut="y"
+              says="Sync this patient"
+              group="Patient"
+              run={() => sync.mutate({ patientId, planOnly: false }, { onError: notifyFailure })}
+              loading={sync.isPending}
+              data-testid="sync-one"
+            />
+          )}
+          {conflictId && mayDecide && (
+            <KeyButton shortcut="enter" says="Decide" group="Patient" variant="filled" run={() => void navigate({ to: "/work/$conflictId", params: { conflictId } })} data-testid="open-conflict" />
+          )}
+        </>
+      }
+    >
+      <TrustCard page={page.data} />
+      <div className={classes.columns}>
+        <FieldsSideBySide page={page.data} />
+        <div className={classes.side}>
+          <Timeline entries={page.data.timeline} />
+          {page.data.linkedBy && (
+            <p className={classes.linked}>
+              <IconLink size={15} aria-hidden="true" /> Known to be the same animal by: {page.data.linkedBy}
+            </p>
+          )}
+        </div>
+      </div>
+      {mayRaw && <RawRecords id={patientId} />}
+    </Page>
+  );
+}

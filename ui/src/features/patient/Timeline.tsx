@@ -1,0 +1,33 @@
+import { Link } from "@tanstack/react-router";
+import type { TimelineEntry } from "../../bindings/types";
+import { Moment } from "../../shared/When";
+import classes from "./Patient.module.css";
+
+export function Timeline({ entries }: { entries: TimelineEntry[] }) {
+  return (
+    <section className={classes.card} aria-labelledby="timeline-title">
+      <h2 id="timeline-title">What happened</h2>
+      {entries.length === 0 ? (
+        <p className={classes.quiet}>Nothing yet. Every comparison, rule and decision about this patient is listed here.</p>
+      ) : (
+        <ol className={classes.timeline} data-testid="timeline">
+          {entries.map((entry) => (
+            <li key={`${entry.atMs}-${entry.sentence}`}>
+              <small>
+                <Moment atMs={entry.atMs} /> · {entry.actor}
+              </small>
+              <span>
+                {entry.sentence}{" "}
+                {entry.planId && (
+                  <Link to="/plans/$planId" params={{ planId: entry.planId }}>
+                    Show what was written
+                  </Link>
+                )}
+              </span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}

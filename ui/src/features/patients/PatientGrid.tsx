@@ -1,0 +1,112 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef } from "react";
+import { SpeciesIcon } from "../../shared/Species";
+import { PatientStatusWord } from "../../shared/Status";
+import { useListKeys } from "../../shared/useListKeys";
+import classes from "./Patients.module.css";
+import type { PatientRows } from "./usePatientRows";
+
+const ROW_PX = 38;
+const headings = ["Patient", "Species and breed", "Owner", "Phone", "Microchip", "Born", "Status"];
+
+interface Props {
+  rows: PatientRows;
+  resetKey: string;
+  setSight: (sight: { first: number; last: number }) => void;
+  open: (id: string) => void;
+}
+
+/** A grid of which only the rows in sight exist; the selected one is told by aria-activedescendant. */
+export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({ count: rows.total, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 12, initialRect: { width: 1000, height: 600 } });
+  const items = virtual.getVirtualItems();
+  const first = items[0]?.index ?? 0;
+  const last = items.at(-1)?.index ?? 0;
+  useEffect(() => setSight({ first, last }), [first, last, setSight]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new question is read from its top
+  useEffect(() => virtual.scrollToOffset(0), [resetKey]);
+  const openAt = (index: number) => {
+    const row = rows.row(index);
+    if (row) open(row.id);
+  };
+  const { active, setActive } = useListKeys({ count: rows.total, group: "Patients", open: openAt, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
+  const visible = items.some((item) => item.index === active);
+
+  return (
+    <div className={classes.frame}>
+      {/* biome-ignore lint/a11y/useSemanticElements: a table cannot hold rows that are not there */}
+      <div
+        id="patient-grid"
+        ref={scroller}
+        className={classes.grid}
+        role="grid"
+        tabIndex={0}
+        aria-label="Patients"
+        aria-rowcount={rows.total + 1}
+        aria-colcount={headings.length}
+        aria-activedescendant={visible ? `patient-row-${active}` : undefined}
+        data-testid="patient-grid"
+      >
+        {/* biome-ignore lint/a11y/useFocusableInteractive: the grid holds the focus */}
+        <div role="row" aria-rowindex={1} className={classes.head}>
+          {headings.map((heading) => (
+            // biome-ignore lint/a11y/useFocusableInteractive: the grid holds the focus
+            <span key={heading} role="columnheader">
+              {heading}
+            </span>
+          ))}
+        </div>
+        <div role="presentation" className={classes.body} style={{ height: virtual.getTotalSize() }}>
+          {items.map((item) => {
+            const row = rows.row(item.index);
+            return (
+              // biome-ignore lint/a11y/useFocusableInteractive: the grid holds the focus
+              <div
+                key={item.key}
+                id={`patient-row-${item.index}`}
+                role="row"
+                aria-rowindex={item.index + 2}
+                aria-selected={item.index === active}
+                className={classes.row}
+                style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}
+                onClick={() => {
+                  setActive(item.index);
+                  if (row) open(row.id);
+                }}
+                onKeyDown={undefined}
+                data-testid="patient-row"
+              >
+                <span role="gridcell" className={classes.name}>
+                  {row ? (
+                    <>
+                      <SpeciesIcon species={row.species} />
+                      {row.name}
+                      {row.deceased && <small>deceased</small>}
+                    </>
+                  ) : (
+                    <span className={classes.coming}>…</span>
+                  )}
+                </span>
+                <span role="gridcell">{row && [row.species, row.breed].filter(Boolean).join(", ")}</span>
+                <span role="gridcell">{row?.owner}</span>
+                <span role="gridcell" className={classes.number}>
+                  {row?.phone}
+                </span>
+                <span role="gridcell" className={classes.number}>
+                  {row?.chip}
+                </span>
+                <span role="gridcell" className={classes.number}>
+                  {row?.born}
+                </span>
+                <span role="gridcell" title={row?.differing.join(", ") || undefined}>
+                  {row && <PatientStatusWord status={row.status} />}
+                </span>
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}

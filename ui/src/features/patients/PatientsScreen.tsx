@@ -1,0 +1,92 @@
+import { TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { IconPaw, IconSearch } from "@tabler/icons-react";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { KeyHint } from "../../keyboard/KeyHint";
+import { useKeys } from "../../keyboard/useKeys";
+import { announce } from "../../shared/announce";
+import { Chips } from "../../shared/Chips";
+import { Empty } from "../../shared/Empty";
+import { Failure } from "../../shared/Failure";
+import { Page } from "../../shared/Page";
+import { patientStatusWords, plural } from "../../words/words";
+import { PatientGrid } from "./PatientGrid";
+import classes from "./Patients.module.css";
+import { usePatientRows } from "./usePatientRows";
+
+const TYPING_MS = 40;
+
+export function PatientsScreen() {
+  const { q, status } = useSearch({ from: "/patients" });
+  const navigate = useNavigate({ from: "/patients" });
+  const [text, setText] = useState(q ?? "");
+  const [query] = useDebouncedValue(text.trim(), TYPING_MS);
+  const [sight, setSight] = useState({ first: 0, last: 40 });
+  const input = useRef<HTMLInputElement>(null);
+  const rows = usePatientRows(query, status ?? null, sight.first, sight.last);
+
+  useEffect(() => input.current?.focus(), []);
+  useEffect(() => {
+    if (query !== (q ?? "")) void navigate({ search: (before) => ({ ...(before.status ? { status: before.status } : {}), ...(query ? { q: query } : {}) }), replace: true });
+  }, [query, q, navigate]);
+  useEffect(() => {
+    if (!rows.pending) announce(`${plural(rows.total, "patient")} found.`);
+  }, [rows.total, rows.pending]);
+  useKeys([{ key: "/", says: "Search patients", group: "Patients", run: () => input.current?.select() }]);
+
+  const open = (id: string) => void navigate({ to: "/patients/$patientId", params: { patientId: id } });
+  return (
+    <Page
+      testId="patients"
+      fill
+      title="Patients"
+      lead={<span data-testid="patient-total">{rows.pending ? "Searching…" : `${rows.capped ? "more than " : ""}${plural(rows.total, "patient")}${query || status ? " found" : ""}`}</span>}
+    >
+      <div className={classes.filters}>
+        <TextInput
+          ref={input}
+          className={classes.search}
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key === "ArrowDown" || event.key === "Enter") {
+              event.preventDefault();
+              const found = rows.row(0);
+              if (event.key === "Enter" && found && rows.total === 1) open(found.id);
+              else document.getElementById("patient-grid")?.focus();
+            }
+          }}
+          placeholder="Name, owner, phone, microchip or any number"
+          aria-label="Search patients"
+          leftSection={<IconSearch size={16} aria-hidden="true" />}
+          rightSection={text === "" ? <KeyHint shortcut="/" /> : null}
+          autoComplete="off"
+          spellCheck={false}
+          data-testid="patient-search"
+        />
+        <Chips
+          label="Only patients that"
+          options={patientStatusWords}
+          value={status}
+          choose={(next) => void navigate({ search: (before) => ({ ...(before.q ? { q: before.q } : {}), ...(next ? { status: next } : {}) }), replace: true })}
+        />
+      </div>
+      {rows.error ? (
+        <Failure thrown={rows.error} again={rows.again} />
+      ) : !rows.pending && rows.total === 0 ? (
+        query || status ? (
+          <Empty title="No patient matches" icon={<IconPaw size={28} aria-hidden="true" />}>
+            Try fewer letters, the owner's name, a phone number or the microchip{status ? ", or choose another status" : ""}.
+          </Empty>
+        ) : (
+          <Empty title="No patients yet" icon={<IconPaw size={28} aria-hidden="true" />}>
+            Patients appear here as soon as the first comparison has read them from ServiceNow and the EHR.
+          </Empty>
+        )
+      ) : (
+        <PatientGrid rows={rows} resetKey={`${query}|${status ?? ""}`} setSight={setSight} open={open} />
+      )}
+    </Page>
+  );
+}

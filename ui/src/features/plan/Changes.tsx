@@ -1,0 +1,29 @@
+import type { PlannedChange } from "../../bindings/types";
+import { Marked } from "../../shared/Marked";
+import classes from "./Plan.module.css";
+
+const orBlank = (text: string) => (text === "" ? <em>blank</em> : text);
+
+/** Before → after, with the characters that change marked. */
+export function Changes({ changes }: { changes: PlannedChange[] }) {
+  return (
+    <table className={classes.changes}>
+      <thead>
+        <tr>
+          <th scope="col">Field</th>
+          <th scope="col">Before</th>
+          <th scope="col">After</th>
+        </tr>
+      </thead>
+      <tbody>
+        {changes.map((change) => (
+          <tr key={change.field}>
+            <th scope="row">{change.label}</th>
+            <td>{orBlank(change.before)}</td>
+            <td>{change.before === "" || change.after === "" ? orBlank(change.after) : <Marked before={change.before} after={change.after} />}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

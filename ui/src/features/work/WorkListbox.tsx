@@ -1,0 +1,90 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef } from "react";
+import type { ConflictItem } from "../../bindings/types";
+import { useListKeys } from "../../shared/useListKeys";
+import { ConflictRow } from "./ConflictRow";
+import { GroupRow } from "./GroupRow";
+import type { WorkRow } from "./grouping";
+import classes from "./Work.module.css";
+
+const ROW_PX = 62;
+const GROUP_PX = 42;
+
+interface Props {
+  rows: WorkRow[];
+  resetKey: string;
+  open: (item: ConflictItem) => void;
+  toggle: (key: string) => void;
+  narrowTo: (item: ConflictItem) => void;
+  setActive: (item: ConflictItem | null) => void;
+}
+
+export function WorkListbox({ rows, resetKey, open, toggle, setActive: tell }: Props) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => (rows[index]?.kind === "group" ? GROUP_PX : ROW_PX),
+    getItemKey: (index) => {
+      const row = rows[index];
+      return row?.kind === "group" ? `g-${row.key}` : (row?.item.id ?? index);
+    },
+    overscan: 8,
+    initialRect: { width: 1000, height: 600 },
+  });
+  const act = (index: number) => {
+    const row = rows[index];
+    if (row?.kind === "group") toggle(row.key);
+    else if (row) open(row.item);
+  };
+  const { active, setActive } = useListKeys({ count: rows.length, group: "Work list", open: act, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
+  const current = rows[active];
+  const item = current?.kind === "conflict" ? current.item : null;
+  useEffect(() => tell(item), [item, tell]);
+  useEffect(() => {
+    if (document.activeElement === document.body || document.activeElement?.tagName === "H1") scroller.current?.focus({ preventScroll: true });
+  }, []);
+
+  return (
+    <div className={classes.frame}>
+      <div
+        id="work-list"
+        ref={scroller}
+        className={classes.list}
+        role="listbox"
+        tabIndex={0}
+        aria-label="Conflicts"
+        aria-activedescendant={rows.length > 0 ? `work-row-${active}` : undefined}
+        data-testid="work-list"
+      >
+        <div role="presentation" style={{ height: virtual.getTotalSize(), position: "relative" }}>
+          {virtual.getVirtualItems().map((place) => {
+            const row = rows[place.index];
+            if (!row) return null;
+            return (
+              // biome-ignore lint/a11y/useFocusableInteractive: the list holds the focus and tells the active option
+              <div
+                key={place.key}
+                id={`work-row-${place.index}`}
+                role="option"
+                aria-selected={place.index === active}
+                aria-setsize={rows.length}
+                aria-posinset={place.index + 1}
+                className={classes.place}
+                style={{ transform: `translateY(${place.start}px)`, height: place.size }}
+                onClick={() => {
+                  setActive(place.index);
+                  act(place.index);
+                }}
+                onKeyDown={undefined}
+                data-testid={row.kind === "group" ? "work-group" : "work-row"}
+              >
+                {row.kind === "group" ? <GroupRow row={row} /> : <ConflictRow item={row.item} inGroup={row.inGroup} />}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}

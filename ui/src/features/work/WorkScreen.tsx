@@ -1,0 +1,129 @@
+import { TextInput } from "@mantine/core";
+import { IconListCheck, IconSearch } from "@tabler/icons-react";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useRef, useState } from "react";
+import type { ConflictItem } from "../../bindings/types";
+import { useAct } from "../../data/useRead";
+import { KeyButton } from "../../keyboard/KeyButton";
+import { KeyHint } from "../../keyboard/KeyHint";
+import { useKeys } from "../../keyboard/useKeys";
+import { Chips } from "../../shared/Chips";
+import { Empty } from "../../shared/Empty";
+import { Failure } from "../../shared/Failure";
+import { notifyDone, notifyFailure } from "../../shared/notify";
+import { Page } from "../../shared/Page";
+import { SnoozeDialog } from "../../shared/SnoozeDialog";
+import { Waiting } from "../../shared/Waiting";
+import { causeWords, conflictStatusWords, gradeWords, plural } from "../../words/words";
+import { workRows } from "./grouping";
+import { useConflicts } from "./useConflicts";
+import classes from "./Work.module.css";
+import { WorkListbox } from "./WorkListbox";
+
+const grades = { "4": gradeWords(4), "3": gradeWords(3) };
+const statuses = { open: conflictStatusWords.open, awaiting_second: conflictStatusWords.awaiting_second };
+const { maybe_duplicate, fields_differ, vanished, cannot_create, not_stored } = causeWords;
+const causes = { fields_differ, maybe_duplicate, vanished, cannot_create, not_stored };
+
+export function WorkScreen() {
+  const search = useSearch({ from: "/work" });
+  const navigate = useNavigate({ from: "/work" });
+  const conflicts = useConflicts(search);
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const [active, setActive] = useState<ConflictItem | null>(null);
+  const [snoozing, setSnoozing] = useState<ConflictItem | null>(null);
+  const input = useRef<HTMLInputElement>(null);
+  const claim = useAct("conflicts.claim", ["conflicts", "conflict"], (item) => notifyDone(item.claimedByMe ? `You work on ${item.patient} now; others see it.` : `${item.patient} is free again.`));
+
+  const narrow = (change: Partial<typeof search>) =>
+    void navigate({ search: (before) => Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined && value !== "")), replace: true });
+  useKeys([{ key: "/", says: "Search the work list", group: "Work list", run: () => input.current?.select() }]);
+
+  const items = conflicts.data?.items ?? [];
+  const rows = workRows(items, search.group ?? false, opened);
+  const filtered = Boolean(search.text || search.grade || search.field || search.cause || search.status);
+  const openConflict = (item: ConflictItem) => void navigate({ to: "/work/$conflictId", params: { conflictId: item.id } });
+  const toggle = (key: string) => setOpened((before) => (before.has(key) ? new Set([...before].filter((one) => one !== key)) : new Set([...before, key])));
+  const fieldLabel = search.field
+    ? (items.flatMap((item) => item.fields.map((field, index) => [field, item.fieldLabels[index]] as const)).find(([field]) => field === search.field)?.[1] ?? search.field)
+    : null;
+
+  return (
+    <Page
+      testId="work"
+      fill
+      title="Work list"
+      lead={<span data-testid="work-total">{conflicts.isPending ? "Reading…" : `${plural(conflicts.data?.total ?? 0, "conflict")} ${filtered ? "found" : "waiting for a person"}`}</span>}
+      actions={
+        <>
+          <KeyButton
+            shortcut="c"
+            says={active?.claimedByMe ? "Let go" : "Claim"}
+            group="Work list"
+            disabled={!active}
+            run={() => active && claim.mutate({ id: active.id, claim: !active.claimedByMe }, { onError: notifyFailure })}
+            data-testid="claim"
+          />
+          <KeyButton shortcut="s" says="Snooze" group="Work list" disabled={!active} run={() => setSnoozing(active)} data-testid="snooze" />
+          <KeyButton
+            shortcut="a"
+            says={search.group ? "Show one by one" : "Group alike"}
+            group="Work list"
+            aria-pressed={search.group ?? false}
+            run={() => narrow({ group: search.group ? undefined : true } as Partial<typeof search>)}
+            data-testid="group"
+          />
+        </>
+      }
+    >
+      <div className={classes.filters}>
+        <TextInput
+          ref={input}
+          className={classes.search}
+          value={search.text ?? ""}
+          onChange={(event) => narrow({ text: event.currentTarget.value })}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+            event.preventDefault();
+            document.getElementById("work-list")?.focus();
+          }}
+          placeholder="Patient, owner or field"
+          aria-label="Search the work list"
+          leftSection={<IconSearch size={16} aria-hidden="true" />}
+          rightSection={<KeyHint shortcut="/" />}
+          autoComplete="off"
+          spellCheck={false}
+          data-testid="work-search"
+        />
+        <Chips
+          label="How many people it needs"
+          options={grades}
+          value={search.grade ? (String(search.grade) as "3" | "4") : undefined}
+          choose={(grade) => narrow({ grade: grade ? Number(grade) : undefined } as Partial<typeof search>)}
+        />
+        <Chips label="Where it stands" options={statuses} value={search.status as keyof typeof statuses | undefined} choose={(status) => narrow({ status } as Partial<typeof search>)} />
+        <Chips label="Cause" options={causes} value={search.cause} choose={(cause) => narrow({ cause } as Partial<typeof search>)} />
+        {fieldLabel && <Chips label="Field" options={{ [search.field as string]: fieldLabel }} value={search.field as string} choose={() => narrow({ field: undefined } as Partial<typeof search>)} />}
+      </div>
+      {conflicts.isPending ? (
+        <Waiting what="Reading the work list" lines={10} />
+      ) : conflicts.error ? (
+        <Failure thrown={conflicts.error} again={() => void conflicts.refetch()} />
+      ) : rows.length === 0 ? (
+        <Empty title={filtered ? "No conflict matches" : "Nothing needs a person"} icon={<IconListCheck size={28} aria-hidden="true" />}>
+          {filtered ? "Take away a filter to see more." : "When the two systems differ and no rule may settle it, the difference waits here for you."}
+        </Empty>
+      ) : (
+        <WorkListbox
+          rows={rows}
+          resetKey={JSON.stringify(search)}
+          open={openConflict}
+          toggle={toggle}
+          narrowTo={(item) => narrow({ cause: item.cause, field: item.fields[0] } as Partial<typeof search>)}
+          setActive={setActive}
+        />
+      )}
+      {snoozing && <SnoozeDialog item={snoozing} close={() => setSnoozing(null)} />}
+    </Page>
+  );
+}

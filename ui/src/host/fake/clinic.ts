@@ -1,0 +1,459 @@
+import type { Commands } from "../../bindings/commands";
+import type { ApiError, Capability, ConflictItem, FieldChoice, FieldView, Home, PatientRow, Person, PlanView, Progress, ReceiptView, RunView, Session, Tag } from "../../bindings/types";
+import { CallFailed } from "../types";
+import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
+import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./patients";
+import { plannedWrites, receiptOf, undoPlan } from "./plans";
+
+const fail = (code: ApiError["code"], message: string, wayOut: string, field: string | null = null): never => {
+  throw new CallFailed({ code, message, wayOut, field });
+};
+
+const people: Person[] = [
+  { id: "desk", name: "Dana Whitfield", role: "front_desk" },
+  { id: "vet", name: "Dr. Imre Lang", role: "clinician" },
+  { id: "admin", name: "Mara Quinn", role: "admin" },
+  { id: "it", name: "Theo Brandt", role: "it" },
+];
+
+const everyone: Capability[] = ["see_patients", "see_conflicts", "see_receipts", "switch_person"];
+const may: Record<string, Capability[]> = {
+  desk: [...everyone, "decide_demographic", "sync_one", "undo", "link_patients"],
+  vet: [...everyone, "decide_clinical", "verify_patient", "undo"],
+  admin: [...everyone, "decide_demographic", "decide_clinical", "approve_second", "sync_one", "sync_all", "verify_patient", "undo", "link_patients", "see_raw"],
+  it: [...everyone, "see_raw"],
+};
+
+const clinical = new Set(["patient.allergies", "patient.species", "patient.gender", "patient.medical_notes"]);
+
+type Answers = { [K in keyof Commands]: (request: Commands[K]["request"]) => Commands[K]["response"] };
+
+/** A clinic in memory that follows the same rules of conduct as the engine, on invented data. */
+export class SampleClinic {
+  person = people[2] as Person;
+  offline = false;
+  readonly conflicts = sampleConflicts();
+  readonly plans = new Map<string, PlanView>();
+  receipts: ReceiptView[] = [];
+  private readonly drafts = new Map<string, FieldChoice[]>();
+  private readonly snoozed = new Map<string, number>();
+  private readonly versions = new Map<string, number>();
+  private run: RunView | null = null;
+  private rows: PatientRow[] | null = null;
+  private texts: string[] = [];
+  private next = 1;
+
+  constructor(
+    private readonly changed: (tags: Tag[], id: string | null) => void,
+    private readonly progress: (progress: Progress) => void,
+  ) {
+    const chip = this.conflict("c-chip");
+    const plan = this.draftPlan(chip, [{ field: "patient.microchip_id", choice: "take_ehr", own: null }], "The chip was replaced on 12 November; the card in the folder shows the new number.");
+    plan.status = "awaiting_second";
+    plan.maker = "Dana Whitfield";
+    plan.makerIsMe = false;
+    plan.moved = ["The EHR's record was saved again by Dr. Imre Lang; the microchip stayed as it was."];
+  }
+
+  readonly commands: Answers = {
+    "session.get": () => this.session(),
+    "session.switch": ({ personId }) => {
+      this.person = people.find((one) => one.id === personId) ?? this.person;
+      this.changed(["session", "home", "conflicts", "conflict", "plans", "receipts", "patient"], null);
+      return this.session();
+    },
+    "home.get": () => this.home(),
+    "run.start": ({ patientId }) => this.startRun(patientId),
+    "run.stop": () => {
+      if (!this.run) return fail("not_found", "No run is under way.", "Start one.");
+      this.run = { ...this.run, status: "stopped", endedAtMs: Date.now(), progress: null };
+      this.changed(["runs", "home"], null);
+      return this.run;
+    },
+    "patients.search": ({ query, status, offset, limit }) => {
+      const started = performance.now();
+      const wanted = query.toLowerCase().split(/\s+/).filter(Boolean);
+      const all = this.allRows();
+      const found = wanted.length === 0 && status === null ? all : all.filter((row, index) => (status === null || row.status === status) && wanted.every((word) => this.texts[index]?.includes(word)));
+      return { rows: found.slice(offset, offset + limit), total: found.length, capped: false, tookMs: performance.now() - started };
+    },
+    "patients.get": ({ id }) => this.patient(id),
+    "patients.verify": ({ id }) => ({ ...this.patient(id), agreedAtMs: Date.now() }),
+    "patients.raw": ({ id }) => {
+      const row = this.row(id);
+      return {
+        serviceNow: JSON.stringify({ sys_id: row.id, u_patient_name: row.name, u_species: row.species, u_owner_name: row.owner, u_owner_phone: row.phone }),
+        ehr: JSON.stringify({ resourceType: "Patient", id: row.id, name: [{ text: row.name }], contact: [{ name: { text: row.owner } }] }),
+      };
+    },
+    "conflicts.list": ({ text, grade, field, cause, status, offset, limit }) => {
+      const wanted = text.toLowerCase();
+      const items = this.conflicts
+        .filter((one) => one.status !== "closed" && (this.snoozed.get(one.id) ?? 0) < Date.now())
+        .map((one) => this.item(one))
+        .filter(
+          (one) =>
+            (grade === null || one.grade === grade) &&
+            (field === null || one.fields.includes(field)) &&
+            (cause === null || one.cause === cause) &&
+            (status === null || one.status === status) &&
+            `${one.patient} ${one.owner} ${one.fieldLabels.join(" ")}`.toLowerCase().includes(wanted),
+        )
+        .sort((a, b) => b.grade - a.grade || a.openedAtMs - b.openedAtMs);
+      return { items: items.slice(offset, offset + limit), total: items.length };
+    },
+    "conflicts.get": ({ id }) => {
+      const conflict = this.conflict(id);
+      const asked = new Set(conflict.fields.map((field) => field.field));
+      return {
+        conflict: this.item(conflict),
+        ...this.sides(),
+        fields: conflict.fields.map((field) => this.permitted(field)),
+        agreeing: agreeingFields(conflict.row).filter((field) => !asked.has(field.field)),
+        draft: this.drafts.get(id) ?? [],
+        candidates: conflict.candidates,
+        fingerprint: this.fingerprint(id),
+      };
+    },
+    "conflicts.claim": ({ id, claim }) => {
+      const conflict = this.conflict(id);
+      conflict.claimedBy = claim ? this.person.name : null;
+      this.changed(["conflicts", "conflict"], id);
+      return this.item(conflict);
+    },
+    "conflicts.snooze": ({ id, untilMs, reason }) => {
+      if (reason.trim() === "") fail("invalid", "A snooze needs a reason.", "Write why it can wait.", "reason");
+      this.snoozed.set(id, untilMs ?? 0);
+      this.changed(["conflicts", "home"], id);
+      return this.item(this.conflict(id));
+    },
+    "conflicts.draft": ({ id, choices }) => {
+      this.drafts.set(id, choices);
+      return {};
+    },
+    "conflicts.answer": ({ conflictId, answer, candidatePatientId, reason }) => {
+      const conflict = this.conflict(conflictId);
+      const plan = this.draftPlan(conflict, [], reason);
+      plan.writes =
+        answer === "same"
+          ? [
+              {
+                remote: "ehr",
+                sentence: `Link ${conflict.row.name} with the EHR's record ${candidatePatientId}`,
+                changes: [{ field: "link", label: "Identifier", before: "", after: conflict.row.id }],
+                method: "PUT",
+                url: `/api/v1/patients/${candidatePatientId}`,
+                headers: ['If-Match: W/"7"'],
+                body: "{}",
+                reliesOnVersion: 'W/"7"',
+                sideEffects: [],
+              },
+            ]
+          : [];
+      return plan;
+    },
+    "values.validate": ({ field, text }) => {
+      if (text.trim() === "") return { ok: false, shown: null, problem: "Nothing is written yet.", wayOut: "Type a value, or take one of the three." };
+      if (field === "patient.owner_phone") {
+        const digits = text.replace(/\D/g, "");
+        if (digits.length < 10) return { ok: false, shown: null, problem: "Owner's phone: too few digits for a phone number.", wayOut: "Write it with area code, like 415 555 0134." };
+        return { ok: true, shown: shown(`+1 ${digits.slice(-10, -7)} ${digits.slice(-7, -4)} ${digits.slice(-4)}`), problem: null, wayOut: null };
+      }
+      return { ok: true, shown: shown(text.trim()), problem: null, wayOut: null };
+    },
+    "plans.make": ({ conflictId, fingerprint, choices, reason }) => {
+      if (fingerprint !== this.fingerprint(conflictId)) fail("moved", "Something changed since you looked.", "Look at what moved; your other choices are kept.");
+      return this.draftPlan(this.conflict(conflictId), choices, reason);
+    },
+    "plans.get": ({ id }) => {
+      const waiting = [...this.plans.values()].find((one) => one.conflictId === id && one.status === "awaiting_second");
+      return this.seen(this.plans.get(id) ?? waiting ?? fail("not_found", "This plan does not exist any more.", "Open the conflict again."));
+    },
+    "plans.approve": ({ planId, hash, reason }) => this.approve(planId, hash, reason),
+    "plans.refuse": ({ planId, reason }) => {
+      const plan = this.plan(planId);
+      plan.status = "refused";
+      plan.reason = reason;
+      const conflict = this.conflicts.find((one) => one.id === plan.conflictId);
+      if (conflict) conflict.status = "open";
+      this.changed(["plans", "conflicts", "conflict", "home"], plan.conflictId);
+      return this.seen(plan);
+    },
+    "plans.undo": ({ id }) => {
+      const plan = undoPlan(
+        `plan-${this.next++}`,
+        this.receipts.filter((one) => one.planId === id),
+        this.person.name,
+      );
+      this.plans.set(plan.id, plan);
+      return plan;
+    },
+    "receipts.list": ({ patientId, planId, offset, limit }) => ({
+      receipts: this.receipts.filter((one) => (patientId === null || one.patientId === patientId) && (planId === null || one.planId === planId)).slice(offset, offset + limit),
+    }),
+  };
+
+  private session(): Session {
+    return { person: this.person, people, capabilities: may[this.person.id] ?? everyone, demo: true, version: "0.1.0", hospital: "Main Street Veterinary Hospital" };
+  }
+
+  private conflict(id: string): SampleConflict {
+    return this.conflicts.find((one) => one.id === id && one.status !== "closed") ?? fail("not_found", "This conflict is settled.", "Both systems agree now. Go back to the work list.");
+  }
+
+  private plan(id: string): PlanView {
+    return this.plans.get(id) ?? fail("not_found", "This plan does not exist any more.", "Open the conflict again.");
+  }
+
+  private fingerprint(id: string): string {
+    return `${id}-v${this.versions.get(id) ?? 1}`;
+  }
+
+  private seen(plan: PlanView): PlanView {
+    const makerIsMe = plan.maker === this.person.name;
+    const second = plan.status === "awaiting_second";
+    const mayApprove = second ? !makerIsMe && (may[this.person.id] ?? []).includes("approve_second") : true;
+    return { ...plan, makerIsMe, mayApprove, whoCan: mayApprove ? null : "An admin other than the maker: Mara Quinn" };
+  }
+
+  private permitted(field: FieldView): FieldView {
+    const needed: Capability = clinical.has(field.field) ? "decide_clinical" : "decide_demographic";
+    const mayDecide = (may[this.person.id] ?? []).includes(needed);
+    return { ...field, mayDecide, whoCan: mayDecide ? null : needed === "decide_clinical" ? "A clinician or an admin" : "The front desk or an admin" };
+  }
+
+  private item(conflict: SampleConflict): ConflictItem {
+    const first = conflict.fields[0];
+    const labels = conflict.fields.map((field) => field.label);
+    const alike = this.conflicts.filter((one) => one.status !== "closed" && one.cause === conflict.cause && one.fields.map((field) => field.label).join() === labels.join()).length;
+    return {
+      id: conflict.id,
+      patientId: conflict.row.id,
+      patient: conflict.row.name,
+      owner: conflict.row.owner,
+      species: conflict.row.species,
+      cause: conflict.cause,
+      grade: Math.max(3, ...conflict.fields.map((field) => field.grade)),
+      status: conflict.status,
+      fields: conflict.fields.map((field) => field.field),
+      fieldLabels: labels,
+      serviceNowShort: first?.serviceNow.text ?? null,
+      ehrShort: first?.ehr.text ?? null,
+      why: conflict.why,
+      openedAtMs: openedAt(conflict),
+      claimedBy: conflict.claimedBy,
+      claimedByMe: conflict.claimedBy === this.person.name,
+      snoozedUntilMs: this.snoozed.get(conflict.id) ?? null,
+      mayDecide: conflict.fields.some((field) => this.permitted(field).mayDecide) || conflict.cause === "maybe_duplicate",
+      alike,
+    };
+  }
+
+  private sides() {
+    const now = Date.now();
+    return {
+      serviceNow: { remote: "service_now" as const, key: "9d385017c611228701d22104cc95c371", version: "12", changedBy: "dana.whitfield", changedAtMs: now - 5 * 3_600_000, readAtMs: now - 40_000 },
+      ehr: { remote: "ehr" as const, key: "pat-20481", version: 'W/"7"', changedBy: "Dr. Imre Lang", changedAtMs: now - 26 * 3_600_000, readAtMs: now - 38_000 },
+    };
+  }
+
+  private allRows(): PatientRow[] {
+    if (!this.rows) {
+      this.rows = [...this.conflicts.map((one) => one.row), ...Array.from({ length: PATIENTS - this.conflicts.length }, (_, index) => syntheticPatient(index))];
+      this.texts = this.rows.map((row) => `${row.name} ${row.owner} ${row.phone} ${row.phone.replace(/\D/g, "")} ${row.chip} ${row.breed}`.toLowerCase());
+    }
+    return this.rows;
+  }
+
+  private row(id: string): PatientRow {
+    return (
+      this.conflicts.find((one) => one.row.id === id)?.row ??
+      (id.startsWith("p") && Number.isInteger(Number(id.slice(1))) ? syntheticPatient(Number(id.slice(1))) : fail("not_found", "No patient has this number.", "Search by name, owner or microchip."))
+    );
+  }
+
+  private patient(id: string) {
+    const row = this.row(id);
+    const conflict = this.conflicts.find((one) => one.row.id === id && one.status !== "closed");
+    const asked = conflict?.fields ?? [];
+    const fields = [...asked.map((field) => this.permitted(field)), ...agreeingFields(row).filter((field) => !asked.some((other) => other.field === field.field))];
+    return {
+      patient: row,
+      ...this.sides(),
+      trust: asked.length > 0 ? `${asked.map((field) => field.label).join(", ")} ${asked.length === 1 ? "differs" : "differ"} between the systems.` : "Both systems agree on every field.",
+      trusted: asked.length === 0,
+      agreedAtMs: Date.now() - 19 * 60_000,
+      fields: fields.sort((a, b) => Number(b.field === "patient.allergies") - Number(a.field === "patient.allergies")),
+      conflictId: conflict?.id ?? null,
+      timeline: [
+        { atMs: Date.now() - 19 * 60_000, actor: "Nightly comparison", sentence: "Compared: 10 fields agree.", planId: null },
+        { atMs: Date.now() - 2 * DAY_MS, actor: "Rule: blank filled", sentence: "The breed was blank in the EHR and was filled from ServiceNow.", planId: null },
+        { atMs: Date.now() - 40 * DAY_MS, actor: "First comparison", sentence: "Linked by microchip.", planId: null },
+      ],
+      linkedBy: "Microchip number",
+    };
+  }
+
+  private home(): Home {
+    const now = Date.now();
+    const open = this.conflicts.filter((one) => one.status === "open" && (this.snoozed.get(one.id) ?? 0) < now);
+    const wave = (base: number, spread: number) => Array.from({ length: 24 }, (_, index) => base + Math.sin(index / 2.3) * spread + ((index * 7) % 5) * spread * 0.2);
+    return {
+      remotes: [
+        {
+          remote: "service_now",
+          label: "ServiceNow",
+          health: this.offline ? "breaker_open" : "answering",
+          latencyMs: this.offline ? null : 184,
+          detail: this.offline ? "Five calls in a row failed; VetSync waits before it tries again." : "Signed in as svc.vetsync",
+          lastAnswerAtMs: now - 12_000,
+          nextTryAtMs: this.offline ? now + 8_000 : null,
+          waiting: this.offline ? 37 : 0,
+        },
+        { remote: "ehr", label: "EHR", health: "answering", latencyMs: 212, detail: "Signed in by signed key", lastAnswerAtMs: now - 9_000, nextTryAtMs: null, waiting: 2 },
+      ],
+      metrics: [
+        { id: "success", label: "Sync success rate", value: "99.6 %", detail: "last 24 hours", trend: wave(99.4, 0.3), ok: true },
+        { id: "response", label: "Response time", value: "212 ms", detail: "95 of 100 are faster", trend: wave(210, 22), ok: true },
+        { id: "errors", label: "Error rate", value: "0.4 %", detail: "alert above 5 %", trend: wave(0.5, 0.2), ok: true },
+        { id: "accuracy", label: "Data accuracy", value: "98.9 %", detail: "17 patients differ", trend: wave(98.7, 0.2), ok: false },
+        { id: "uptime", label: "Uptime", value: "100 %", detail: "last 7 days", trend: wave(100, 0.01), ok: true },
+      ],
+      needYou: open.length,
+      needSecond: this.conflicts.filter((one) => one.status === "awaiting_second").length,
+      settledLastRun: 412,
+      statusCounts: { agreed: PATIENTS - 1_117, waiting: 402, differs: open.length + 1, onlyServiceNow: 398, onlyEhr: 300 },
+      run: this.run?.status === "running" ? this.run : null,
+      lastRun: {
+        id: "r0",
+        trigger: "Schedule, 02:00",
+        actor: null,
+        status: "done",
+        startedAtMs: now - 9 * 3_600_000,
+        endedAtMs: now - 9 * 3_600_000 + 74_000,
+        counts: {
+          servicenow: 99_702,
+          ehr: 99_604,
+          linked: 99_302,
+          compared: 99_302,
+          equal: 98_872,
+          settled: 412,
+          conflicts: 18,
+          created: 3,
+          writesServicenow: 201,
+          writesEhr: 214,
+          malformed: 1,
+          possibleDuplicates: 1,
+        },
+        problem: null,
+        progress: null,
+      },
+      settled: Array.from({ length: 6 }, (_, index) => ({
+        planId: `settled-${index}`,
+        patientId: `p${index * 31}`,
+        patient: syntheticPatient(index * 31).name,
+        sentence: index % 2 ? "Owner's phone: only ServiceNow had changed it; the EHR was brought along." : "Breed was blank in the EHR; filled from ServiceNow.",
+        atMs: now - 9 * 3_600_000 - index * 4_000,
+      })),
+      offline: this.offline,
+    };
+  }
+
+  private startRun(patientId: string | null): RunView {
+    const total = patientId ? 1 : PATIENTS;
+    const counts = { servicenow: 0, ehr: 0, linked: 0, compared: 0, equal: 0, settled: 0, conflicts: 0, created: 0, writesServicenow: 0, writesEhr: 0, malformed: 0, possibleDuplicates: 0 };
+    const run: RunView = { id: `run-${this.next++}`, trigger: "By hand", actor: this.person.name, status: "running", startedAtMs: Date.now(), endedAtMs: null, counts, problem: null, progress: null };
+    this.run = run;
+    const step = (tenth: number) => {
+      if (this.run?.id !== run.id || this.run.status !== "running") return;
+      if (tenth > 10) {
+        this.run = { ...run, status: "done", endedAtMs: Date.now() };
+        this.changed(["runs", "home", "patient", "patients"], patientId);
+        return;
+      }
+      const done = Math.round((total * tenth) / 10);
+      const progress: Progress = {
+        runId: run.id,
+        phase: "comparing",
+        done,
+        total,
+        perSecond: Math.round(total / 6),
+        text: `Comparing patients: ${done.toLocaleString("en")} of ${total.toLocaleString("en")}`,
+      };
+      this.run = { ...run, progress, counts: { ...counts, compared: done, equal: Math.max(0, done - 18) } };
+      this.progress(progress);
+      setTimeout(() => step(tenth + 1), patientId ? 40 : 600);
+    };
+    step(0);
+    this.changed(["runs", "home"], null);
+    return this.run;
+  }
+
+  private draftPlan(conflict: SampleConflict, choices: FieldChoice[], reason: string | null): PlanView {
+    const decided = new Set(choices.filter((one) => one.choice !== "leave_open").map((one) => one.field));
+    const grade = Math.max(3, ...conflict.fields.filter((field) => decided.has(field.field)).map((field) => field.grade));
+    const id = `plan-${this.next++}`;
+    const plan: PlanView = {
+      id,
+      hash: `hash-${id}`,
+      patientId: conflict.row.id,
+      patient: conflict.row.name,
+      conflictId: conflict.id,
+      status: "draft",
+      grade,
+      maker: this.person.name,
+      makerIsMe: true,
+      reason,
+      approver: null,
+      madeAtMs: Date.now(),
+      writes: plannedWrites(conflict, choices),
+      openFields: conflict.fields.filter((field) => !decided.has(field.field)).map((field) => field.label),
+      needsSecond: grade === 4,
+      needsReason: grade === 4 && !reason,
+      mayApprove: true,
+      whoCan: null,
+      leftOut: [],
+      moved: [],
+      undoes: null,
+    };
+    this.plans.set(id, plan);
+    return plan;
+  }
+
+  private approve(planId: string, hash: string, reason: string | null) {
+    const plan = this.plan(planId);
+    if (plan.hash !== hash) fail("moved", "The plan is not the one you saw.", "Look at the plan again.");
+    const conflict = this.conflicts.find((one) => one.id === plan.conflictId);
+    if (conflict?.movesTo) {
+      const { field, ehr } = conflict.movesTo;
+      conflict.fields = conflict.fields.map((one) => (one.field === field ? { ...one, ehr } : one));
+      conflict.movesTo = null;
+      this.versions.set(conflict.id, 2);
+      plan.status = "superseded";
+      return fail("moved", "Name changed in the EHR since you looked. Nothing was written.", "Look at what moved; your other choices are kept.");
+    }
+    if (plan.needsSecond && plan.status === "draft") {
+      plan.status = "awaiting_second";
+      plan.reason = reason ?? plan.reason;
+      if (conflict) conflict.status = "awaiting_second";
+      this.changed(["plans", "conflicts", "conflict", "home"], plan.conflictId);
+      return { plan: this.seen(plan), operations: [] };
+    }
+    plan.status = "approved";
+    plan.approver = this.person.name;
+    if (conflict) {
+      conflict.status = "closed";
+      conflict.row.status = "agreed";
+    }
+    setTimeout(() => {
+      plan.status = "done";
+      if (plan.undoes) this.receipts = this.receipts.map((one) => (one.planId === plan.undoes ? { ...one, canUndo: false, undoneBy: plan.id } : one));
+      this.receipts = [...plan.writes.map((write, index) => receiptOf(plan, write, index)), ...this.receipts];
+      this.changed(["plans", "receipts", "home", "conflicts", "patient"], plan.id);
+    }, 120);
+    return {
+      plan: this.seen(plan),
+      operations: plan.writes.map((write, index) => ({ id: `${plan.id}-o${index}`, remote: write.remote, status: "running" as const, attempts: 1, lastError: null, dueAtMs: Date.now() })),
+    };
+  }
+}

@@ -1,0 +1,28 @@
+import type { Event, Tag } from "../../bindings/types";
+import { CallFailed, type CommandName, type Host, type Request, type Response } from "../types";
+import { SampleClinic } from "./clinic";
+
+/** Sample data for `npm run dev`, the preview and the tests. It never reaches the production bundle. */
+export function fakeHost(delayMs = 15): Host & { clinic: SampleClinic; emit(event: Event): void } {
+  const listeners = new Set<(event: Event) => void>();
+  const emit = (event: Event) => {
+    for (const listener of listeners) listener(event);
+  };
+  const changed = (tags: Tag[], id: string | null) => emit({ kind: "changed", data: { tags, id } });
+  const clinic = new SampleClinic(changed, (progress) => emit({ kind: "progress", data: progress }));
+  return {
+    kind: "sample",
+    clinic,
+    emit,
+    async call<K extends CommandName>(name: K, request: Request<K>): Promise<Response<K>> {
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      const run = clinic.commands[name];
+      if (!run) throw new CallFailed({ code: "not_found", message: `No command ${name}.`, wayOut: "Update VetSync.", field: null });
+      return structuredClone(run(structuredClone(request)));
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import { Button, type ButtonProps } from "@mantine/core";
+import type { ComponentPropsWithoutRef } from "react";
+import { KeyHint } from "./KeyHint";
+import { useKeys } from "./useKeys";
+
+interface Props extends ButtonProps, Pick<ComponentPropsWithoutRef<"button">, "aria-pressed" | "aria-describedby" | "aria-label" | "title"> {
+  shortcut: string;
+  says: string;
+  group: string;
+  run: () => void;
+  "data-testid"?: string;
+}
+
+/** A button and its key in one, so that neither exists without the other. */
+export function KeyButton({ shortcut, says, group, run, disabled, loading, ...rest }: Props) {
+  const asleep = Boolean(disabled || loading);
+  useKeys(asleep ? [] : [{ key: shortcut, says, group, run }]);
+  return (
+    <Button
+      size="xs"
+      variant="default"
+      {...rest}
+      disabled={Boolean(disabled)}
+      loading={Boolean(loading)}
+      onClick={run}
+      aria-keyshortcuts={shortcut.replace("mod", "Control")}
+      rightSection={<KeyHint shortcut={shortcut} />}
+    >
+      {says}
+    </Button>
+  );
+}

@@ -1,0 +1,60 @@
+import { Button, Group, Modal, Textarea } from "@mantine/core";
+import { type ReactNode, useState } from "react";
+
+interface Props {
+  title: string;
+  label: string;
+  act: string;
+  busy: boolean;
+  close: () => void;
+  send: (reason: string) => void;
+  children?: ReactNode;
+}
+
+/** Asks for the reason that some decisions must carry. */
+export function ReasonDialog({ title, label, act, busy, close, send, children }: Props) {
+  const [reason, setReason] = useState("");
+  const [asked, setAsked] = useState(false);
+  const missing = reason.trim() === "";
+  const submit = () => {
+    setAsked(true);
+    if (!missing && !busy) send(reason.trim());
+  };
+  return (
+    <Modal opened onClose={close} title={title} centered closeButtonProps={{ "aria-label": "Close" }} data-testid="reason-dialog">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        {children}
+        <Textarea
+          label={label}
+          value={reason}
+          onChange={(event) => setReason(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+              event.preventDefault();
+              submit();
+            }
+          }}
+          error={asked && missing ? "Write a reason: others will read it." : null}
+          autosize
+          minRows={3}
+          data-autofocus
+          required
+          withAsterisk={false}
+        />
+        <Group justify="flex-end" mt="md" gap="xs">
+          <Button variant="default" onClick={close}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={busy}>
+            {act}
+          </Button>
+        </Group>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,20 @@
+import { Skeleton } from "@mantine/core";
+import { useEffect, useState } from "react";
+import classes from "./shared.module.css";
+
+const PATIENCE_MS = 100;
+
+/** Grey lines in the place of what is coming; nothing at all for a moment, so that fast answers do not flicker. */
+export function Waiting({ lines = 6, what }: { lines?: number; what: string }) {
+  const [visible, setVisible] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setVisible(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div className={classes.waiting} aria-busy="true">
+      <span className={classes.unseen}>{what}</span>
+      {visible && Array.from({ length: lines }, (_, index) => <Skeleton key={`line-${index + 1}`} height={18} width={`${92 - ((index * 13) % 40)}%`} />)}
+    </div>
+  );
+}

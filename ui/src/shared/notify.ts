@@ -1,0 +1,13 @@
+import { notifications } from "@mantine/notifications";
+import { asCallFailed } from "../host/types";
+import { announce } from "./announce";
+
+export function notifyFailure(thrown: unknown): void {
+  const { message, wayOut } = asCallFailed(thrown).error;
+  notifications.show({ title: message, message: wayOut, color: "red", autoClose: 10_000, role: "alert" });
+}
+
+export function notifyDone(sentence: string): void {
+  announce(sentence);
+  notifications.show({ message: sentence, color: "teal", autoClose: 4_000 });
+}

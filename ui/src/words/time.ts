@@ -1,0 +1,36 @@
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const dayAndClock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
+
+export function ago(atMs: number, nowMs: number): string {
+  const passed = atMs - nowMs;
+  for (const [unit, length] of steps) {
+    if (Math.abs(passed) >= length) return relative.format(Math.round(passed / length), unit);
+  }
+  return "just now";
+}
+
+/** "09:41" today, "21 Nov, 09:41" otherwise. */
+export function moment(atMs: number, nowMs: number): string {
+  const same = new Date(atMs).toDateString() === new Date(nowMs).toDateString();
+  return (same ? clock : dayAndClock).format(atMs);
+}
+
+export const fully = (atMs: number): string => full.format(atMs);
+
+export function countdown(untilMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.ceil((untilMs - nowMs) / 1000));
+  return `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+export function lasted(ms: number): string {
+  if (ms < 60_000) return `${Math.max(1, Math.round(ms / 1000))} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}

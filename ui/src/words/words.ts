@@ -1,0 +1,124 @@
+import type { Cause, ChoiceKind, ConflictStatus, OperationStatus, PatientStatus, PlanStatus, RemoteHealth, RemoteName, Role, RuleName, RunStatus, SameWhy, WhyAsked } from "../bindings/types";
+
+/** Every word that stands for an enum, in one place: a receptionist's words, no synonyms. */
+
+export const remoteWords: Record<RemoteName, string> = { service_now: "ServiceNow", ehr: "EHR" };
+
+export const roleWords: Record<Role, string> = { front_desk: "Front desk", clinician: "Clinician", it: "IT", admin: "Admin", auditor: "Auditor" };
+
+export const healthWords: Record<RemoteHealth, string> = {
+  answering: "answering",
+  failing: "failing",
+  breaker_open: "breaker open",
+  paused: "paused",
+  sign_in_refused: "sign-in refused",
+  never_tried: "not tried yet",
+};
+
+export const patientStatusWords: Record<PatientStatus, string> = {
+  agreed: "Agreed",
+  waiting: "Waiting",
+  differs: "Differs",
+  only_service_now: "Only in ServiceNow",
+  only_ehr: "Only in the EHR",
+};
+
+export const causeWords: Record<Cause, string> = {
+  fields_differ: "Fields differ",
+  maybe_duplicate: "Maybe a duplicate",
+  not_stored: "Not stored as sent",
+  vanished: "Vanished from one system",
+  cannot_create: "Cannot be created",
+};
+
+export const conflictStatusWords: Record<ConflictStatus, string> = {
+  open: "Open",
+  awaiting_second: "Needs a second person",
+  executing: "Being written",
+  closed: "Settled",
+};
+
+export const whyAskedWords: Record<WhyAsked, string> = {
+  both_changed: "Both systems changed it since they last agreed.",
+  never_agreed: "The systems never agreed on it, so nobody can tell which side changed.",
+  identity_changed: "It tells which animal this is. A wrong value would join two animals' records.",
+  allergy_removed_or_reworded: "An allergy was removed or reworded. That is never done without two people.",
+  blanked: "One system blanked it while the other still has a value.",
+  sex_changed: "The sex itself changed, not only whether the animal is neutered.",
+  neutering_reversed: "A neutered animal became intact, which cannot happen.",
+  ehr_edited_one_way_field: "The EHR changed it, but it only travels from ServiceNow to the EHR.",
+  value_unreadable: "One system's value cannot be read as what it should be.",
+  group_moves_together: "It belongs to fields that move together, and another of them needs you.",
+  merge_conflict: "Both systems changed the same lines.",
+};
+
+export const sameWhyWords: Record<SameWhy, string> = {
+  case_or_blanks: "only capitals or blanks differ",
+  phone_format: "it is the same phone number, written differently",
+  email_case: "e-mail addresses ignore capitals",
+  same_concept: "both words mean the same in the code system",
+  same_chip: "it is the same chip number, written differently",
+  same_set: "it is the same list in another order",
+  same_amount: "it is the same amount in another unit",
+  same_meaning_of_sex: "both ways of writing mean the same sex and neuter status",
+  line_endings: "only line endings differ",
+  both_blank: "it is blank in both",
+};
+
+export const ruleWords: Record<RuleName, string> = {
+  one_side_changed: "Only one system had changed it.",
+  blank_filled: "It was blank on one side and was filled from the other.",
+  allergy_added: "An allergy was added on one side; it spreads to the other.",
+  neutering_recorded: "Neutering was recorded on one side.",
+  finer_date: "The finer of two matching dates was taken.",
+  lines_merged: "The lines of both were joined; none clashed.",
+  both_changed_alike: "Both systems made the same change.",
+};
+
+export const choiceWords: Record<ChoiceKind, string> = {
+  take_service_now: "Take ServiceNow",
+  take_last_agreed: "Take last agreed",
+  take_ehr: "Take EHR",
+  own: "Write own",
+  keep_both: "Keep both",
+  leave_open: "Leave open",
+};
+
+/** The word in the result column: where its value comes from. */
+export const resultWords: Record<ChoiceKind, string> = {
+  take_service_now: "From ServiceNow",
+  take_last_agreed: "As last agreed",
+  take_ehr: "From the EHR",
+  own: "Your own value",
+  keep_both: "Both kept",
+  leave_open: "Left open",
+};
+
+export const planStatusWords: Record<PlanStatus, string> = {
+  draft: "Not approved yet",
+  awaiting_second: "Needs a second person",
+  approved: "Being written",
+  done: "Done",
+  refused: "Refused",
+  superseded: "Out of date",
+};
+
+export const operationStatusWords: Record<OperationStatus, string> = {
+  waiting: "Waiting",
+  running: "Writing now",
+  retrying: "Trying again",
+  parked: "Set aside, needs IT",
+  done: "Done",
+  cancelled: "Cancelled",
+};
+
+export const runStatusWords: Record<RunStatus, string> = { running: "Running", done: "Done", stopped: "Stopped", failed: "Failed" };
+
+/** A grade as people understand it. */
+export function gradeWords(grade: number): string {
+  if (grade >= 4) return "Two people";
+  if (grade === 3) return "One person";
+  return "Settled by rule";
+}
+
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
