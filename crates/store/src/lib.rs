@@ -5,6 +5,8 @@
 //! [`Change`]s, applied in one transaction or not at all, durable when it returns.
 
 pub mod chain;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod folding;
 pub mod model;
 pub mod sqlite;

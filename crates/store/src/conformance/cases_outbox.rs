@@ -1,0 +1,271 @@
+//! The outbox and its receipts.
+
+use futures_util::future::join_all;
+
+use super::{
+    Verdict, cases, holds, moved, refused,
+    rows::{T0, operation, pair, plan, receipt},
+    same, text,
+};
+use crate::{Change, OperationFilter, OperationRow, OperationState, Store};
+
+cases! {
+    "an operation comes back as it was enqueued, next in its lane" => enqueue,
+    "an operation enters the outbox waiting, of a plan, once" => enters_waiting,
+    "operations of one lane run in order, one at a time" => lane_order,
+    "different lanes run side by side, up to the limit" => lanes_side_by_side,
+    "nothing is claimed before it is due" => not_before_due,
+    "a parked head blocks only its own lane" => parked_head_blocks_its_lane,
+    "an operation is finished only from running" => finish_only_from_running,
+    "a late finisher cannot overwrite a cancellation" => late_finisher,
+    "only states that follow can be moved to" => states_that_follow,
+    "cancelling ends any unfinished operation once" => cancel,
+    "what was running at a crash waits again" => rescue,
+    "two claims at the same time share nothing" => claims_share_nothing,
+    "operations are listed by lane, plan and state, oldest first" => lists,
+    "a pair with unfinished operations is not removed" => pair_with_work_stays,
+    "a receipt is never changed, and undone once" => receipts_are_frozen,
+    "receipts are listed newest first" => receipts_listed,
+}
+
+/// A plan `pl` and operations of it, enqueued in one commit: (id, lane).
+async fn enqueued(store: &dyn Store, operations: &[(&str, &str)]) -> Verdict {
+    let mut changes = vec![Change::PutPlan(plan("pl", "p1"))];
+    changes.extend(operations.iter().map(|(id, lane)| Change::Enqueue(operation(id, lane, "pl"))));
+    store.commit(changes).await.map_err(text)
+}
+
+fn finish(id: &str, state: OperationState, due_at_ms: i64) -> Change {
+    Change::FinishOperation {
+        id: id.into(),
+        state,
+        due_at_ms,
+        errors: "[]".into(),
+        key: None,
+        at_ms: T0 + 500,
+    }
+}
+
+async fn claimed(store: &dyn Store, now_ms: i64, limit: u32) -> Result<Vec<String>, String> {
+    let mut ids: Vec<String> =
+        store.claim_operations(now_ms, limit).await.map_err(text)?.into_iter().map(|row| row.id).collect();
+    ids.sort();
+    Ok(ids)
+}
+
+async fn state(store: &dyn Store, id: &str) -> Result<Option<OperationState>, String> {
+    Ok(store.operation(id).await.map_err(text)?.map(|row| row.state))
+}
+
+async fn enqueue(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a"), ("o2", "a"), ("o3", "b")]).await?;
+    let numbered = |id: &str, lane: &str, seq| OperationRow { seq, ..operation(id, lane, "pl") };
+    same("first", store.operation("o1").await.map_err(text)?, Some(numbered("o1", "a", 1)))?;
+    same("second", store.operation("o2").await.map_err(text)?, Some(numbered("o2", "a", 2)))?;
+    same("other lane", store.operation("o3").await.map_err(text)?, Some(numbered("o3", "b", 1)))?;
+    same("counts", store.operation_counts().await.map_err(text)?, vec![(OperationState::Waiting, 3)])
+}
+
+async fn enters_waiting(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a")]).await?;
+    let mut done = operation("o2", "a", "pl");
+    (done.state, done.finished_at_ms) = (OperationState::Done, Some(T0));
+    refused("done at once", store.commit(vec![Change::Enqueue(done)]).await)?;
+    refused("of no plan", store.commit(vec![Change::Enqueue(operation("o3", "a", "nowhere"))]).await)?;
+    refused("the same id", store.commit(vec![Change::Enqueue(operation("o1", "b", "pl"))]).await)?;
+    let mut again = operation("o4", "b", "pl");
+    again.idempotency_key = "once-o1".into();
+    refused("the same idempotency key", store.commit(vec![Change::Enqueue(again)]).await)?;
+    let mut aimless = operation("o5", "b", "pl");
+    aimless.key = None;
+    refused("an update of nothing", store.commit(vec![Change::Enqueue(aimless)]).await)
+}
+
+async fn lane_order(store: &dyn Store) -> Verdict {
+    let mut early = operation("o2", "a", "pl");
+    early.due_at_ms = T0 - 1_000;
+    enqueued(store, &[("o1", "a")]).await?;
+    store.commit(vec![Change::Enqueue(early)]).await.map_err(text)?;
+    let first = store.claim_operations(T0, 9).await.map_err(text)?;
+    let expected =
+        OperationRow { seq: 1, state: OperationState::Running, attempts: 1, ..operation("o1", "a", "pl") };
+    same("the head, though the next is due earlier", first, vec![expected])?;
+    same("while it runs", claimed(store, T0 + 9_999, 9).await?, Vec::<String>::new())?;
+    same("due while it runs", store.next_operation_due_ms().await.map_err(text)?, None)?;
+    store.commit(vec![finish("o1", OperationState::Retrying, T0 + 100)]).await.map_err(text)?;
+    same("due", store.next_operation_due_ms().await.map_err(text)?, Some(T0 + 100))?;
+    same("before its time", claimed(store, T0 + 99, 9).await?, Vec::<String>::new())?;
+    same("its second attempt", claimed(store, T0 + 100, 9).await?, vec!["o1".to_owned()])?;
+    store.commit(vec![finish("o1", OperationState::Done, 0)]).await.map_err(text)?;
+    same("then the next", claimed(store, T0 + 100, 9).await?, vec!["o2".to_owned()])?;
+    let done = store.operation("o1").await.map_err(text)?;
+    same("attempts", done.as_ref().map(|row| row.attempts), Some(2))?;
+    same("finished", done.and_then(|row| row.finished_at_ms), Some(T0 + 500))
+}
+
+async fn lanes_side_by_side(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a"), ("o2", "b"), ("o3", "c"), ("o4", "c")]).await?;
+    same("up to the limit", claimed(store, T0, 2).await?.len(), 2)?;
+    same("the rest", claimed(store, T0, 9).await?.len(), 1)?;
+    same("nothing more", claimed(store, T0, 9).await?.len(), 0)
+}
+
+async fn not_before_due(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a")]).await?;
+    same("due", store.next_operation_due_ms().await.map_err(text)?, Some(T0))?;
+    same("one millisecond early", claimed(store, T0 - 1, 9).await?.len(), 0)?;
+    same("in time", claimed(store, T0, 9).await?.len(), 1)
+}
+
+async fn parked_head_blocks_its_lane(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a"), ("o2", "a"), ("o3", "b"), ("o4", "b")]).await?;
+    same("heads", claimed(store, T0, 9).await?, vec!["o1".to_owned(), "o3".to_owned()])?;
+    let finished = vec![finish("o1", OperationState::Parked, 0), finish("o3", OperationState::Done, 0)];
+    store.commit(finished).await.map_err(text)?;
+    same("the other lane goes on", claimed(store, T0, 9).await?, vec!["o4".to_owned()])?;
+    same("nothing is due behind it", store.next_operation_due_ms().await.map_err(text)?, None)?;
+    store.commit(vec![Change::CancelOperation { id: "o1".into(), at_ms: T0 }]).await.map_err(text)?;
+    same("until a person settles it", claimed(store, T0, 9).await?, vec!["o2".to_owned()])
+}
+
+async fn finish_only_from_running(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a")]).await?;
+    moved("never claimed", store.commit(vec![finish("o1", OperationState::Done, 0)]).await)?;
+    moved("not there", store.commit(vec![finish("o9", OperationState::Done, 0)]).await)?;
+    claimed(store, T0, 9).await?;
+    let mut done = finish("o1", OperationState::Done, 0);
+    if let Change::FinishOperation { key, errors, .. } = &mut done {
+        *key = Some("created-key".into());
+        *errors = "[\"timeout\"]".into();
+    }
+    store.commit(vec![done]).await.map_err(text)?;
+    moved("twice", store.commit(vec![finish("o1", OperationState::Retrying, 0)]).await)?;
+    let row = store.operation("o1").await.map_err(text)?;
+    same(
+        "key and errors",
+        row.map(|row| (row.key, row.errors)),
+        Some((Some("created-key".into()), "[\"timeout\"]".into())),
+    )
+}
+
+async fn late_finisher(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a")]).await?;
+    claimed(store, T0, 9).await?;
+    store.commit(vec![Change::CancelOperation { id: "o1".into(), at_ms: T0 + 1 }]).await.map_err(text)?;
+    moved("the late finisher", store.commit(vec![finish("o1", OperationState::Done, 0)]).await)?;
+    same("state", state(store, "o1").await?, Some(OperationState::Cancelled))
+}
+
+async fn states_that_follow(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a")]).await?;
+    claimed(store, T0, 9).await?;
+    refused("running again", store.commit(vec![finish("o1", OperationState::Running, 0)]).await)?;
+    same("state", state(store, "o1").await?, Some(OperationState::Running))
+}
+
+async fn cancel(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a"), ("o2", "b"), ("o3", "c"), ("o4", "d"), ("o5", "e")]).await?;
+    // one in each state
+    store.claim_operations(T0, 4).await.map_err(text)?;
+    let finished = vec![
+        finish("o1", OperationState::Done, 0),
+        finish("o2", OperationState::Parked, 0),
+        finish("o3", OperationState::Retrying, T0),
+    ];
+    store.commit(finished).await.map_err(text)?;
+    for id in ["o2", "o3", "o4", "o5"] {
+        let cancel = Change::CancelOperation { id: id.into(), at_ms: T0 + 7 };
+        store.commit(vec![cancel.clone()]).await.map_err(text)?;
+        same(id, state(store, id).await?, Some(OperationState::Cancelled))?;
+        moved("twice", store.commit(vec![cancel]).await)?;
+    }
+    let done = store.commit(vec![Change::CancelOperation { id: "o1".into(), at_ms: T0 }]).await;
+    moved("a done one", done)
+}
+
+async fn rescue(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a"), ("o2", "a"), ("o3", "b"), ("o4", "c")]).await?;
+    store.claim_operations(T0, 9).await.map_err(text)?;
+    store.commit(vec![finish("o4", OperationState::Parked, 0)]).await.map_err(text)?;
+    store.commit(vec![Change::RescueRunning]).await.map_err(text)?;
+    same("parked stays", state(store, "o4").await?, Some(OperationState::Parked))?;
+    let again = store.claim_operations(T0, 9).await.map_err(text)?;
+    let mut again: Vec<_> = again.into_iter().map(|row| (row.id, row.attempts)).collect();
+    again.sort();
+    same("claimed again", again, vec![("o1".into(), 2), ("o3".into(), 2)])
+}
+
+async fn claims_share_nothing(store: &dyn Store) -> Verdict {
+    let ids: Vec<(String, String)> = (0..40).map(|n| (format!("o{n:02}"), format!("lane{n:02}"))).collect();
+    let borrowed: Vec<(&str, &str)> = ids.iter().map(|(id, lane)| (id.as_str(), lane.as_str())).collect();
+    enqueued(store, &borrowed).await?;
+    let mut all = Vec::new();
+    for result in join_all((0..10).map(|_| store.claim_operations(T0, 6))).await {
+        all.extend(result.map_err(text)?.into_iter().map(|row| row.id));
+    }
+    all.sort();
+    same("claimed", all, ids.into_iter().map(|(id, _)| id).collect())
+}
+
+async fn lists(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a"), ("o2", "b"), ("o3", "a")]).await?;
+    store.claim_operations(T0, 1).await.map_err(text)?;
+    let list = async |filter: OperationFilter, offset, limit| -> Result<Vec<String>, String> {
+        let rows = store.operations(&filter, offset, limit).await.map_err(text)?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    };
+    let names = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let of_lane = OperationFilter { lane: Some("a".into()), ..OperationFilter::default() };
+    same("lane", list(of_lane.clone(), 0, 9).await?, names(&["o1", "o3"]))?;
+    let waiting = OperationFilter { states: vec![OperationState::Waiting], ..of_lane };
+    same("lane and state", list(waiting, 0, 9).await?, names(&["o3"]))?;
+    let of_plan = OperationFilter { plan: Some("pl".into()), ..OperationFilter::default() };
+    same("plan", list(of_plan, 1, 1).await?, names(&["o2"]))?;
+    let states = vec![OperationState::Running, OperationState::Waiting];
+    let either = OperationFilter { states, ..OperationFilter::default() };
+    same("states", list(either, 0, 9).await?, names(&["o1", "o2", "o3"]))?;
+    same("all", list(OperationFilter::default(), 0, 2).await?, names(&["o1", "o2"]))
+}
+
+async fn pair_with_work_stays(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "p1")]).await?;
+    store.commit(vec![Change::PutPair(pair("p1"))]).await.map_err(text)?;
+    let remove = Change::RemovePair { id: "p1".into() };
+    refused("with work", store.commit(vec![remove.clone()]).await)?;
+    holds("the pair went", store.pair("p1").await.map_err(text)?.is_some())?;
+    let settled = vec![Change::CancelOperation { id: "o1".into(), at_ms: T0 }, remove];
+    store.commit(settled).await.map_err(text)
+}
+
+async fn receipts_are_frozen(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "p1")]).await?;
+    let row = receipt("o1", "p1", "pl");
+    let undone = |by: &str| Change::MarkUndone { operation: "o1".into(), by_plan: by.into() };
+    moved("undoing what was not done", store.commit(vec![undone("pl")]).await)?;
+    store.commit(vec![Change::PutReceipt(row.clone())]).await.map_err(text)?;
+    let mut changed = row.clone();
+    changed.response = "{\"status\":500}".into();
+    refused("another receipt", store.commit(vec![Change::PutReceipt(changed)]).await)?;
+    refused("of no operation", store.commit(vec![Change::PutReceipt(receipt("o9", "p1", "pl"))]).await)?;
+    refused("undone by no plan", store.commit(vec![undone("nowhere")]).await)?;
+    store.commit(vec![Change::PutPlan(plan("pl2", "p1")), undone("pl2")]).await.map_err(text)?;
+    moved("undone twice", store.commit(vec![undone("pl2")]).await)?;
+    let mut expected = row;
+    expected.undone_by = Some("pl2".into());
+    same("receipt", store.receipt("o1").await.map_err(text)?, Some(expected))
+}
+
+async fn receipts_listed(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "p1"), ("o2", "p2"), ("o3", "p1")]).await?;
+    let mut rows = [receipt("o1", "p1", "pl"), receipt("o2", "p2", "pl"), receipt("o3", "p1", "pl")];
+    for (row, at_ms) in rows.iter_mut().zip([T0, T0 + 1, T0 + 2]) {
+        row.at_ms = at_ms;
+    }
+    store.commit(rows.iter().cloned().map(Change::PutReceipt).collect()).await.map_err(text)?;
+    let [first, second, third] = rows;
+    let listed = store.receipts(None, 0, 9).await.map_err(text)?;
+    same("all", listed, vec![third.clone(), second.clone(), first.clone()])?;
+    same("page", store.receipts(None, 1, 1).await.map_err(text)?, vec![second])?;
+    same("of a pair", store.receipts(Some("p1"), 0, 9).await.map_err(text)?, vec![third, first])?;
+    same("of an operation", store.receipt("o9").await.map_err(text)?, None)
+}
