@@ -107,8 +107,11 @@ impl Catalogue {
     /// The first field that clashes with another one (id, column, extension URL) or is not consistent in itself.
     pub fn with_custom(mut self, custom: Vec<CustomField>) -> Result<Catalogue, CustomFieldProblem> {
         for (at, field) in custom.into_iter().enumerate() {
-            let spec = field.into_spec(at)?;
-            self.add(spec)?;
+            let number = if field.id.is_empty() { format!("number {}", at + 1) } else { field.id.clone() };
+            field
+                .into_spec()
+                .and_then(|spec| self.add(spec))
+                .map_err(|problem| CustomFieldProblem { field: number, ..problem })?;
         }
         Ok(self)
     }
@@ -176,9 +179,9 @@ fn extension_url(place: &FhirPlace) -> Option<&str> {
 const TAKEN_URLS: &[&str] = &["http://hl7.org/fhir/StructureDefinition/patient-animal"];
 
 impl CustomField {
-    /// The catalogue row of this field, the `at`-th of the configuration.
-    fn into_spec(self, at: usize) -> Result<FieldSpec, CustomFieldProblem> {
-        let name = if self.id.is_empty() { format!("number {}", at + 1) } else { self.id.clone() };
+    /// The catalogue row of this field.
+    fn into_spec(self) -> Result<FieldSpec, CustomFieldProblem> {
+        let name = self.id.clone();
         let is_quantity = self.value_type == CustomType::Quantity;
         if !is_quantity && self.default_unit.is_some() {
             let way_out = "remove it, or set the type to quantity";

@@ -309,6 +309,15 @@ pub fn recognise(text: &str, conventions: &Conventions) -> Option<String> {
     if let Some(breed) = by_snomed(&folded) {
         return Some(concept_of(&breed.snomed));
     }
+    // `D.S.H.`
+    if folded.len() > 1 && folded.split(' ').all(|word| word.len() == 1) {
+        let joined = folded.replace(' ', "");
+        return TABLE
+            .by_name
+            .get(joined.as_str())
+            .and_then(|at| TABLE.breeds.get(*at))
+            .map(|breed| concept_of(&breed.snomed));
+    }
     let bare = without(&folded, FILLERS);
     if let Some(at) = TABLE.by_name.get(bare.as_str()) {
         return TABLE.breeds.get(*at).map(|breed| concept_of(&breed.snomed));

@@ -136,3 +136,52 @@ impl Phone {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// For every four-digit prefix that takes the short cut, the numbering plans agree on numbers of it.
+    #[test]
+    fn the_short_cut_agrees_with_the_plans() {
+        let mut taken = 0;
+        for prefix in (2000..10_000_u32).step_by(3) {
+            let tail = prefix.wrapping_mul(7919) % 1_000_000;
+            let raw = format!("{prefix:04}{tail:06}");
+            if let Some(quick) = read_quickly(&raw, "US") {
+                taken += 1;
+                assert_eq!(quick, read(&raw, "US"), "{raw}");
+            }
+        }
+        assert!(taken > 700, "{taken} prefixes take the short cut");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn the_short_cut_reads_like_the_long_way(
+            area in "[2-9][0-9]{2}",
+            exchange in "[0-9]{3}",
+            line in "[0-9]{4}",
+            shape in 0..9,
+            region in proptest::sample::select(vec!["US", "CA", "GB", "DE"]),
+        ) {
+            let raw = match shape {
+                0 => format!("({area}) {exchange}-{line}"),
+                1 => format!("{area}{exchange}{line}"),
+                2 => format!("+1 {area} {exchange} {line}"),
+                3 => format!("1-{area}-{exchange}-{line}"),
+                4 => format!("{area}.{exchange}.{line}"),
+                5 => format!("+1{area}{exchange}{line}"),
+                6 => format!("({area})({exchange}){line}"),
+                7 => format!("{area}-{exchange}-{line}-"),
+                _ => format!("--{area} {exchange}..{line}"),
+            };
+            if let Some(quick) = read_quickly(&raw, region) {
+                prop_assert_eq!(quick, read(&raw, region));
+            }
+        }
+    }
+}

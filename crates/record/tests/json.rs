@@ -1,0 +1,90 @@
+//! JSON is written back as it was read.
+
+use proptest::prelude::*;
+use record::Json;
+
+#[test]
+fn what_other_readers_lose() {
+    // Written back to the byte: digits, order of keys, and keys that stand twice.
+    let kept = [
+        r#"{"value":4.10}"#,
+        r#"{"b":1,"a":2}"#,
+        r#"{"a":1,"a":2}"#,
+        r"[1e400,-0.0,100000000000000000000001,1E+2,0.1000000000000000055511151231257827]",
+        r#"["\"\\\n\r\t\u0001","é","😀"]"#,
+        r#"{"birthDate":null,"_birthDate":{"extension":[]}}"#,
+        "true",
+        r#""""#,
+    ];
+    for text in kept {
+        assert_eq!(Json::parse(text).map(|json| json.to_string()), Ok(text.to_owned()));
+    }
+}
+
+#[test]
+fn other_spellings_of_the_same_document() {
+    // (read, written)
+    let cases = [
+        (" { \"a\" : [ 1 , 2 ] } ", r#"{"a":[1,2]}"#),
+        (r#""\u00e9\/""#, "\"\u{e9}/\""),
+        (r#""\ud83d\ude00""#, "\"\u{1f600}\""),
+    ];
+    for (read, written) in cases {
+        assert_eq!(Json::parse(read).map(|json| json.to_string()), Ok(written.to_owned()));
+    }
+}
+
+#[test]
+fn what_is_no_json() {
+    let long = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    for text in ["", "{", "{\"a\":}", "[1,]", "01", "NaN", "'a'", "{\"a\":1} x", "\"\\ud800\"", long.as_str()]
+    {
+        assert!(Json::parse(text).is_err(), "{text}");
+    }
+    let fits = format!("{}1{}", "[".repeat(60), "]".repeat(60));
+    assert_eq!(Json::parse(&fits).map(|json| json.to_string()), Ok(fits));
+}
+
+#[test]
+fn members_are_changed_in_their_place() {
+    let mut json = Json::parse(r#"{"a":1,"b":{"c":2.50},"d":[3]}"#).expect("json");
+    json.set("a", Json::str("x"));
+    json.set("e", Json::Bool(true));
+    assert_eq!(json.remove("d"), Some(Json::Array(vec![Json::Number("3".to_owned())])));
+    assert_eq!(json.remove("d"), None);
+    if let Some(inner) = json.get_mut("b") {
+        inner.set("f", Json::Null);
+    }
+    assert_eq!(json.to_string(), r#"{"a":"x","b":{"c":2.50,"f":null},"e":true}"#);
+    assert_eq!(json.get("a").and_then(Json::as_str), Some("x"));
+}
+
+fn number() -> impl Strategy<Value = Json> {
+    "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,24})?([eE][+-]?[0-9]{1,3})?".prop_map(Json::Number)
+}
+
+fn document() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::Bool),
+        number(),
+        any::<String>().prop_map(Json::String)
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Json::Array),
+            // Short keys, so that some stand twice.
+            proptest::collection::vec(("[ab\"\\\\]{0,2}", inner), 0..6).prop_map(Json::Object),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn documents_survive(json in document()) {
+        let written = json.to_string();
+        prop_assert_eq!(Json::parse(&written), Ok(json));
+        // Any other reader takes it for JSON, too.
+        prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&written).is_ok());
+    }
+}

@@ -1,0 +1,159 @@
+//! Business rules over whole patients.
+
+use record::validate::{Severity, is_placeholder_name, validate_patient};
+use record::{Catalogue, Conventions, FieldState, Record, RecordKind};
+
+const TODAY: (u16, u8, u8) = (2025, 3, 10);
+
+fn catalogue() -> Catalogue {
+    let weight = serde_json::from_str(
+        r#"{"id":"weight","label":"Weight","type":"quantity","default_unit":"kg","min":"0.02","max":"120",
+            "extension_url":"https://hospital.example/fhir/weight"}"#,
+    )
+    .expect("a custom field");
+    Catalogue::patient_default().with_custom(vec![weight]).expect("a catalogue")
+}
+
+/// A patient nothing is wrong with, with these fields changed; `?` stands for a field that is not shown.
+fn patient(changes: &[(&str, &str)]) -> Record {
+    let right = [
+        ("patient_name", "Bella"),
+        ("species", "Dog"),
+        ("breed", "Labrador Retriever"),
+        ("date_of_birth", "2019-06-01"),
+        ("gender", "FS"),
+        ("microchip_id", "985112003456789"),
+        ("owner_name", "Peter Chalmers"),
+        ("owner_phone", "(415) 555-2671"),
+        ("owner_email", "peter@example.test"),
+        ("allergies", "Penicillin"),
+        ("medical_notes", "Nervous"),
+        ("weight", "27 lb"),
+    ];
+    let catalogue = catalogue();
+    let fields = catalogue
+        .fields
+        .iter()
+        .map(|spec| {
+            let changed = changes.iter().find(|(id, _)| *id == spec.id);
+            let text =
+                changed.or_else(|| right.iter().find(|(id, _)| *id == spec.id)).map_or("", |(_, text)| *text);
+            if text == "?" {
+                FieldState::Unknown
+            } else {
+                FieldState::read(&spec.value_type, text, &Conventions::default())
+            }
+        })
+        .collect();
+    Record {
+        kind: RecordKind::Patient,
+        key: "1".to_owned(),
+        other_key: None,
+        active: true,
+        deceased: false,
+        fields,
+    }
+}
+
+#[test]
+fn rules() {
+    use Severity::{Error, Note, Warning};
+    type Found<'a> = (&'a str, &'a str, Severity);
+    // (changes to a right patient, what is found: field, rule, severity)
+    let cases: [(&[(&str, &str)], &[Found<'_>]); 24] = [
+        (&[], &[]),
+        (&[("patient_name", "")], &[("patient_name", "name_missing", Error)]),
+        (&[("patient_name", "Kitten 3")], &[("patient_name", "name_is_placeholder", Note)]),
+        // What this remote does not show is no mistake.
+        (&[("patient_name", "?"), ("species", "?"), ("owner_phone", "?"), ("owner_email", "")], &[]),
+        (&[("species", "")], &[("species", "species_missing_for_breed", Error)]),
+        (&[("species", ""), ("breed", "")], &[("species", "species_missing", Warning)]),
+        (&[("species", "Cat")], &[("breed", "breed_of_another_species", Error)]),
+        (&[("species", "Cat"), ("breed", "Lab X")], &[("breed", "breed_of_another_species", Error)]),
+        // Mixed breeds, and species and breeds nobody knows, contradict nothing.
+        (&[("species", "Cat"), ("breed", "Mixed breed")], &[]),
+        (&[("species", "Axolotl"), ("breed", "Leucistic")], &[]),
+        (&[("date_of_birth", "2025-03-11")], &[("date_of_birth", "born_in_the_future", Error)]),
+        (&[("date_of_birth", "2025-03-10")], &[]),
+        (&[("date_of_birth", "2025")], &[]),
+        (&[("date_of_birth", "1985")], &[("date_of_birth", "older_than_the_species", Warning)]),
+        // As a year it can be 32 years and no more.
+        (&[("date_of_birth", "1992")], &[]),
+        (&[("date_of_birth", "01/02/2019")], &[("date_of_birth", "unreadable", Error)]),
+        (&[("gender", "zebra")], &[("gender", "unreadable", Error)]),
+        (&[("microchip_id", "123*456*789")], &[("microchip_id", "older_chip", Note)]),
+        (&[("microchip_id", "999112003456789")], &[("microchip_id", "unreadable", Error)]),
+        (&[("owner_phone", "555-0100")], &[("owner_phone", "phone_not_valid", Warning)]),
+        (
+            &[("owner_phone", "555-0100"), ("owner_email", "")],
+            &[("owner_phone", "phone_not_valid", Warning), ("owner_phone", "owner_unreachable", Warning)],
+        ),
+        (
+            &[("owner_name", ""), ("owner_phone", ""), ("owner_email", "n/a")],
+            &[
+                ("owner_name", "owner_missing", Warning),
+                ("owner_phone", "owner_unreachable", Warning),
+                ("owner_email", "unreadable", Error),
+            ],
+        ),
+        (&[("allergies", "NKDA, penicillin")], &[("allergies", "allergies_contradict", Warning)]),
+        (&[("weight", "270 lb")], &[("weight", "amount_implausible", Warning)]),
+    ];
+    for (changes, expected) in cases {
+        let findings = validate_patient(&catalogue(), &patient(changes), TODAY);
+        let found: Vec<Found<'_>> =
+            findings.iter().map(|finding| (finding.field.as_str(), finding.rule, finding.severity)).collect();
+        assert_eq!(found, expected, "{changes:?}");
+        for finding in &findings {
+            assert!(!finding.problem.is_empty() && !finding.way_out.is_empty());
+            for (_, text) in changes {
+                let shown = format!("{} {}", finding.problem, finding.way_out);
+                assert!(text.len() < 5 || !shown.contains(text), "a value in: {shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn more_weights() {
+    // (weight, rule)
+    let cases = [
+        ("0 kg", Some("amount_not_positive")),
+        ("-4 kg", Some("amount_not_positive")),
+        ("10 g", Some("amount_implausible")),
+        ("20 g", None),
+        ("12 cm", Some("unit_does_not_fit")),
+        ("heavy", Some("unreadable")),
+        ("", None),
+    ];
+    for (weight, rule) in cases {
+        let findings = validate_patient(&catalogue(), &patient(&[("weight", weight)]), TODAY);
+        assert_eq!(findings.first().map(|finding| finding.rule), rule, "{weight}");
+    }
+}
+
+#[test]
+fn a_dead_animal_may_have_been_born_long_ago() {
+    let mut dead = patient(&[("date_of_birth", "1970")]);
+    dead.deceased = true;
+    assert_eq!(validate_patient(&catalogue(), &dead, TODAY), vec![]);
+}
+
+#[test]
+fn placeholders() {
+    // (name, says nothing?)
+    let cases = [
+        ("Unknown", true),
+        ("STRAY", true),
+        ("Kitten 3", true),
+        ("puppy #2", true),
+        ("Baby", true),
+        ("Kitten", false),
+        ("Bella", false),
+        ("Unknown Soldier", false),
+        ("Bella 2", false),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(is_placeholder_name(name), expected, "{name}");
+    }
+}
