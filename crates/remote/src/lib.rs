@@ -22,7 +22,7 @@ pub struct Fetched {
     /// canonical body where the dialect has no versions.
     pub version: String,
     /// ServiceNow: the row object. EHR: a Bundle of type `collection`, the Patient first, then its AllergyIntolerance
-    /// resources in the order received; the resources' text is kept as received.
+    /// resources; a bare Patient where the EHR's dialect knows nothing else. The resources' text is kept as received.
     pub raw: String,
     /// The remote's user who changed it last, if said.
     pub changed_by: Option<String>,

@@ -82,7 +82,8 @@ pub(crate) struct Caller {
     transport: Arc<dyn Transport>,
     sign_in: Arc<SignIn>,
     now: Now,
-    media_type: &'static str,
+    accept: &'static str,
+    content_type: &'static str,
     last: Mutex<Option<CallStats>>,
     /// Session cookies: without them ServiceNow opens a session per request (wire-facts 6.3).
     cookies: Mutex<BTreeMap<String, String>>,
@@ -94,14 +95,18 @@ impl Caller {
         transport: Arc<dyn Transport>,
         sign_in: Arc<SignIn>,
         now: Now,
-        media_type: &'static str,
+        content_type: &'static str,
     ) -> Caller {
         Caller {
             remote,
             transport,
             sign_in,
             now,
-            media_type,
+            accept: match remote {
+                Remote::ServiceNow => "application/json",
+                Remote::Ehr => "application/fhir+json, application/json;q=0.9",
+            },
+            content_type,
             last: Mutex::new(None),
             cookies: Mutex::new(BTreeMap::new()),
         }
@@ -150,10 +155,10 @@ impl Caller {
         let mut builder = http::Request::builder()
             .method(call.method.clone())
             .uri(&call.url)
-            .header(http::header::ACCEPT, self.media_type)
+            .header(http::header::ACCEPT, self.accept)
             .header(http::header::AUTHORIZATION, format!("Bearer {token}"));
         if call.body.is_some() {
-            builder = builder.header(http::header::CONTENT_TYPE, self.media_type);
+            builder = builder.header(http::header::CONTENT_TYPE, self.content_type);
         }
         for (name, value) in &call.headers {
             builder = builder.header(*name, value);

@@ -1,0 +1,103 @@
+//! The probe: what the EHR cannot do, and what that means.
+
+use super::dialect::{BodyStyle, DialectChoice, ListStyle};
+use super::{Ehr, outcome, paging};
+use crate::{Finding, Probe, RemoteError};
+use record::RecordKind;
+
+impl Ehr {
+    pub(super) async fn probe_all(&self) -> Result<Probe, RemoteError> {
+        let detected = match self.detect().await {
+            Ok(detected) => detected,
+            Err(RemoteError::Refused { what, .. } | RemoteError::Protocol { what, .. }) => {
+                return Ok(Probe {
+                    latency_ms: self.caller.last_call().map_or(0, |call| call.latency_ms),
+                    findings: vec![Finding {
+                        fatal: true,
+                        what: "the EHR's patients cannot be read".to_owned(),
+                        way_out: what,
+                    }],
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        // The latest of several calls: a round trip without the sign-in before the first.
+        let latency_ms = self.caller.last_call().map_or(0, |call| call.latency_ms);
+        let mut findings = Vec::new();
+        let mut find = |fatal: bool, what: &str, way_out: &str| {
+            findings.push(Finding { fatal, what: what.to_owned(), way_out: way_out.to_owned() });
+        };
+        let dialect = match &self.settings.dialect {
+            DialectChoice::Known(known) => known.clone(),
+            DialectChoice::Detect => detected.dialect.clone(),
+        };
+        if !detected.seen_a_record {
+            find(
+                false,
+                "the EHR shows no patient",
+                "if it is not empty, have the integration client's scopes extended; \
+                 what the EHR can do will be found out with the first patient",
+            );
+        } else if dialect.list != detected.dialect.list || dialect.body != detected.dialect.body {
+            find(
+                true,
+                "the EHR's answers have another form than the one in the settings",
+                "take the dialect out of the settings, so that it is found out, or correct it",
+            );
+        }
+        if dialect.list == ListStyle::Array && !dialect.list_is_whole {
+            find(
+                false,
+                "the EHR lists patients without pages or count, so a missing patient cannot be told from an unread one",
+                "if its list is always everything, say so in the settings",
+            );
+        }
+        if dialect.body == BodyStyle::BarePatient {
+            find(
+                false,
+                "the EHR sends and takes patients without their AllergyIntolerance resources",
+                "map the allergies to an extension of the patient in the settings",
+            );
+        }
+        if detected.seen_a_record && !detected.dialect.etag {
+            find(
+                false,
+                "the EHR sends no ETag, so a change in the moment of writing cannot be excluded",
+                "records are compared just before and after each write; ask for ETag and If-Match",
+            );
+        }
+        if detected.seen_a_record && !detected.dialect.identifier_search {
+            find(
+                false,
+                "the EHR ignores searches by identifier, so a look-up reads the whole list",
+                "ask for the search parameter identifier",
+            );
+        }
+        if detected.seen_a_record && !detected.dialect.last_updated_search {
+            find(
+                false,
+                "the EHR ignores _lastUpdated, so every incremental read reads the whole list",
+                "ask for the search parameter _lastUpdated, or poll less often",
+            );
+        }
+        if dialect.list != ListStyle::Array && self.total().await?.is_none() {
+            find(
+                false,
+                "the EHR's lists say no total, so the end of a list is told by asking twice",
+                "ask for Bundle.total",
+            );
+        }
+        findings.sort_by_key(|finding| !finding.fatal);
+        Ok(Probe { latency_ms, findings })
+    }
+
+    async fn total(&self) -> Result<Option<u64>, RemoteError> {
+        let dialect = self.dialect().await?;
+        let url = self.search_url(RecordKind::Patient, &[("_count", "1")])?;
+        let answer = self.get(url.clone()).await?;
+        if !answer.is_success() {
+            return Err(self.caller.refused(answer.status, outcome::refusal(&answer)));
+        }
+        Ok(paging::open(RecordKind::Patient, &answer, &dialect, &url).ok().and_then(|page| page.total))
+    }
+}
