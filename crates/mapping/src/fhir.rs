@@ -20,6 +20,7 @@ mod tree;
 
 pub use allergy::ALLERGIES_TEXT;
 
+use crate::node::{Node, Scalar};
 use crate::{MappingError, text};
 use document::{Place, derived_uuid};
 use record::catalogue::{FhirPlace, ValueType};
@@ -45,30 +46,30 @@ pub struct PatientLens {
 impl PatientLens {
     /// Reads a bundle (or a bare Patient).
     pub fn get(&self, bundle: &Json) -> Result<Record, MappingError> {
+        self.read(bundle)
+    }
+
+    /// Reads a document in either form.
+    pub(crate) fn read<'a, N: Node<'a>>(&self, bundle: N) -> Result<Record, MappingError> {
         let place = Place::find(bundle)?;
-        let patient = self.patient(bundle, place)?;
+        let patient = patient_at(bundle, place)?;
         Ok(Record {
             kind: self.catalogue.kind,
             key: tree::text(patient, "id").unwrap_or_default().to_owned(),
             other_key: identifier::of_system(patient, &self.servicenow_system).map(str::to_owned),
-            active: !matches!(patient.get("active"), Some(Json::Bool(false))),
-            deceased: matches!(patient.get("deceasedBoolean"), Some(Json::Bool(true)))
-                || tree::text(patient, "deceasedDateTime").is_some(),
+            active: patient.get("active").map(N::scalar) != Some(Scalar::Bool(false)),
+            deceased: is_deceased(patient),
             fields: self.catalogue.iter().map(|(_, spec)| self.field(bundle, place, patient, spec)).collect(),
         })
     }
 
-    fn patient<'a>(&self, bundle: &'a Json, place: Place) -> Result<&'a Json, MappingError> {
-        place.patient(bundle).ok_or_else(|| MappingError::not_this_kind("the Bundle holds no Patient"))
-    }
-
-    fn field(&self, bundle: &Json, place: Place, patient: &Json, spec: &FieldSpec) -> FieldState {
+    fn field<'a, N: Node<'a>>(&self, bundle: N, place: Place, patient: N, spec: &FieldSpec) -> FieldState {
         let state = self.stated(bundle, place, patient, spec);
         // A summary leaves elements out: what is missing from it is not empty (wire-facts 4, "subset results").
         if state == FieldState::Blank && is_subset(patient) { FieldState::Unknown } else { state }
     }
 
-    fn stated(&self, bundle: &Json, place: Place, patient: &Json, spec: &FieldSpec) -> FieldState {
+    fn stated<'a, N: Node<'a>>(&self, bundle: N, place: Place, patient: N, spec: &FieldSpec) -> FieldState {
         let conventions = &*self.conventions;
         let plain = |written: Option<&str>| match written {
             Some(written) => text::read(&spec.value_type, written, conventions),
@@ -76,15 +77,14 @@ impl PatientLens {
         };
         match &spec.place {
             FhirPlace::PatientName => {
-                let names = tree::items(patient, "name");
-                plain(name::chosen(names).and_then(|at| names.get(at)).and_then(name::rendered).as_deref())
+                let name = name::chosen(tree::items(patient, "name"));
+                plain(name.and_then(|(_, name)| name::rendered(name)).as_deref())
             }
             FhirPlace::AnimalSpecies => animal::read(patient, "species", &spec.value_type, conventions),
             FhirPlace::AnimalBreed => animal::read(patient, "breed", &spec.value_type, conventions),
             FhirPlace::BirthDate => match tree::text(patient, "birthDate") {
-                Some(written) => plain(Some(written)),
                 None if tree::absent_reason(patient, "birthDate") == Some("masked") => FieldState::Unknown,
-                None => FieldState::Blank,
+                written => plain(written),
             },
             FhirPlace::GenderAndStatus => {
                 let neuter = animal::concept(patient, "genderStatus").map(animal::neuter_of);
@@ -92,7 +92,7 @@ impl PatientLens {
                     None if neuter.is_none() && tree::absent_reason(patient, "gender") == Some("masked") => {
                         FieldState::Unknown
                     }
-                    gender => reading::gender(gender, neuter),
+                    gender => sex_and_neuter(gender, neuter),
                 }
             }
             FhirPlace::MicrochipIdentifier => plain(identifier::chip(patient, &self.chip_systems())),
@@ -118,12 +118,12 @@ impl PatientLens {
     /// Sets one field; everything else stays as it was. What would not read back as `state` is refused, and then
     /// nothing is changed.
     pub fn put(&self, bundle: &mut Json, field: FieldIx, state: &FieldState) -> Result<(), MappingError> {
-        let place = Place::find(bundle)?;
+        let place = Place::find(&*bundle)?;
         let spec = self.catalogue.spec(field).ok_or_else(|| {
             MappingError::not_this_kind(format!("no field at position {} of the catalogue", field.0))
         })?;
-        let patient = self.patient(bundle, place)?;
-        if *state == FieldState::Unknown || self.field(bundle, place, patient, spec) == *state {
+        let patient = patient_at(&*bundle, place)?;
+        if *state == FieldState::Unknown || self.field(&*bundle, place, patient, spec) == *state {
             return Ok(());
         }
         if is_subset(patient) {
@@ -142,7 +142,7 @@ impl PatientLens {
                 return Err(MappingError::cannot(spec, format!("{}; {}", problem.problem, problem.way_out)));
             }
         }
-        let after = self.field(&changed, place, self.patient(&changed, place)?, spec);
+        let after = self.field(&changed, place, patient_at(&changed, place)?, spec);
         if !text::says_the_same(&after, state) {
             return Err(MappingError::cannot(
                 spec,
@@ -259,14 +259,14 @@ impl PatientLens {
         as_collection(&mut body);
         if let Some(key) = servicenow_key {
             if let Some(patient) = place.patient_mut(&mut body) {
-                if is_subset(patient) {
+                if is_subset(&*patient) {
                     return Err(MappingError::not_this_kind(
                         "the EHR sent a summary of the patient (tag SUBSETTED), which must not be written back",
                     ));
                 }
                 identifier::write_of_system(patient, &self.servicenow_system, key);
             }
-            if self.patient(&body, place)?.get("id").is_none() {
+            if patient_at(&body, place)?.get("id").is_none() {
                 let url = format!("urn:uuid:{}", derived_uuid(&format!("{}|{key}", self.servicenow_system)));
                 place.set_full_url(&mut body, &url);
             }
@@ -297,6 +297,15 @@ impl PatientLens {
     }
 }
 
+fn patient_at<'a, N: Node<'a>>(bundle: N, place: Place) -> Result<N, MappingError> {
+    place.patient(bundle).ok_or_else(|| MappingError::not_this_kind("the Bundle holds no Patient"))
+}
+
+fn is_deceased<'a, N: Node<'a>>(patient: N) -> bool {
+    patient.get("deceasedBoolean").map(N::scalar) == Some(Scalar::Bool(true))
+        || tree::text(patient, "deceasedDateTime").is_some()
+}
+
 const MISMATCH: &str =
     "the value is of another type than the field; correct the field's type in the configuration";
 
@@ -314,8 +323,8 @@ fn wrapped(patient: Json) -> Json {
 
 /// Makes what was read a Bundle of type `collection` (FHIR R4 Bundle, bdl-1 to bdl-4).
 fn as_collection(bundle: &mut Json) {
-    if tree::text(bundle, "resourceType") != Some("Bundle")
-        || tree::text(bundle, "type") == Some("collection")
+    if tree::text(&*bundle, "resourceType") != Some("Bundle")
+        || tree::text(&*bundle, "type") == Some("collection")
     {
         return;
     }
@@ -335,14 +344,14 @@ fn as_collection(bundle: &mut Json) {
 }
 
 /// Whether the server left elements out (`meta.tag` SUBSETTED).
-fn is_subset(patient: &Json) -> bool {
-    patient.get("meta").is_some_and(|meta| {
-        tree::items(meta, "tag").iter().any(|tag| tree::text(tag, "code") == Some("SUBSETTED"))
-    })
+fn is_subset<'a>(patient: impl Node<'a>) -> bool {
+    patient
+        .get("meta")
+        .is_some_and(|meta| tree::items(meta, "tag").any(|tag| tree::text(tag, "code") == Some("SUBSETTED")))
 }
 
 fn write_patient_name(patient: &mut Json, text: &str) {
-    let at = name::chosen(tree::items(patient, "name"));
+    let at = name::chosen(tree::items(&*patient, "name")).map(|(at, _)| at);
     let Some(names) = tree::items_mut(patient, "name") else { return };
     if let Some(standing) = at.and_then(|at| names.get_mut(at)) {
         name::write(standing, text, true);
@@ -354,7 +363,7 @@ fn write_patient_name(patient: &mut Json, text: &str) {
 }
 
 fn clear_patient_name(patient: &mut Json) {
-    let Some(at) = name::chosen(tree::items(patient, "name")) else { return };
+    let Some((at, _)) = name::chosen(tree::items(&*patient, "name")) else { return };
     if let Some(names) = patient.get_mut("name").and_then(Json::items_mut)
         && let Some(standing) = names.get_mut(at)
         && !name::clear(standing)
@@ -365,34 +374,27 @@ fn clear_patient_name(patient: &mut Json) {
 }
 
 fn write_sex(patient: &mut Json, sex: &SexStatus) {
-    if tree::text(patient, "gender") != Some(sex.sex.code()) {
+    if tree::text(&*patient, "gender") != Some(sex.sex.code()) {
         tree::set_primitive(patient, "gender", Json::str(sex.sex.code()));
     }
     animal::write_neuter(patient, sex.neuter);
 }
 
-/// Rules of reading shared with [`crate::fast`].
-pub(crate) mod reading {
-    use super::{FieldState, Neuter, Sex, SexStatus, Value, ValueProblem};
-
-    /// `gender` and genderStatus joined.
-    pub(crate) fn gender(gender: Option<&str>, neuter: Option<Neuter>) -> FieldState {
-        let sex = match (gender, neuter) {
-            (None, None) => return FieldState::Blank,
-            (None, Some(_)) => Some(Sex::Unknown),
-            (Some(code), _) => Sex::from_code(code),
-        };
-        match sex {
-            Some(sex) => {
-                FieldState::Value(Value::Sex(SexStatus::new(sex, neuter.unwrap_or(Neuter::Unknown))))
-            }
-            None => FieldState::Invalid {
-                raw: gender.unwrap_or_default().to_owned(),
-                problem: ValueProblem {
-                    problem: "not one of FHIR's genders".to_owned(),
-                    way_out: "enter male, female, other or unknown in the EHR".to_owned(),
-                },
+/// `gender` and genderStatus joined.
+fn sex_and_neuter(gender: Option<&str>, neuter: Option<Neuter>) -> FieldState {
+    let sex = match (gender, neuter) {
+        (None, None) => return FieldState::Blank,
+        (None, Some(_)) => Some(Sex::Unknown),
+        (Some(code), _) => Sex::from_code(code),
+    };
+    match sex {
+        Some(sex) => FieldState::Value(Value::Sex(SexStatus::new(sex, neuter.unwrap_or(Neuter::Unknown)))),
+        None => FieldState::Invalid {
+            raw: gender.unwrap_or_default().to_owned(),
+            problem: ValueProblem {
+                problem: "not one of FHIR's genders".to_owned(),
+                way_out: "enter male, female, other or unknown in the EHR".to_owned(),
             },
-        }
+        },
     }
 }

@@ -14,6 +14,7 @@
 
 pub mod fast;
 pub mod fhir;
+mod node;
 pub mod servicenow;
 mod text;
 

@@ -14,10 +14,10 @@ mod column;
 
 pub use column::ColumnType;
 
+use crate::node::{Node, Scalar};
 use crate::{MappingError, text};
 use record::value::Value;
 use record::{Catalogue, Conventions, FieldIx, FieldSpec, FieldState, Json, Record};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How one ServiceNow table is read and written.
@@ -69,34 +69,31 @@ impl RowLens {
 
     /// Reads a row.
     pub fn get(&self, row: &Json) -> Result<Record, MappingError> {
-        if !matches!(row, Json::Object(_)) {
+        self.read(row)
+    }
+
+    /// Reads a row in either form.
+    pub(crate) fn read<'a, N: Node<'a>>(&self, row: N) -> Result<Record, MappingError> {
+        if row.scalar() != Scalar::Object {
             return Err(MappingError::not_this_kind("expected a Table API row (a JSON object)"));
         }
-        let fields = self.catalogue.iter().map(|(field, spec)| self.field(row, field, spec)).collect();
+        let text_of = |column: &Option<String>| column.as_deref().and_then(|column| cell(row, column));
         Ok(Record {
             kind: self.catalogue.kind,
-            key: cell(row, SYS_ID).unwrap_or_default().into_owned(),
+            key: cell(row, SYS_ID).unwrap_or_default().to_owned(),
             other_key: cell(row, &self.ehr_id_column)
                 .map(|key| key.trim().to_owned())
                 .filter(|key| !key.is_empty()),
-            active: self
-                .active_column
-                .as_deref()
-                .and_then(|column| cell(row, column))
-                .is_none_or(|text| says_active(&text)),
-            deceased: self
-                .deceased_column
-                .as_deref()
-                .and_then(|column| cell(row, column))
-                .is_some_and(|text| says_deceased(&text)),
-            fields,
+            active: text_of(&self.active_column).is_none_or(says_active),
+            deceased: text_of(&self.deceased_column).is_some_and(says_deceased),
+            fields: self.catalogue.iter().map(|(field, spec)| self.field(row, field, spec)).collect(),
         })
     }
 
-    fn field(&self, row: &Json, field: FieldIx, spec: &FieldSpec) -> FieldState {
+    fn field<'a>(&self, row: impl Node<'a>, field: FieldIx, spec: &FieldSpec) -> FieldState {
         match self.column(field).and_then(|column| cell(row, column)) {
             None => FieldState::Unknown,
-            Some(written) => text::read(&spec.value_type, &written, &self.conventions),
+            Some(written) => text::read(&spec.value_type, written, &self.conventions),
         }
     }
 
@@ -125,7 +122,7 @@ impl RowLens {
                 field.0
             )));
         };
-        let before = self.field(row, field, spec);
+        let before = self.field(&*row, field, spec);
         if *state == FieldState::Unknown || before == *state {
             return Ok(());
         }
@@ -146,7 +143,7 @@ impl RowLens {
                 ),
             ));
         }
-        let standing = cell(row, column).map(Cow::into_owned).unwrap_or_default();
+        let standing = cell(&*row, column).unwrap_or_default().to_owned();
         let written = match state {
             FieldState::Unknown => return Ok(()),
             FieldState::Blank => self.column_type(field).cleared(spec)?,
@@ -188,12 +185,12 @@ impl RowLens {
                     body.remove(column);
                 }
                 (None, Some(after)) if after.is_empty() => {}
-                (_, Some(after)) => body.set(column, Json::String(after.into_owned())),
+                (_, Some(after)) => body.set(column, Json::str(after)),
                 (_, None) => {}
             }
         }
         if let Some(key) = ehr_key
-            && cell(row, &self.ehr_id_column).as_deref() != Some(key)
+            && cell(row, &self.ehr_id_column) != Some(key)
             && !self.ehr_id_column.starts_with("sys_")
         {
             body.set(&self.ehr_id_column, Json::str(key));
@@ -231,19 +228,24 @@ fn refilled(read: &FieldState, meant: &FieldState, column_type: &ColumnType) -> 
 }
 
 /// The text of a cell; `None` where the row does not have the column.
-pub(crate) fn cell<'a>(row: &'a Json, column: &str) -> Option<Cow<'a, str>> {
-    Some(match row.get(column)? {
-        Json::String(text) => Cow::Borrowed(text.as_str()),
-        Json::Null | Json::Array(_) => Cow::Borrowed(""),
-        Json::Bool(true) => Cow::Borrowed("true"),
-        Json::Bool(false) => Cow::Borrowed("false"),
-        Json::Number(lexeme) => Cow::Borrowed(lexeme.as_str()),
-        object @ Json::Object(_) => match object.get("value").or_else(|| object.get("display_value")) {
-            Some(Json::String(text) | Json::Number(text)) => Cow::Borrowed(text.as_str()),
-            Some(Json::Bool(flag)) => Cow::Borrowed(if *flag { "true" } else { "false" }),
-            _ => Cow::Borrowed(""),
-        },
+pub(crate) fn cell<'a, N: Node<'a>>(row: N, column: &str) -> Option<&'a str> {
+    let cell = row.get(column)?;
+    Some(match cell.scalar() {
+        Scalar::Object => {
+            let inner = cell.get("value").or_else(|| cell.get("display_value"));
+            inner.map(N::scalar).map_or("", plain)
+        }
+        scalar => plain(scalar),
     })
+}
+
+const fn plain(scalar: Scalar<'_>) -> &str {
+    match scalar {
+        Scalar::String(text) | Scalar::Number(text) => text,
+        Scalar::Bool(true) => "true",
+        Scalar::Bool(false) => "false",
+        Scalar::Null | Scalar::Array | Scalar::Object => "",
+    }
 }
 
 /// Only a clear "no" makes a patient inactive.

@@ -12,6 +12,7 @@
 
 use super::document::{Place, derived_uuid};
 use super::{concept, tree};
+use crate::node::Node;
 use crate::text;
 use record::catalogue::ValueType;
 use record::value::{Substance, SubstanceSet, Value, ValueProblem};
@@ -46,56 +47,48 @@ struct Found {
 }
 
 /// Every resource about this patient, in document order.
-fn find(document: &Json, place: Place) -> Vec<Found> {
+fn find<'a, N: Node<'a>>(document: N, place: Place) -> Vec<Found> {
     let entries = tree::items(document, "entry")
-        .iter()
         .enumerate()
         .filter_map(|(at, entry)| Some((At::Entry(at), entry.get("resource")?)))
-        .filter(|(_, resource)| place.is_about_patient(document, resource));
+        .filter(|(_, resource)| is_allergy(*resource) && place.is_about_patient(document, *resource));
     let contained = place
         .patient(document)
-        .map(|patient| tree::items(patient, "contained"))
-        .unwrap_or_default()
-        .iter()
+        .into_iter()
+        .flat_map(|patient| tree::items(patient, "contained"))
         .enumerate()
+        .filter(|(_, resource)| is_allergy(*resource))
         .map(|(at, resource)| (At::Contained(at), resource));
     entries
         .chain(contained)
-        .filter(|(_, resource)| tree::text(resource, "resourceType") == Some("AllergyIntolerance"))
         .map(|(at, resource)| Found { at, standing: standing(resource), substance: substance_of(resource) })
         .collect()
 }
 
-fn standing(resource: &Json) -> Standing {
-    let code = |key, system| resource.get(key).and_then(|concept| concept::code_of(concept, system));
-    standing_of(code("verificationStatus", VERIFICATION), code("clinicalStatus", CLINICAL))
+fn is_allergy<'a>(resource: impl Node<'a>) -> bool {
+    tree::text(resource, "resourceType") == Some("AllergyIntolerance")
 }
 
-fn standing_of(verification: Option<&str>, clinical: Option<&str>) -> Standing {
-    match (verification, clinical) {
+fn standing<'a>(resource: impl Node<'a>) -> Standing {
+    let code = |key, system| resource.get(key).and_then(|concept| concept::code_of(concept, system));
+    match (code("verificationStatus", VERIFICATION), code("clinicalStatus", CLINICAL)) {
         (Some("refuted" | "entered-in-error"), _) | (_, Some("resolved")) => Standing::Closed,
         (_, Some("inactive")) => Standing::Inactive,
         _ => Standing::Active,
     }
 }
 
-/// Whether these status codes put a resource into the set.
-pub(crate) fn counts(verification: Option<&str>, clinical: Option<&str>) -> bool {
-    standing_of(verification, clinical) == Standing::Active
-}
-
-fn substance_of(resource: &Json) -> Option<Substance> {
-    let code = resource.get("code").filter(|code| concept::label(code).is_some()).or_else(|| {
+fn substance_of<'a, N: Node<'a>>(resource: N) -> Option<Substance> {
+    let code = resource.get("code").filter(|code| concept::label(*code).is_some()).or_else(|| {
         tree::items(resource, "reaction")
-            .iter()
             .filter_map(|reaction| reaction.get("substance"))
-            .find(|substance| concept::label(substance).is_some())
+            .find(|substance| concept::label(*substance).is_some())
     })?;
     Substance::new(concept::label(code)?, concept::codings(code))
 }
 
 /// What an allergy without a substance makes of the field.
-pub(crate) fn nameless() -> FieldState {
+fn nameless() -> FieldState {
     FieldState::Invalid {
         raw: String::new(),
         problem: ValueProblem {
@@ -106,16 +99,16 @@ pub(crate) fn nameless() -> FieldState {
 }
 
 /// The field's state for these substances.
-pub(crate) fn collect(substances: impl IntoIterator<Item = Substance>) -> FieldState {
+fn collect(substances: impl IntoIterator<Item = Substance>) -> FieldState {
     let set = SubstanceSet::new(substances);
     if set.items.is_empty() { FieldState::Blank } else { FieldState::Value(Value::Substances(set)) }
 }
 
 /// Reads the set.
-pub(crate) fn read(document: &Json, place: Place, conventions: &Conventions) -> FieldState {
+pub(crate) fn read<'a>(document: impl Node<'a>, place: Place, conventions: &Conventions) -> FieldState {
     let found = find(document, place);
     if found.is_empty() {
-        let text = place.patient(document).and_then(|patient| text_extension(patient));
+        let text = place.patient(document).and_then(text_extension);
         return match (text, place) {
             (Some(text), _) => text::read(&ValueType::Substances, text, conventions),
             (None, Place::Entry(_)) => FieldState::Blank,
@@ -132,7 +125,7 @@ pub(crate) fn read(document: &Json, place: Place, conventions: &Conventions) -> 
     collect(substances)
 }
 
-fn text_extension(patient: &Json) -> Option<&str> {
+fn text_extension<'a>(patient: impl Node<'a>) -> Option<&'a str> {
     tree::text(tree::extension(patient, ALLERGIES_TEXT)?, "valueString")
 }
 
@@ -143,9 +136,9 @@ pub(crate) fn write(
     set: &SubstanceSet,
     conventions: &Conventions,
 ) -> Result<(), String> {
-    let found = find(document, place);
+    let found = find(&*document, place);
     if found.is_empty() {
-        let standing = place.patient(document).and_then(text_extension).map(str::to_owned);
+        let standing = place.patient(&*document).and_then(text_extension).map(str::to_owned);
         if let Some(standing) = standing {
             return write_text(document, place, &standing, set, conventions);
         }
@@ -229,7 +222,7 @@ fn set_clinical(document: &mut Json, place: Place, at: At, code: &str, display: 
     // A text would go on saying the old status.
     status.remove("text");
     let Some(codings) = tree::items_mut(status, "coding") else { return };
-    match codings.iter_mut().find(|coding| tree::text(coding, "system") == Some(CLINICAL)) {
+    match codings.iter_mut().find(|coding| tree::text(&**coding, "system") == Some(CLINICAL)) {
         Some(coding) => {
             coding.set("code", Json::str(code));
             if coding.get("display").is_some() {
@@ -242,7 +235,7 @@ fn set_clinical(document: &mut Json, place: Place, at: At, code: &str, display: 
 
 fn add(document: &mut Json, place: Place, item: &Substance) {
     let in_bundle = matches!(place, Place::Entry(_));
-    let identity = place.identity(document);
+    let identity = place.identity(&*document);
     let reference = if in_bundle { place.reference(document) } else { "#".to_owned() };
     let mut seed = format!("{identity}|{}", item.key);
     let mut uuid = derived_uuid(&seed);
@@ -293,8 +286,8 @@ fn add(document: &mut Json, place: Place, item: &Substance) {
 /// Whether something in the document has that name already (FHIR R4 Bundle, bdl-7).
 fn taken(document: &Json, place: Place, uuid: &str) -> bool {
     let url = format!("urn:uuid:{uuid}");
-    tree::items(document, "entry").iter().any(|entry| tree::text(entry, "fullUrl") == Some(url.as_str()))
+    tree::items(document, "entry").any(|entry| tree::text(entry, "fullUrl") == Some(url.as_str()))
         || place.patient(document).is_some_and(|patient| {
-            tree::items(patient, "contained").iter().any(|resource| tree::text(resource, "id") == Some(uuid))
+            tree::items(patient, "contained").any(|resource| tree::text(resource, "id") == Some(uuid))
         })
 }

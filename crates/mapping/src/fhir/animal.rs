@@ -4,6 +4,7 @@
 //! text `Unknown`; that text alone reads as blank (wire-facts 2.1).
 
 use super::{concept, tree};
+use crate::node::Node;
 use record::value::{Coded, Neuter, Value};
 use record::{Conventions, FieldState, Json, catalogue::ValueType};
 
@@ -15,19 +16,19 @@ pub(crate) const GENDER_STATUS: &str = record::codes::sex_terms::ANIMAL_GENDER_S
 const UNKNOWN_SPECIES: &str = "Unknown";
 
 /// The nested extension's concept.
-pub(crate) fn concept<'a>(patient: &'a Json, part: &str) -> Option<&'a Json> {
+pub(crate) fn concept<'a, N: Node<'a>>(patient: N, part: &str) -> Option<N> {
     tree::extension(tree::extension(patient, PATIENT_ANIMAL)?, part)?.get("valueCodeableConcept")
 }
 
 /// Whether a species concept is only the stand-in for an unknown one.
-pub(crate) fn is_stand_in(species: &Json) -> bool {
-    tree::items(species, "coding").is_empty()
+pub(crate) fn is_stand_in<'a>(species: impl Node<'a>) -> bool {
+    tree::items(species, "coding").next().is_none()
         && tree::text(species, "text").is_some_and(|text| text.trim().eq_ignore_ascii_case(UNKNOWN_SPECIES))
 }
 
 /// Reads species or breed.
-pub(crate) fn read(
-    patient: &Json,
+pub(crate) fn read<'a>(
+    patient: impl Node<'a>,
     part: &str,
     value_type: &ValueType,
     conventions: &Conventions,
@@ -47,7 +48,7 @@ pub(crate) fn write(
     value_type: &ValueType,
     conventions: &Conventions,
 ) {
-    let species = match read(patient, "species", &ValueType::Species, conventions) {
+    let species = match read(&*patient, "species", &ValueType::Species, conventions) {
         FieldState::Value(Value::Coded(species)) if part != "species" => species.concept,
         _ => None,
     };
@@ -58,17 +59,17 @@ pub(crate) fn write(
 
 /// Changes a nested concept, adding the containers it needs.
 fn with_concept(patient: &mut Json, part: &str, change: impl FnOnce(&mut Json)) {
-    if tree::extension(patient, PATIENT_ANIMAL).is_none()
+    if tree::extension(&*patient, PATIENT_ANIMAL).is_none()
         && let Some(extensions) = tree::items_mut(patient, "extension")
     {
         extensions
             .push(Json::object([("url", Json::str(PATIENT_ANIMAL)), ("extension", Json::Array(Vec::new()))]));
     }
     let Some(animal) = tree::extension_mut(patient, PATIENT_ANIMAL) else { return };
-    if part != "species" && tree::extension(animal, "species").is_none() {
+    if part != "species" && tree::extension(&*animal, "species").is_none() {
         add_part(animal, "species", Json::object([("text", Json::str(UNKNOWN_SPECIES))]));
     }
-    if tree::extension(animal, part).is_none() {
+    if tree::extension(&*animal, part).is_none() {
         add_part(animal, part, Json::Object(Vec::new()));
     }
     if let Some(nested) = tree::extension_mut(animal, part) {
@@ -92,14 +93,14 @@ fn add_part(animal: &mut Json, part: &str, concept: Json) {
 /// Empties species, breed or genderStatus; takes the whole extension away when nothing else is in it.
 pub(crate) fn clear(patient: &mut Json, part: &str) {
     let Some(animal) = tree::extension_mut(patient, PATIENT_ANIMAL) else { return };
-    if tree::extension(animal, part).is_none() {
+    if tree::extension(&*animal, part).is_none() {
         return;
     }
-    let others = tree::items(animal, "extension")
+    let others = tree::list(animal, "extension")
         .iter()
-        .filter(|nested| tree::text(nested, "url") != Some(part))
+        .filter(|nested| tree::text(*nested, "url") != Some(part))
         .filter(|nested| {
-            tree::text(nested, "url") != Some("species")
+            tree::text(*nested, "url") != Some("species")
                 || !nested.get("valueCodeableConcept").is_some_and(is_stand_in)
         })
         .count();
@@ -115,7 +116,7 @@ pub(crate) fn clear(patient: &mut Json, part: &str) {
 }
 
 /// What a genderStatus concept says.
-pub(crate) fn neuter_of(status: &Json) -> Neuter {
+pub(crate) fn neuter_of<'a>(status: impl Node<'a>) -> Neuter {
     let word = concept::code_of(status, GENDER_STATUS).or_else(|| concept::label(status)).unwrap_or_default();
     neuter_word(word)
 }
@@ -132,7 +133,7 @@ pub(crate) fn neuter_word(word: &str) -> Neuter {
 
 /// Writes the neuter status; one that says the same already stays as it is.
 pub(crate) fn write_neuter(patient: &mut Json, neuter: Neuter) {
-    let standing = concept(patient, "genderStatus");
+    let standing = concept(&*patient, "genderStatus");
     if standing.map_or(Neuter::Unknown, neuter_of) == neuter {
         return;
     }

@@ -31,7 +31,7 @@ pub fn findings(document: &Json) -> Vec<Finding> {
     extensions(document, kind, &mut findings);
     if kind == "Bundle" {
         bundle(document, &mut findings);
-        for (at, entry) in tree::items(document, "entry").iter().enumerate() {
+        for (at, entry) in tree::list(document, "entry").iter().enumerate() {
             if let Some(entry) = entry.get("resource") {
                 resource(entry, &format!("Bundle.entry[{at}].resource"), &mut findings);
             }
@@ -137,7 +137,7 @@ fn bundle(bundle: &Json, findings: &mut Vec<Finding>) {
         found(findings, "Bundle.total", "only a search result has a total (bdl-1)");
     }
     let mut seen: Vec<&str> = Vec::new();
-    for (at, entry) in tree::items(bundle, "entry").iter().enumerate() {
+    for (at, entry) in tree::list(bundle, "entry").iter().enumerate() {
         let path = format!("Bundle.entry[{at}]");
         if entry.get("search").is_some() && kind != "searchset" {
             found(findings, path.as_str(), "only an entry of a search result has search (bdl-2)");
@@ -174,7 +174,7 @@ fn resource(resource: &Json, path: &str, findings: &mut Vec<Finding>) {
         Some(_) => {}
         None => found(findings, path, "a resource needs a resourceType"),
     }
-    for (at, contained) in tree::items(resource, "contained").iter().enumerate() {
+    for (at, contained) in tree::list(resource, "contained").iter().enumerate() {
         if tree::text(contained, "resourceType") == Some("AllergyIntolerance") {
             allergy(contained, &format!("{path}.contained[{at}]"), findings);
         }
@@ -182,9 +182,10 @@ fn resource(resource: &Json, path: &str, findings: &mut Vec<Finding>) {
 }
 
 fn patient(patient: &Json, path: &str, findings: &mut Vec<Finding>) {
-    if patient.get("meta").is_some_and(|meta| {
-        tree::items(meta, "tag").iter().any(|tag| tree::text(tag, "code") == Some("SUBSETTED"))
-    }) {
+    if patient
+        .get("meta")
+        .is_some_and(|meta| tree::items(meta, "tag").any(|tag| tree::text(tag, "code") == Some("SUBSETTED")))
+    {
         found(findings, format!("{path}.meta"), "a summary (SUBSETTED) must not be written back");
     }
     if let Some(gender) = patient.get("gender")
@@ -197,7 +198,7 @@ fn patient(patient: &Json, path: &str, findings: &mut Vec<Finding>) {
     {
         found(findings, format!("{path}.birthDate"), "not a FHIR date");
     }
-    for (at, contact) in tree::items(patient, "contact").iter().enumerate() {
+    for (at, contact) in tree::list(patient, "contact").iter().enumerate() {
         if ["name", "telecom", "address", "organization"].iter().all(|key| contact.get(key).is_none()) {
             found(
                 findings,
@@ -205,7 +206,7 @@ fn patient(patient: &Json, path: &str, findings: &mut Vec<Finding>) {
                 "a contact needs a name, telecom, address or organization (pat-1)",
             );
         }
-        for (index, telecom) in tree::items(contact, "telecom").iter().enumerate() {
+        for (index, telecom) in tree::list(contact, "telecom").iter().enumerate() {
             if telecom.get("value").is_some() && telecom.get("system").is_none() {
                 found(
                     findings,
@@ -215,9 +216,9 @@ fn patient(patient: &Json, path: &str, findings: &mut Vec<Finding>) {
             }
         }
     }
-    let animals: Vec<&Json> = tree::items(patient, "extension")
+    let animals: Vec<&Json> = tree::list(patient, "extension")
         .iter()
-        .filter(|extension| tree::text(extension, "url") == Some(PATIENT_ANIMAL))
+        .filter(|extension| tree::text(*extension, "url") == Some(PATIENT_ANIMAL))
         .collect();
     if animals.len() > 1 {
         found(findings, format!("{path}.extension"), "patient-animal may stand there once");
@@ -234,9 +235,9 @@ fn animal(animal: &Json, path: &str, findings: &mut Vec<Finding>) {
     }
     for part in ["species", "breed", "genderStatus"] {
         let path = format!("{path}.{part}");
-        let parts: Vec<&Json> = tree::items(animal, "extension")
+        let parts: Vec<&Json> = tree::list(animal, "extension")
             .iter()
-            .filter(|nested| tree::text(nested, "url") == Some(part))
+            .filter(|nested| tree::text(*nested, "url") == Some(part))
             .collect();
         if part == "species" && parts.is_empty() {
             found(findings, path.as_str(), "patient-animal needs a species");

@@ -1,15 +1,15 @@
 //! `CodeableConcept` <-> [`Coded`]: unknown codes stay as long as the concept does.
 
 use super::tree;
+use crate::node::Node;
 use crate::text;
 use record::catalogue::ValueType;
 use record::value::{Coded, Coding, Value};
 use record::{Conventions, FieldState, Json, codes};
 
 /// The codes of a concept, in their order; one without a code says nothing.
-pub(crate) fn codings(concept: &Json) -> Vec<Coding> {
+pub(crate) fn codings<'a>(concept: impl Node<'a>) -> Vec<Coding> {
     tree::items(concept, "coding")
-        .iter()
         .filter_map(|coding| {
             Some(Coding {
                 system: tree::text(coding, "system").unwrap_or_default().to_owned(),
@@ -21,30 +21,33 @@ pub(crate) fn codings(concept: &Json) -> Vec<Coding> {
 }
 
 /// Whether the concept carries that code.
-pub(crate) fn has_code(concept: &Json, system: &str, code: &str) -> bool {
-    tree::items(concept, "coding").iter().any(|coding| {
+pub(crate) fn has_code<'a>(concept: impl Node<'a>, system: &str, code: &str) -> bool {
+    tree::items(concept, "coding").any(|coding| {
         tree::text(coding, "system") == Some(system) && tree::text(coding, "code") == Some(code)
     })
 }
 
 /// The code of one system.
-pub(crate) fn code_of<'a>(concept: &'a Json, system: &str) -> Option<&'a str> {
+pub(crate) fn code_of<'a>(concept: impl Node<'a>, system: &str) -> Option<&'a str> {
     tree::items(concept, "coding")
-        .iter()
-        .find(|coding| tree::text(coding, "system") == Some(system))
+        .find(|coding| tree::text(*coding, "system") == Some(system))
         .and_then(|coding| tree::text(coding, "code"))
 }
 
 /// What people read: the text, else the first display, else the first code.
-pub(crate) fn label(concept: &Json) -> Option<&str> {
-    let codings = tree::items(concept, "coding");
+pub(crate) fn label<'a>(concept: impl Node<'a>) -> Option<&'a str> {
+    let codings = || tree::items(concept, "coding");
     tree::text(concept, "text")
-        .or_else(|| codings.iter().find_map(|coding| tree::text(coding, "display")))
-        .or_else(|| codings.iter().find_map(|coding| tree::text(coding, "code")))
+        .or_else(|| codings().find_map(|coding| tree::text(coding, "display")))
+        .or_else(|| codings().find_map(|coding| tree::text(coding, "code")))
 }
 
 /// Reads a concept as a field of this type.
-pub(crate) fn read(concept: &Json, value_type: &ValueType, conventions: &Conventions) -> FieldState {
+pub(crate) fn read<'a>(
+    concept: impl Node<'a>,
+    value_type: &ValueType,
+    conventions: &Conventions,
+) -> FieldState {
     coded(codings(concept), tree::text(concept, "text"), value_type, conventions)
 }
 
@@ -75,10 +78,10 @@ pub(crate) fn write(
     conventions: &Conventions,
 ) {
     let same = text::says_the_same(
-        &read(concept, value_type, conventions),
+        &read(&*concept, value_type, conventions),
         &FieldState::Value(Value::Coded(value.clone())),
     );
-    let standing: Vec<Json> = concept.get("coding").map(Json::items).unwrap_or_default().to_vec();
+    let standing: Vec<Json> = tree::list(concept, "coding").to_vec();
     let mut codings: Vec<Json> = if same { standing.clone() } else { Vec::new() };
     for coding in to_send(value, value_type, species) {
         let is_it = |json: &Json| {

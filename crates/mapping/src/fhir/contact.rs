@@ -1,61 +1,64 @@
 //! The owner among `Patient.contact`, and the owner's telephone and e-mail (wire-facts 2.4).
 
 use super::{concept, name, tree};
+use crate::node::{Node, Scalar};
 use record::Json;
 
 const RELATIONSHIP: &str = "http://terminology.hl7.org/CodeSystem/v2-0131";
+const OWNER: &str = "OWN";
 const RELATIONSHIP_OWNER: &str = "http://terminology.hl7.org/CodeSystem/v2-0063";
 const DSTU2_RELATIONSHIP: &str = "http://hl7.org/fhir/patient-contact-relationship";
 
 /// The owner: a contact coded `OWN`, else one whose relationship reads "owner", else DSTU2's `owner`, else the only
 /// contact that is a contact person (C, CP, N) or says no relationship at all.
-pub(crate) fn owner_at(patient: &Json) -> Option<usize> {
-    let contacts = tree::items(patient, "contact");
-    let first = |is_owner: &dyn Fn(&Json) -> bool| {
-        contacts
-            .iter()
-            .position(|contact| !ended(contact) && tree::items(contact, "relationship").iter().any(is_owner))
+pub(crate) fn owner_at<'a>(patient: impl Node<'a>) -> Option<usize> {
+    owner_with_place(patient).map(|(at, _)| at)
+}
+
+fn owner_with_place<'a, N: Node<'a>>(patient: N) -> Option<(usize, N)> {
+    let first = |is_owner: &dyn Fn(N) -> bool| {
+        tree::items(patient, "contact")
+            .enumerate()
+            .find(|(_, contact)| !ended(*contact) && tree::items(*contact, "relationship").any(is_owner))
     };
+    // v2-0063 codes are met under older URIs as well; OWN means nothing else in any of them.
     first(&|relationship| {
-        // v2-0063 codes are met under older URIs as well; OWN means nothing else in any of them.
-        concept::has_code(relationship, RELATIONSHIP_OWNER, "OWN")
-            || tree::items(relationship, "coding")
-                .iter()
-                .any(|coding| tree::text(coding, "code") == Some("OWN"))
+        tree::items(relationship, "coding").any(|coding| tree::text(coding, "code") == Some(OWNER))
     })
     .or_else(|| first(&|relationship| tree::text(relationship, "text").is_some_and(reads_owner)))
     .or_else(|| first(&|relationship| concept::has_code(relationship, DSTU2_RELATIONSHIP, "owner")))
     .or_else(|| {
-        let mut likely =
-            contacts.iter().enumerate().filter(|(_, contact)| !ended(contact) && may_be_owner(contact));
-        let (at, _) = likely.next()?;
-        likely.next().is_none().then_some(at)
+        let mut likely = tree::items(patient, "contact")
+            .enumerate()
+            .filter(|(_, contact)| !ended(*contact) && may_be_owner(*contact));
+        let first = likely.next()?;
+        likely.next().is_none().then_some(first)
     })
 }
 
-pub(crate) fn reads_owner(text: &str) -> bool {
+fn reads_owner(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("owner")
 }
 
-fn ended(contact: &Json) -> bool {
+fn ended<'a>(contact: impl Node<'a>) -> bool {
     contact.get("period").is_some_and(|period| tree::text(period, "end").is_some())
 }
 
-fn may_be_owner(contact: &Json) -> bool {
-    let relationships = tree::items(contact, "relationship");
-    relationships.is_empty()
-        || relationships.iter().any(|relationship| {
+fn may_be_owner<'a>(contact: impl Node<'a>) -> bool {
+    let mut relationships = tree::items(contact, "relationship").peekable();
+    relationships.peek().is_none()
+        || relationships.any(|relationship| {
             ["C", "CP", "N"].iter().any(|code| concept::has_code(relationship, RELATIONSHIP, code))
         })
 }
 
-fn owner(patient: &Json) -> Option<&Json> {
-    tree::items(patient, "contact").get(owner_at(patient)?)
+fn owner<'a, N: Node<'a>>(patient: N) -> Option<N> {
+    owner_with_place(patient).map(|(_, contact)| contact)
 }
 
 /// The owner's contact, added where there is none.
 fn owner_mut(patient: &mut Json) -> Option<&mut Json> {
-    let at = owner_at(patient);
+    let at = owner_at(&*patient);
     let contacts = tree::items_mut(patient, "contact")?;
     let at = at.unwrap_or_else(|| {
         let coding = |system, code, display| {
@@ -72,7 +75,7 @@ fn owner_mut(patient: &mut Json) -> Option<&mut Json> {
                     "coding",
                     Json::Array(vec![
                         coding(RELATIONSHIP, "CP", "Contact person"),
-                        coding(RELATIONSHIP_OWNER, "OWN", "Owner"),
+                        coding(RELATIONSHIP_OWNER, OWNER, "Owner"),
                     ]),
                 ),
                 ("text", Json::str("Owner")),
@@ -84,7 +87,7 @@ fn owner_mut(patient: &mut Json) -> Option<&mut Json> {
 }
 
 /// The owner's name as people read it.
-pub(crate) fn owner_name(patient: &Json) -> Option<String> {
+pub(crate) fn owner_name<'a>(patient: impl Node<'a>) -> Option<String> {
     owner(patient)?.get("name").and_then(name::rendered)
 }
 
@@ -102,7 +105,7 @@ pub(crate) fn write_owner_name(patient: &mut Json, text: &str) {
 
 /// Empties the owner's name.
 pub(crate) fn clear_owner_name(patient: &mut Json) {
-    if owner_name(patient).is_none() {
+    if owner_name(&*patient).is_none() {
         return;
     }
     if let Some(contact) = owner_mut(patient)
@@ -116,7 +119,7 @@ pub(crate) fn clear_owner_name(patient: &mut Json) {
 
 /// A contact must say a name, telecom, address or organisation (FHIR R4, pat-1): one that says none any more goes.
 fn drop_bare_owner(patient: &mut Json) {
-    let Some(at) = owner_at(patient) else { return };
+    let Some(at) = owner_at(&*patient) else { return };
     if let Some(contacts) = patient.get_mut("contact").and_then(Json::items_mut) {
         let bare = contacts.get(at).is_some_and(|contact| {
             ["name", "telecom", "address", "organization"].iter().all(|key| contact.get(key).is_none())
@@ -130,27 +133,25 @@ fn drop_bare_owner(patient: &mut Json) {
 
 /// Which of several entries counts: the lowest rank, then mobile before home before the rest, then the first. Old
 /// ones never do.
-fn telecom_at(contact: &Json, system: &str) -> Option<usize> {
+fn telecom_at<'a, N: Node<'a>>(contact: N, system: &str) -> Option<(usize, N)> {
     tree::items(contact, "telecom")
-        .iter()
         .enumerate()
         .filter(|(_, telecom)| {
-            tree::text(telecom, "system") == Some(system)
-                && tree::text(telecom, "value").is_some()
-                && !tree::is_over(telecom)
+            tree::text(*telecom, "system") == Some(system)
+                && tree::text(*telecom, "value").is_some()
+                && !tree::is_over(*telecom)
         })
         .min_by_key(|(at, telecom)| {
-            let rank = match telecom.get("rank") {
-                Some(Json::Number(rank)) => rank.parse().unwrap_or(u32::MAX),
+            let rank = match telecom.get("rank").map(N::scalar) {
+                Some(Scalar::Number(rank)) => rank.parse().unwrap_or(u32::MAX),
                 _ => u32::MAX,
             };
-            (rank, use_order(tree::text(telecom, "use")), *at)
+            (rank, use_order(tree::text(*telecom, "use")), *at)
         })
-        .map(|(at, _)| at)
 }
 
 /// The order in which uses are preferred.
-pub(crate) fn use_order(use_code: Option<&str>) -> u8 {
+fn use_order(use_code: Option<&str>) -> u8 {
     match use_code {
         Some("mobile") => 0,
         Some("home") => 1,
@@ -159,15 +160,14 @@ pub(crate) fn use_order(use_code: Option<&str>) -> u8 {
 }
 
 /// The owner's telephone number or e-mail address as written.
-pub(crate) fn owner_telecom<'a>(patient: &'a Json, system: &str) -> Option<&'a str> {
-    let contact = owner(patient)?;
-    tree::text(tree::items(contact, "telecom").get(telecom_at(contact, system)?)?, "value")
+pub(crate) fn owner_telecom<'a>(patient: impl Node<'a>, system: &str) -> Option<&'a str> {
+    tree::text(telecom_at(owner(patient)?, system)?.1, "value")
 }
 
 /// Writes it in place, keeping rank and use, or adds it.
 pub(crate) fn write_owner_telecom(patient: &mut Json, system: &str, value: &str) {
     let Some(contact) = owner_mut(patient) else { return };
-    let at = telecom_at(contact, system);
+    let at = telecom_at(&*contact, system).map(|(at, _)| at);
     let Some(telecoms) = tree::items_mut(contact, "telecom") else { return };
     match at.and_then(|at| telecoms.get_mut(at)) {
         Some(telecom) => tree::set_primitive(telecom, "value", Json::str(value)),
@@ -177,11 +177,11 @@ pub(crate) fn write_owner_telecom(patient: &mut Json, system: &str, value: &str)
 
 /// Takes it away.
 pub(crate) fn clear_owner_telecom(patient: &mut Json, system: &str) {
-    if owner_telecom(patient, system).is_none() {
+    if owner_telecom(&*patient, system).is_none() {
         return;
     }
     if let Some(contact) = owner_mut(patient)
-        && let Some(at) = telecom_at(contact, system)
+        && let Some((at, _)) = telecom_at(&*contact, system)
     {
         if let Some(telecoms) = contact.get_mut("telecom").and_then(Json::items_mut) {
             telecoms.remove(at);

@@ -2,6 +2,7 @@
 
 use super::tree;
 use crate::MappingError;
+use crate::node::Node;
 use record::Json;
 
 /// Where the Patient stands.
@@ -15,11 +16,10 @@ pub(crate) enum Place {
 
 impl Place {
     /// Finds the Patient: the document itself, or the first Patient of a Bundle.
-    pub(crate) fn find(document: &Json) -> Result<Place, MappingError> {
+    pub(crate) fn find<'a>(document: impl Node<'a>) -> Result<Place, MappingError> {
         match tree::text(document, "resourceType") {
             Some("Patient") => Ok(Place::Root),
             Some("Bundle") => tree::items(document, "entry")
-                .iter()
                 .position(|entry| entry.get("resource").is_some_and(is_patient))
                 .map(Place::Entry)
                 .ok_or_else(|| MappingError::not_this_kind("the Bundle holds no Patient")),
@@ -34,10 +34,10 @@ impl Place {
         }
     }
 
-    pub(crate) fn patient(self, document: &Json) -> Option<&Json> {
+    pub(crate) fn patient<'a, N: Node<'a>>(self, document: N) -> Option<N> {
         match self {
             Place::Root => Some(document),
-            Place::Entry(at) => tree::items(document, "entry").get(at)?.get("resource"),
+            Place::Entry(at) => tree::items(document, "entry").nth(at)?.get("resource"),
         }
     }
 
@@ -48,15 +48,15 @@ impl Place {
         }
     }
 
-    fn full_url(self, document: &Json) -> Option<&str> {
+    fn full_url<'a>(self, document: impl Node<'a>) -> Option<&'a str> {
         match self {
             Place::Root => None,
-            Place::Entry(at) => tree::text(tree::items(document, "entry").get(at)?, "fullUrl"),
+            Place::Entry(at) => tree::text(tree::items(document, "entry").nth(at)?, "fullUrl"),
         }
     }
 
     /// What derived names start from: the Patient's id, or the address it has in its Bundle.
-    pub(crate) fn identity(self, document: &Json) -> String {
+    pub(crate) fn identity<'a>(self, document: impl Node<'a>) -> String {
         self.patient(document)
             .and_then(|patient| tree::text(patient, "id"))
             .or_else(|| self.full_url(document))
@@ -66,10 +66,10 @@ impl Place {
 
     /// How other resources of the Bundle name the Patient; a new one gets an address for it.
     pub(crate) fn reference(self, document: &mut Json) -> String {
-        if let Some(id) = self.patient(document).and_then(|patient| tree::text(patient, "id")) {
+        if let Some(id) = self.patient(&*document).and_then(|patient| tree::text(patient, "id")) {
             return format!("Patient/{id}");
         }
-        if let Some(url) = self.full_url(document) {
+        if let Some(url) = self.full_url(&*document) {
             return url.to_owned();
         }
         let url = format!("urn:uuid:{}", derived_uuid(NEW_PATIENT));
@@ -90,12 +90,11 @@ impl Place {
 
     /// Whether a resource of the Bundle is about this Patient. Where the Bundle holds only one Patient, a resource
     /// counts unless it plainly names another: an allergy is rather shown than lost.
-    pub(crate) fn is_about_patient(self, document: &Json, resource: &Json) -> bool {
+    pub(crate) fn is_about_patient<'a, N: Node<'a>>(self, document: N, resource: N) -> bool {
         let reference = resource.get("patient").and_then(|patient| tree::text(patient, "reference"));
         let id = self.patient(document).and_then(|patient| tree::text(patient, "id"));
         let sole = || {
             tree::items(document, "entry")
-                .iter()
                 .filter(|entry| entry.get("resource").is_some_and(is_patient))
                 .count()
                 == 1
@@ -106,7 +105,7 @@ impl Place {
 
 /// Whether a reference means the patient of that id and address. `sole` says whether there is no other patient it
 /// could mean.
-pub(crate) fn names_patient(
+fn names_patient(
     reference: Option<&str>,
     id: Option<&str>,
     full_url: Option<&str>,
@@ -127,7 +126,7 @@ pub(crate) fn names_patient(
     }
 }
 
-fn is_patient(resource: &Json) -> bool {
+fn is_patient<'a>(resource: impl Node<'a>) -> bool {
     tree::text(resource, "resourceType") == Some("Patient")
 }
 

@@ -1,17 +1,18 @@
 //! Extensions of the Patient: the note, and custom fields with a simple value.
 
 use super::{concept, name, tree};
+use crate::node::{Node, Scalar};
 use crate::text;
 use record::catalogue::ValueType;
 use record::codes::units;
-use record::value::{Quantity, Value, ValueProblem};
+use record::value::{Coding, Quantity, Value, ValueProblem};
 use record::{Conventions, FieldState, Json};
 
 /// The code system of UCUM units (FHIR R4 datatypes, `Quantity`).
 const UCUM: &str = "http://unitsofmeasure.org";
 
 /// The text of a note: an annotation, or a plain text under the same URL.
-pub(crate) fn note<'a>(patient: &'a Json, url: &str) -> Option<&'a str> {
+pub(crate) fn note<'a>(patient: impl Node<'a>, url: &str) -> Option<&'a str> {
     let extension = tree::extension(patient, url)?;
     extension
         .get("valueAnnotation")
@@ -46,17 +47,13 @@ fn push(patient: &mut Json, url: &str, key: &str, value: Json) {
 }
 
 /// The `value[x]` of an extension.
-fn value_of(extension: &Json) -> Option<(&str, &Json)> {
-    extension
-        .members()
-        .iter()
-        .find(|(key, _)| key.starts_with("value"))
-        .map(|(key, value)| (key.as_str(), value))
+fn value_of<'a, N: Node<'a>>(extension: N) -> Option<(&'a str, N)> {
+    extension.members().find(|(key, _)| key.starts_with("value"))
 }
 
 /// Reads a custom field. A nested extension is not a simple value: unknown, so never touched.
-pub(crate) fn read(
-    patient: &Json,
+pub(crate) fn read<'a>(
+    patient: impl Node<'a>,
     url: &str,
     value_type: &ValueType,
     conventions: &Conventions,
@@ -65,36 +62,42 @@ pub(crate) fn read(
     let Some((key, value)) = value_of(extension) else {
         return if extension.get("extension").is_some() { FieldState::Unknown } else { FieldState::Blank };
     };
-    match (key, value) {
-        ("valueQuantity" | "valueAge", quantity) => read_quantity(quantity, value_type, conventions),
-        ("valueCodeableConcept", concept) if is_coded(value_type) => {
-            concept::read(concept, value_type, conventions)
+    match (key, value.scalar()) {
+        ("valueQuantity" | "valueAge", Scalar::Object) => read_quantity(value, value_type, conventions),
+        ("valueCodeableConcept", Scalar::Object) if is_coded(value_type) => {
+            concept::read(value, value_type, conventions)
         }
-        ("valueCodeableConcept", concept) => labelled(concept, value_type, conventions),
-        ("valueCoding", coding) => {
-            let concept = Json::object([("coding", Json::Array(vec![coding.clone()]))]);
+        ("valueCodeableConcept", Scalar::Object) => {
+            plain(concept::label(value).unwrap_or_default(), value_type, conventions)
+        }
+        ("valueCoding", Scalar::Object) => {
+            let (code, display) = (tree::text(value, "code"), tree::text(value, "display"));
             if is_coded(value_type) {
-                concept::read(&concept, value_type, conventions)
+                let coding = code.map(|code| Coding {
+                    system: tree::text(value, "system").unwrap_or_default().to_owned(),
+                    code: code.to_owned(),
+                    display: display.map(str::to_owned),
+                });
+                concept::coded(coding.into_iter().collect(), None, value_type, conventions)
             } else {
-                labelled(&concept, value_type, conventions)
+                plain(display.or(code).unwrap_or_default(), value_type, conventions)
             }
         }
-        ("valueHumanName", human) => {
-            plain(&name::rendered(human).unwrap_or_default(), value_type, conventions)
+        ("valueHumanName", Scalar::Object) => {
+            plain(&name::rendered(value).unwrap_or_default(), value_type, conventions)
         }
-        ("valueContactPoint" | "valueIdentifier", object) => {
-            plain(tree::text(object, "value").unwrap_or_default(), value_type, conventions)
+        ("valueContactPoint" | "valueIdentifier", Scalar::Object) => {
+            plain(tree::text(value, "value").unwrap_or_default(), value_type, conventions)
         }
-        ("valueAnnotation", object) => {
-            plain(tree::text(object, "text").unwrap_or_default(), value_type, conventions)
+        ("valueAnnotation", Scalar::Object) => {
+            plain(tree::text(value, "text").unwrap_or_default(), value_type, conventions)
         }
-        ("valueDateTime", Json::String(moment)) if *value_type == ValueType::Date => {
+        ("valueDateTime", Scalar::String(moment)) if *value_type == ValueType::Date => {
             // The date as written, never moved to another zone (wire-facts 8.2).
             plain(moment.split('T').next().unwrap_or_default(), value_type, conventions)
         }
-        (_, Json::String(text)) => plain(text, value_type, conventions),
-        (_, Json::Number(lexeme)) => plain(lexeme, value_type, conventions),
-        (_, Json::Bool(flag)) => plain(if *flag { "true" } else { "false" }, value_type, conventions),
+        (_, Scalar::String(text) | Scalar::Number(text)) => plain(text, value_type, conventions),
+        (_, Scalar::Bool(flag)) => plain(if flag { "true" } else { "false" }, value_type, conventions),
         _ => FieldState::Unknown,
     }
 }
@@ -107,13 +110,13 @@ fn plain(text: &str, value_type: &ValueType, conventions: &Conventions) -> Field
     text::read(value_type, text, conventions)
 }
 
-fn labelled(concept: &Json, value_type: &ValueType, conventions: &Conventions) -> FieldState {
-    plain(concept::label(concept).unwrap_or_default(), value_type, conventions)
-}
-
-fn read_quantity(quantity: &Json, value_type: &ValueType, conventions: &Conventions) -> FieldState {
-    let number = match quantity.get("value") {
-        Some(Json::Number(lexeme)) => lexeme.as_str(),
+fn read_quantity<'a, N: Node<'a>>(
+    quantity: N,
+    value_type: &ValueType,
+    conventions: &Conventions,
+) -> FieldState {
+    let number = match quantity.get("value").map(N::scalar) {
+        Some(Scalar::Number(lexeme)) => lexeme,
         _ => return FieldState::Blank,
     };
     let unit = match tree::text(quantity, "system") {
@@ -160,10 +163,10 @@ pub(crate) fn write(
         push(patient, url, key, json);
         return Ok(());
     };
-    if extension.get("extension").is_some() && value_of(extension).is_none() {
+    if extension.get("extension").is_some() && value_of(&*extension).is_none() {
         return Err("the extension there is nested, not a simple value; correct the field's URL".to_owned());
     }
-    let standing_key = value_of(extension).map(|(key, _)| key.to_owned());
+    let standing_key = value_of(&*extension).map(|(key, _)| key.to_owned());
     if let Some(key) = &standing_key
         && let Some(standing) = extension.get_mut(key)
         && rewrite(standing, key, value, value_type, conventions)?
@@ -257,8 +260,8 @@ fn write_quantity(json: &mut Json, quantity: &Quantity) {
     // A number as people write it ("4,2", "+4") is not always a JSON number.
     let lexeme =
         if is_json_number(&quantity.number) { quantity.number.clone() } else { quantity.amount.to_string() };
-    let same_unit =
-        tree::text(json, "code") == Some(quantity.unit.as_str()) && tree::text(json, "system") == Some(UCUM);
+    let same_unit = tree::text(&*json, "code") == Some(quantity.unit.as_str())
+        && tree::text(&*json, "system") == Some(UCUM);
     tree::set_primitive(json, "value", Json::Number(lexeme));
     if !same_unit {
         tree::set_primitive(json, "unit", Json::str(unit_label(&quantity.unit)));

@@ -1,19 +1,20 @@
 //! `HumanName`: text first, parts kept while they stay true (wire-facts 2.4).
 
 use super::tree;
+use crate::node::Node;
 use crate::text::folded;
 use record::Json;
 
 /// What people read: `text`, else given names, family name and suffix.
-pub(crate) fn rendered(name: &Json) -> Option<String> {
+pub(crate) fn rendered<'a>(name: impl Node<'a>) -> Option<String> {
     if let Some(text) = tree::text(name, "text") {
         return Some(text.to_owned());
     }
     Some(parts(name, false)).filter(|text| !text.is_empty())
 }
 
-fn parts(name: &Json, with_prefix: bool) -> String {
-    let words = |key| tree::items(name, key).iter().filter_map(Json::as_str);
+fn parts<'a>(name: impl Node<'a>, with_prefix: bool) -> String {
+    let words = |key| tree::items(name, key).filter_map(tree::string);
     let prefix = words("prefix").filter(|_| with_prefix);
     let mut out = String::new();
     for word in prefix.chain(words("given")).chain(tree::text(name, "family")).chain(words("suffix")) {
@@ -34,7 +35,7 @@ const PARTS: [&str; 8] = ["family", "_family", "given", "_given", "prefix", "_pr
 /// given name is kept as a given name.
 pub(crate) fn write(name: &mut Json, text: &str, animal: bool) {
     let wanted = folded(text);
-    let still_true = folded(&parts(name, false)) == wanted || folded(&parts(name, true)) == wanted;
+    let still_true = folded(&parts(&*name, false)) == wanted || folded(&parts(&*name, true)) == wanted;
     if !still_true {
         let had_parts = PARTS.iter().any(|part| name.get(part).is_some()) || name.get("text").is_none();
         let given_at = name.members().iter().position(|(key, _)| key == "given");
@@ -62,19 +63,17 @@ pub(crate) fn clear(name: &mut Json) -> bool {
 
 /// The name an animal goes by: the usual one, then the official one, then one without a use. Old and maiden names and
 /// names whose period ended do not count.
-pub(crate) fn chosen(names: &[Json]) -> Option<usize> {
-    let rank = |name: &Json| match tree::text(name, "use") {
+pub(crate) fn chosen<'a, N: Node<'a>>(names: impl Iterator<Item = N>) -> Option<(usize, N)> {
+    let rank = |name: N| match tree::text(name, "use") {
         Some("usual") => 0,
         Some("official") => 1,
         None => 2,
         Some(_) => 3,
     };
     names
-        .iter()
         .enumerate()
         .filter(|(_, name)| {
-            !tree::is_over(name) && tree::text(name, "use") != Some("maiden") && rendered(name).is_some()
+            !tree::is_over(*name) && tree::text(*name, "use") != Some("maiden") && rendered(*name).is_some()
         })
-        .min_by_key(|(at, name)| (rank(name), *at))
-        .map(|(at, _)| at)
+        .min_by_key(|(at, name)| (rank(*name), *at))
 }
