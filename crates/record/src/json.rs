@@ -1,7 +1,7 @@
 //! A JSON document that is written back exactly as it was read: key order, duplicate keys and the digits of every
 //! number are kept (FHIR R4 datatypes, `decimal`: precision is significant, `4.10` is not `4.1`).
 
-use serde_json::value::RawValue;
+mod reader;
 
 /// One JSON value; numbers keep their lexeme.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +28,13 @@ pub struct JsonError {
     pub problem: String,
 }
 
-/// Deeper nesting than this is refused instead of exhausting the stack.
-const DEPTH_MAX: usize = 64;
-
 impl Json {
-    /// Reads one document.
+    /// Reads one document (RFC 8259).
+    ///
+    /// # Errors
+    /// Text that is not JSON, with line and column; the text itself is never part of the error.
     pub fn parse(text: &str) -> Result<Json, JsonError> {
-        let raw: &RawValue =
-            serde_json::from_str(text).map_err(|error| JsonError { problem: error.to_string() })?;
-        from_raw(raw, 0)
+        reader::read(text)
     }
 
     /// A string value.
@@ -163,68 +161,26 @@ impl std::fmt::Display for Json {
 fn write_string(text: &str, out: &mut String) {
     use std::fmt::Write as _;
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            control if (control as u32) < 0x20 => {
+    let mut plain_from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        // Escaped characters are ASCII, so both ends are character boundaries.
+        out.push_str(text.get(plain_from..at).unwrap_or_default());
+        plain_from = at + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => {
                 // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", control as u32);
+                let _ = write!(out, "\\u{control:04x}");
             }
-            other => out.push(other),
         }
     }
+    out.push_str(text.get(plain_from..).unwrap_or_default());
     out.push('"');
-}
-
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Vec<(String, &'de RawValue)>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(entry) = map.next_entry::<String, &'de RawValue>()? {
-                    members.push(entry);
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(Visitor).map(Members)
-    }
-}
-
-fn from_raw(raw: &RawValue, depth: usize) -> Result<Json, JsonError> {
-    let wrong = |error: serde_json::Error| JsonError { problem: error.to_string() };
-    if depth > DEPTH_MAX {
-        return Err(JsonError { problem: format!("nested deeper than {DEPTH_MAX} levels") });
-    }
-    let text = raw.get();
-    Ok(match text.as_bytes().first() {
-        Some(b'{') => {
-            let Members(members) = serde_json::from_str(text).map_err(wrong)?;
-            let members = members
-                .into_iter()
-                .map(|(key, value)| from_raw(value, depth + 1).map(|value| (key, value)))
-                .collect::<Result<_, _>>()?;
-            Json::Object(members)
-        }
-        Some(b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(wrong)?;
-            Json::Array(items.into_iter().map(|item| from_raw(item, depth + 1)).collect::<Result<_, _>>()?)
-        }
-        Some(b'"') => Json::String(serde_json::from_str(text).map_err(wrong)?),
-        Some(b't') => Json::Bool(true),
-        Some(b'f') => Json::Bool(false),
-        Some(b'n') => Json::Null,
-        _ => Json::Number(text.to_owned()),
-    })
 }

@@ -17,6 +17,7 @@ impl Remote {
     pub const BOTH: [Remote; 2] = [Remote::ServiceNow, Remote::Ehr];
 
     /// The other one.
+    #[must_use]
     pub const fn other(self) -> Remote {
         match self {
             Remote::ServiceNow => Remote::Ehr,

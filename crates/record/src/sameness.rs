@@ -227,7 +227,9 @@ fn comparable_value(value: &Value, out: &mut String) {
             out.push('a');
             let mut keys: Vec<&str> = set.items.iter().map(|item| item.key.as_str()).collect();
             keys.sort_unstable();
-            keys.into_iter().for_each(|key| push_part(key, out));
+            for key in keys {
+                push_part(key, out);
+            }
         }
         Value::Quantity(quantity) => {
             out.push('q');

@@ -119,9 +119,8 @@ pub fn fold_long(text: &str, out: &mut String) {
     let mut after_return = false;
     let mut unify = |character: char, out: &mut String| {
         match character {
-            '\r' => push('\n', out),
             '\n' if after_return => {}
-            '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => push('\n', out),
+            '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => push('\n', out),
             other => push(other, out),
         }
         after_return = character == '\r';

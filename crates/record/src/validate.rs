@@ -105,7 +105,6 @@ fn finding(
 /// Rules of a single field.
 fn field_rules(spec: &FieldSpec, state: &FieldState, findings: &mut Vec<Finding>) {
     match state {
-        FieldState::Unknown | FieldState::Blank => {}
         FieldState::Invalid { problem, .. } => {
             findings.push(finding(spec, "unreadable", Severity::Error, &problem.problem, &problem.way_out));
         }
@@ -116,24 +115,28 @@ fn field_rules(spec: &FieldSpec, state: &FieldState, findings: &mut Vec<Finding>
                 Severity::Note,
                 "this is the number of an older kind of microchip, which is not unique worldwide",
                 "nothing has to be done; such numbers never link two records by themselves",
-            ))
+            ));
         }
-        FieldState::Value(Value::Phone(phone)) if !phone.is_valid() => findings.push(finding(
-            spec,
-            "phone_not_valid",
-            Severity::Warning,
-            "this telephone number is not valid in the hospital's region",
-            "check it with the owner; write foreign numbers with + and the country code",
-        )),
-        FieldState::Value(Value::Substances(set)) if set.contradicts_itself() => findings.push(finding(
-            spec,
-            "allergies_contradict",
-            Severity::Warning,
-            "it says that no allergy is known and names an allergy all the same",
-            "a clinician should keep the one that is true",
-        )),
+        FieldState::Value(Value::Phone(phone)) if !phone.is_valid() => {
+            findings.push(finding(
+                spec,
+                "phone_not_valid",
+                Severity::Warning,
+                "this telephone number is not valid in the hospital's region",
+                "check it with the owner; write foreign numbers with + and the country code",
+            ));
+        }
+        FieldState::Value(Value::Substances(set)) if set.contradicts_itself() => {
+            findings.push(finding(
+                spec,
+                "allergies_contradict",
+                Severity::Warning,
+                "it says that no allergy is known and names an allergy all the same",
+                "a clinician should keep the one that is true",
+            ));
+        }
         FieldState::Value(Value::Quantity(quantity)) => quantity_rules(spec, quantity, findings),
-        FieldState::Value(_) => {}
+        FieldState::Value(_) | FieldState::Unknown | FieldState::Blank => {}
     }
 }
 
@@ -186,20 +189,24 @@ impl<'a> Patient<'a> {
     fn name_rules(&self, findings: &mut Vec<Finding>) {
         let Some((spec, state)) = self.at(&FhirPlace::PatientName) else { return };
         match state {
-            FieldState::Blank => findings.push(finding(
-                spec,
-                "name_missing",
-                Severity::Error,
-                "the animal has no name",
-                "enter its name; where it has none yet, what the hospital calls it",
-            )),
-            FieldState::Value(Value::Name(name)) if is_placeholder_name(name) => findings.push(finding(
+            FieldState::Blank => {
+                findings.push(finding(
+                    spec,
+                    "name_missing",
+                    Severity::Error,
+                    "the animal has no name",
+                    "enter its name; where it has none yet, what the hospital calls it",
+                ));
+            }
+            FieldState::Value(Value::Name(name)) if is_placeholder_name(name) => {
+                findings.push(finding(
                 spec,
                 "name_is_placeholder",
                 Severity::Note,
                 "this name says nothing about which animal it is",
                 "such names are never used to find duplicates; enter the animal's own name once it has one",
-            )),
+));
+            }
             _ => {}
         }
     }
@@ -209,20 +216,24 @@ impl<'a> Patient<'a> {
         let breed = self.at(&FhirPlace::AnimalBreed);
         let breed_value = breed.and_then(|(_, state)| state.value());
         match (state, breed_value) {
-            (FieldState::Blank, Some(_)) => findings.push(finding(
-                spec,
-                "species_missing_for_breed",
-                Severity::Error,
-                "a breed is given and the species is not; the EHR cannot hold a breed without a species",
-                "enter the species",
-            )),
-            (FieldState::Blank, None) => findings.push(finding(
-                spec,
-                "species_missing",
-                Severity::Warning,
-                "the species is not given",
-                "enter the species; it is needed for doses and to tell animals apart",
-            )),
+            (FieldState::Blank, Some(_)) => {
+                findings.push(finding(
+                    spec,
+                    "species_missing_for_breed",
+                    Severity::Error,
+                    "a breed is given and the species is not; the EHR cannot hold a breed without a species",
+                    "enter the species",
+                ));
+            }
+            (FieldState::Blank, None) => {
+                findings.push(finding(
+                    spec,
+                    "species_missing",
+                    Severity::Warning,
+                    "the species is not given",
+                    "enter the species; it is needed for doses and to tell animals apart",
+                ));
+            }
             (FieldState::Value(Value::Coded(species)), Some(Value::Coded(of_breed))) => {
                 let belongs_to = of_breed.concept.as_deref().and_then(breeds::species_of);
                 if let (Some(given), Some(belongs_to), Some((breed_spec, _))) =

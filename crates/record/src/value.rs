@@ -143,7 +143,7 @@ pub enum ChipClass {
     Iso15,
     /// Nine digits (AVID).
     Legacy9,
-    /// Ten alphanumerics (HomeAgain, Trovan and others).
+    /// Ten alphanumerics (`HomeAgain`, Trovan and others).
     Legacy10,
 }
 

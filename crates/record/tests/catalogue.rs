@@ -1,4 +1,5 @@
 //! The patient's fields, and custom ones from configuration.
+#![allow(clippy::expect_used, clippy::panic)]
 
 use record::catalogue::{BothSidesRule, CustomField, Direction, FieldOwner, OneSideRule, ValueType};
 use record::{Catalogue, FieldSpec};

@@ -1,4 +1,5 @@
 //! The vocabulary tables, and what is accepted and sent.
+#![allow(clippy::expect_used, clippy::panic)]
 
 use record::Conventions;
 use record::codes::species::HL7_ANIMAL_SPECIES;

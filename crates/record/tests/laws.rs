@@ -1,4 +1,5 @@
 //! Laws that hold for every value.
+#![allow(clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -1,4 +1,5 @@
 //! What each type of field makes of the text people type: case tables.
+#![allow(clippy::expect_used, clippy::panic)]
 
 use record::catalogue::ValueType;
 use record::value::{ChipClass, Neuter, Sex, parse};

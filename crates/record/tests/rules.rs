@@ -1,4 +1,5 @@
 //! Business rules over whole patients.
+#![allow(clippy::expect_used, clippy::panic)]
 
 use record::validate::{Severity, is_placeholder_name, validate_patient};
 use record::{Catalogue, Conventions, FieldState, Record, RecordKind};
@@ -35,9 +36,9 @@ fn patient(changes: &[(&str, &str)]) -> Record {
         .fields
         .iter()
         .map(|spec| {
-            let changed = changes.iter().find(|(id, _)| *id == spec.id);
+            let given = changes.iter().find(|(id, _)| *id == spec.id);
             let text =
-                changed.or_else(|| right.iter().find(|(id, _)| *id == spec.id)).map_or("", |(_, text)| *text);
+                given.or_else(|| right.iter().find(|(id, _)| *id == spec.id)).map_or("", |(_, text)| *text);
             if text == "?" {
                 FieldState::Unknown
             } else {
@@ -58,9 +59,10 @@ fn patient(changes: &[(&str, &str)]) -> Record {
 #[test]
 fn rules() {
     use Severity::{Error, Note, Warning};
+    type Changes<'a> = &'a [(&'a str, &'a str)];
     type Found<'a> = (&'a str, &'a str, Severity);
     // (changes to a right patient, what is found: field, rule, severity)
-    let cases: [(&[(&str, &str)], &[Found<'_>]); 24] = [
+    let cases: [(Changes<'_>, &[Found<'_>]); 24] = [
         (&[], &[]),
         (&[("patient_name", "")], &[("patient_name", "name_missing", Error)]),
         (&[("patient_name", "Kitten 3")], &[("patient_name", "name_is_placeholder", Note)]),

@@ -1,4 +1,5 @@
 //! When two spellings say the same, and why.
+#![allow(clippy::expect_used, clippy::panic)]
 
 use record::catalogue::ValueType;
 use record::value::parse;

@@ -272,9 +272,7 @@ pub fn to_term(status: &SexStatus, old: Option<&str>, conventions: &Conventions)
         .iter()
         .filter(|(term, said)| **said == pair && means_it(term))
         .map(|(term, _)| term);
-    if let Some(term) =
-        own.min_by_key(|term| old.is_some_and(|old| same_shape(old, term)).then_some(0).unwrap_or(1))
-    {
+    if let Some(term) = own.max_by_key(|term| old.is_some_and(|old| same_shape(old, term))) {
         return term.clone();
     }
     let old_style = old.and_then(style_of);

@@ -98,7 +98,7 @@ impl PartialDate {
     }
 
     /// Appends its text.
-    pub(crate) fn push_to(&self, out: &mut String) {
+    pub(crate) fn push_to(self, out: &mut String) {
         let two = |number: u16, out: &mut String| {
             // A remainder of ten fits into a byte.
             let digit = |digit: u16| char::from(b'0' + u8::try_from(digit % 10).unwrap_or_default());

@@ -49,7 +49,7 @@ fn read_quickly(raw: &str, region: &str) -> Option<Phone> {
     }
     let mut e164 = String::with_capacity(12);
     e164.push_str("+1");
-    national.iter().for_each(|digit| e164.push(char::from(*digit)));
+    e164.extend(national.iter().map(|digit| char::from(*digit)));
     Some(Phone { raw: raw.to_owned(), e164: Some(e164), extension: None })
 }
 

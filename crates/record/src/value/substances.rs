@@ -183,18 +183,14 @@ impl SubstanceSet {
 
     /// Adds a substance; says whether it was new. The codes of a repetition are kept where the first had none.
     pub fn insert(&mut self, substance: Substance) -> bool {
-        match self.items.iter_mut().find(|item| item.key == substance.key) {
-            Some(known) => {
-                if known.codings.is_empty() {
-                    known.codings = substance.codings;
-                }
-                false
+        if let Some(known) = self.items.iter_mut().find(|item| item.key == substance.key) {
+            if known.codings.is_empty() {
+                known.codings = substance.codings;
             }
-            None => {
-                self.items.push(substance);
-                true
-            }
+            return false;
         }
+        self.items.push(substance);
+        true
     }
 
     /// Whether a substance of that key is in the set.
