@@ -136,7 +136,7 @@ fn cross_reference(left: &Features, right: &Features) -> CrossReference {
     match (points(left, right), points(right, left)) {
         (Some(true), Some(true) | None) | (None, Some(true)) => CrossReference::Agreed,
         (Some(true), Some(false)) | (Some(false), Some(true)) => CrossReference::Disputed,
-        (Some(false), Some(false) | None) | (None, Some(false) | None) => CrossReference::None,
+        (Some(false) | None, Some(false) | None) => CrossReference::None,
     }
 }
 
@@ -215,8 +215,8 @@ fn evidence(likeness: &Likeness) -> Vec<Evidence> {
     found
 }
 
-/// Keys under which records that could be the same animal meet: chip, phone, e-mail, species with the first letters of
-/// the name. Records without a common key are never compared.
+/// Keys under which records that could be the same animal meet: chip, phone, e-mail, and the first letters of the name
+/// with those of the owner's or with species and day of birth. Records without a common key are never compared.
 pub fn blocking_keys(catalogue: &Catalogue, record: &Record) -> Vec<String> {
     Features::of(&FeatureFields::of(catalogue), record).blocking_keys()
 }

@@ -369,16 +369,16 @@ fn substances_changed(agreed: &FieldState, now: &FieldState) -> Verdict {
         return Verdict::ask(Grade::TwoPersons, Why::AllergyRemovedOrReworded, everything());
     }
     match (merge::has_real(was), merge::denies(is), merge::has_real(is)) {
-        // "No known allergies" was written beside a known allergy.
-        (true, true, _) => Verdict::ask(Grade::TwoPersons, Why::AllergyRemovedOrReworded, everything()),
+        // "No known allergies" was written beside a known allergy. (Nothing left at all was caught as a loss.)
+        (true, true, _) | (true, false, false) => {
+            Verdict::ask(Grade::TwoPersons, Why::AllergyRemovedOrReworded, everything())
+        }
         // A substance was written beside "no known allergies".
         (false, true, true) => Verdict::ask(Grade::Person, Why::AllergyRemovedOrReworded, everything()),
         // Additions; the first substance also takes the place of "no known allergies".
         (_, false, true) | (false, _, false) => {
             Verdict::settle(Grade::OneSided, now.clone(), Rule::AllergyAdded)
         }
-        // A known allergy is gone without being counted as lost: cannot be, and if it were, it would be asked.
-        (true, false, false) => Verdict::ask(Grade::TwoPersons, Why::AllergyRemovedOrReworded, everything()),
     }
 }
 

@@ -150,7 +150,7 @@ struct Walk<'a> {
     at: usize,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     fn next_start(&self) -> Option<usize> {
         self.hunks.first().map(|hunk| hunk.base.start)
     }

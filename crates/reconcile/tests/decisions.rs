@@ -1,4 +1,5 @@
 //! From decisions to writes, the base afterwards, undo and the brake.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says so by failing")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Laws of comparing, planning and undoing, over generated pairs.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says so by failing")]
 
 mod common;
 
@@ -159,7 +160,7 @@ fn writes(plan: &PairPlan) -> impl Iterator<Item = &FieldWrite> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn comparing_is_deterministic_and_every_field_is_there(three in three()) {
@@ -176,7 +177,6 @@ proptest! {
         let plan = plan(&three.pair(), &comparison, &[]).expect("no decisions");
         let nothing = comparison.grade == Grade::Equal && plan == PairPlan::default();
         prop_assert!(!in_agreement(&three.pair()) || nothing, "agreement means there is nothing to do");
-        // Between two sides that differ only in what a remote can hold, nothing is to do either.
         prop_assert_eq!(in_agreement(&three.pair()), nothing);
     }
 
@@ -271,10 +271,9 @@ proptest! {
     }
 
     #[test]
-    fn undo_restores_and_stays_undone(three in three(), choices in proptest::collection::vec(choice(), 14)) {
+    fn undo_restores(three in three(), choices in proptest::collection::vec(choice(), 14)) {
         let (executed, _) = decided(&three, &choices);
         let (servicenow, ehr) = apply(&executed, &three.servicenow, &three.ehr);
-        let base = base_after(&three.pair(), &executed, &servicenow, &ehr, 2, "test");
         let undo = undo_writes(&CATALOGUE, &executed, Some(&servicenow), Some(&ehr));
         for field in &undo.left_out {
             // Nothing changed since: only what cannot be written again is left out, with its group.
@@ -291,13 +290,21 @@ proptest! {
             prop_assert_eq!(left.field(field), three.servicenow.field(field));
             prop_assert_eq!(right.field(field), three.ehr.field(field));
         }
-        let read_back = pair(&CATALOGUE, Some(&base), &left, &right);
-        let base = base_after_undo(&read_back, &undo.plan, 3, "test");
+    }
+
+    /// What a rule did and a person took back is not done again, nor carried over to the other remote.
+    #[test]
+    fn what_was_undone_is_asked(three in three()) {
+        let executed = plan(&three.pair(), &compare(&three.pair()), &[]).expect("no decisions");
+        let (servicenow, ehr) = apply(&executed, &three.servicenow, &three.ehr);
+        let base = base_after(&three.pair(), &executed, &servicenow, &ehr, 2, "rule");
+        let undo = undo_writes(&CATALOGUE, &executed, Some(&servicenow), Some(&ehr));
+        let (left, right) = apply(&undo.plan, &servicenow, &ehr);
+        let base = base_after_undo(&pair(&CATALOGUE, Some(&base), &left, &right), &undo.plan, 3, "test");
         let again = pair(&CATALOGUE, Some(&base), &left, &right);
         let replanned = plan(&again, &compare(&again), &[]).expect("no decisions");
-        let undone: Vec<_> = writes(&undo.plan).map(|write| write.field).collect();
-        for write in writes(&replanned) {
-            prop_assert!(!undone.contains(&write.field), "done again by a rule: {write:?}");
+        for undone in writes(&undo.plan) {
+            prop_assert!(replanned.open.contains(&undone.field), "{undone:?}\n{replanned:#?}");
         }
     }
 }

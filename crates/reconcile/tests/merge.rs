@@ -1,4 +1,5 @@
 //! Laws of the line merge and of the union of sets.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says so by failing")]
 
 use proptest::prelude::*;
 use reconcile::merge::{LineMerge, Region, keep_both, keep_both_lines, merge_lines, union, without_denial};
@@ -60,7 +61,7 @@ fn keys(set: &SubstanceSet) -> Vec<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_change_on_both_sides_is_that_change(base in text(), side in text()) {

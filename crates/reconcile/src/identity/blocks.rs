@@ -263,7 +263,7 @@ impl Holders {
     fn only(&self) -> Option<usize> {
         match (self.active.as_slice(), self.inactive.as_slice()) {
             ([only], _) | ([], [only]) => Some(*only),
-            ([], _) | ([_, _, ..], _) => None,
+            ([] | [_, _, ..], _) => None,
         }
     }
 }

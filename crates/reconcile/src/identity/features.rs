@@ -124,8 +124,10 @@ impl Features {
         }
     }
 
-    /// See [`crate::identity::blocking_keys`]. The name's key carries the beginning of a word of the owner's name too,
-    /// or the day of birth, so that the Bellas of a large clinic do not all meet.
+    /// See [`crate::identity::blocking_keys`]. The first letters of the name go together with those of a word of the
+    /// owner's name (whatever the species, since one side may not say it), or with species and day of birth, so that
+    /// the Bellas of a large clinic do not all meet. A name misspelt in its first two letters still meets by its
+    /// owner's phone or e-mail.
     pub fn blocking_keys(&self) -> Vec<String> {
         let mut keys = Vec::with_capacity(6);
         if let Some((number, _)) = &self.chip {
@@ -137,19 +139,22 @@ impl Features {
         if let Some(email) = &self.email {
             keys.push(format!("email:{email}"));
         }
-        if let (Some(species), false) = (&self.species, self.name.is_empty()) {
-            let (Species::Concept(species) | Species::Text(species)) = species;
-            let letters: String = self.name.chars().take(2).collect();
-            for word in self.owner.iter().filter(|word| word.chars().nth(1).is_some()) {
-                let beginning: String = word.chars().take(3).collect();
-                let key = format!("name:{species}:{letters}:{beginning}");
-                if !keys.contains(&key) {
-                    keys.push(key);
-                }
+        if self.name.is_empty() {
+            return keys;
+        }
+        let letters: String = self.name.chars().take(2).collect();
+        for word in &self.owner {
+            let beginning: String = word.chars().take(2).collect();
+            let key = format!("name:{letters}:{beginning}");
+            if !keys.contains(&key) {
+                keys.push(key);
             }
-            if let Some(PartialDate { year, month: Some(month), day: Some(day) }) = self.birth_date {
-                keys.push(format!("born:{species}:{letters}:{year:04}-{month:02}-{day:02}"));
-            }
+        }
+        if let (Some(Species::Concept(species) | Species::Text(species)), Some(born)) =
+            (&self.species, self.birth_date)
+            && let PartialDate { year, month: Some(month), day: Some(day) } = born
+        {
+            keys.push(format!("born:{species}:{letters}:{year:04}-{month:02}-{day:02}"));
         }
         keys
     }

@@ -15,8 +15,8 @@ pub fn catalogue() -> Catalogue {
                   both_sides: BothSidesRule,
                   identity: bool| {
         let mut spec: FieldSpec = catalogue.fields[0].clone();
-        spec.id = id.to_owned();
-        spec.column = id.to_owned();
+        id.clone_into(&mut spec.id);
+        id.clone_into(&mut spec.column);
         spec.value_type = value_type;
         spec.place = FhirPlace::PatientExtension { url: format!("https://example.org/{id}") };
         spec.one_side = one_side;

@@ -1,0 +1,420 @@
+//! Whether two records are the same animal (wire-facts 9.1): tiers, the litter trap, names without weight, and linking
+//! whole sets.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says so by failing")]
+
+mod common;
+
+use common::{catalogue, record};
+use proptest::prelude::*;
+use reconcile::identity::{
+    BlockIndex, CertainBy, Evidence, FeatureFields, Features, Linking, Match, Tier, blocking_keys, link,
+    same_animal,
+};
+use record::Record;
+
+const CHIP: &str = "981020000123456";
+const OTHER_CHIP: &str = "956000009876543";
+const LEGACY: &str = "123456789";
+
+/// Fields of one record, as `field=value` separated by `|`.
+fn animal(key: &str, fields: &str) -> Record {
+    let catalogue = catalogue();
+    let fields: Vec<(&str, Option<&str>)> = fields
+        .split('|')
+        .map(str::trim)
+        .filter(|field| !field.is_empty())
+        .map(|field| {
+            let (name, value) = field.split_once('=').expect("name=value");
+            let id = match name {
+                "name" => "patient_name",
+                "born" => "date_of_birth",
+                "chip" => "microchip_id",
+                "sex" => "gender",
+                "owner" => "owner_name",
+                "phone" => "owner_phone",
+                "email" => "owner_email",
+                other => other,
+            };
+            (id, Some(value))
+        })
+        .collect();
+    record(&catalogue, key, &fields)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    ByChip,
+    Contradictory,
+    Probable,
+    Possible,
+    No,
+}
+use Expect::{ByChip, Contradictory, No, Possible, Probable};
+
+fn outcome(left: &str, right: &str) -> (Expect, Vec<Evidence>) {
+    match same_animal(&catalogue(), &animal("s", left), &animal("e", right)) {
+        Match::Certain { by: CertainBy::Microchip } => (ByChip, Vec::new()),
+        Match::Certain { by } => panic!("{by:?} without a cross reference"),
+        Match::Possible { tier, evidence } => (
+            match tier {
+                Tier::Contradictory => Contradictory,
+                Tier::Probable => Probable,
+                Tier::Possible => Possible,
+            },
+            evidence,
+        ),
+        Match::No => (No, Vec::new()),
+    }
+}
+
+/// What it is about, two records, and what they come to.
+#[rustfmt::skip]
+const ROWS: &[(&str, &str, &str, Expect)] = &[
+    // Certain, and what keeps a chip from being certain.
+    ("same chip", "chip=981020000123456|species=Dog|name=Bella", "chip=981 020 000 123 456|species=Canine|name=Bella", ByChip),
+    ("same chip, nothing else known", "chip=981020000123456", "chip=981020000123456", ByChip),
+    ("same chip, rehomed and renamed alike", "chip=981020000123456|name=Bella|owner=Amy Chalmers", "chip=981020000123456|name=Belle|owner=Tom Okafor", ByChip),
+    ("same chip, another name, same owner", "chip=981020000123456|name=Bella|owner=Amy Chalmers", "chip=981020000123456|name=Stormy|owner=Amy Chalmers", ByChip),
+    ("same chip, no name that weighs", "chip=981020000123456|name=Unknown|owner=Amy Chalmers", "chip=981020000123456|name=Stormy|owner=Tom Okafor", ByChip),
+    ("same chip, another species", "chip=981020000123456|species=Dog|name=Bella", "chip=981020000123456|species=Cat|name=Bella", Contradictory),
+    ("same chip, another name and owner", "chip=981020000123456|name=Bella|owner=Amy Chalmers", "chip=981020000123456|name=Stormy|owner=Tom Okafor", Contradictory),
+    ("same chip, another name and owner name, same phone", "chip=981020000123456|name=Bella|owner=Amy Chalmers|phone=415-555-2671", "chip=981020000123456|name=Stormy|owner=Tom Okafor|phone=4155552671", ByChip),
+    // Legacy numbers are strong, never certain.
+    ("same legacy chip", "chip=123456789|species=Dog", "chip=123*456*789|species=Dog", Possible),
+    ("same legacy chip, name and owner", "chip=123456789|species=Dog|name=Bella|owner=Amy Chalmers", "chip=123456789|species=Dog|name=Bella|owner=Amy Chalmers", Probable),
+    ("same legacy chip, another species", "chip=123456789|species=Dog", "chip=123456789|species=Cat", Contradictory),
+    // Probable.
+    ("name, species, phone", "name=Bella|species=Dog|phone=415-555-2671", "name=bella|species=Canine|phone=+14155552671", Probable),
+    ("name, species, e-mail", "name=Bella|species=Dog|email=amy@example.org", "name=Bella|species=Dog|email=AMY@example.org", Probable),
+    ("name with the owner's surname", "name=Bella Chalmers|species=Dog|owner=Amy Chalmers|phone=415-555-2671", "name=Bella|species=Dog|owner=Chalmers, Amy|phone=415-555-2671", Probable),
+    ("diacritics and quotes", "name=Zoë \"Zoomie\"|species=Cat|phone=415-555-2671", "name=Zoe Zoomie|species=Cat|phone=415-555-2671", Probable),
+    // Held back to possible, or out.
+    ("the sexes differ", "name=Bella|species=Dog|sex=MN|phone=415-555-2671", "name=Bella|species=Dog|sex=FS|phone=415-555-2671", Possible),
+    ("born years apart", "name=Bella|species=Dog|born=2009-05-04|phone=415-555-2671", "name=Bella|species=Dog|born=2019-05-04|phone=415-555-2671", Possible),
+    ("two valid chips", "name=Bella|species=Dog|phone=415-555-2671|chip=981020000123456", "name=Bella|species=Dog|phone=415-555-2671|chip=956000009876543", Possible),
+    ("an old and a new chip", "name=Bella|species=Dog|phone=415-555-2671|chip=123456789", "name=Bella|species=Dog|phone=415-555-2671|chip=956000009876543", Probable),
+    ("species not said on one side", "name=Bella|species=Dog|phone=415-555-2671", "name=Bella|phone=415-555-2671", Possible),
+    ("name less alike", "name=Bella|species=Dog|phone=415-555-2671", "name=Bela Lou|species=Dog|phone=415-555-2671", Possible),
+    ("owner's name instead of phone", "name=Bella|species=Dog|owner=Amy Chalmers", "name=Bella|species=Dog|owner=Amy Chalmers", Possible),
+    ("owner with an initial", "name=Bella|species=Dog|owner=A. Chalmers", "name=Bella|species=Dog|owner=Amy Chalmers", Possible),
+    ("owners of one household", "name=Bella|species=Dog|owner=Amy and Tom Chalmers", "name=Bella|species=Dog|owner=Mrs. Amy Chalmers", Possible),
+    ("owner's name, born at another time", "name=Bella|species=Dog|owner=Amy Chalmers|born=2009-05-04", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05-04", No),
+    ("owner's name, birth estimated", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019", "name=Bella|species=Dog|owner=Amy Chalmers|born=2018-11-04", Possible),
+    ("day and month swapped", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-03-11", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-11-03", Possible),
+    ("owner unknown, same day of birth", "name=Bella|species=Dog|born=2019-05-04", "name=Bella|species=Dog|born=2019-05-04|owner=Amy Chalmers", Possible),
+    ("owner unknown, same year of birth", "name=Bella|species=Dog|born=2019", "name=Bella|species=Dog|born=2019|owner=Amy Chalmers", No),
+    ("a common name", "name=Bella|species=Dog|owner=Amy Chalmers", "name=Bella|species=Dog|owner=Tom Okafor", No),
+    ("another species", "name=Bella|species=Dog|phone=415-555-2671", "name=Bella|species=Cat|phone=415-555-2671", No),
+    // The litter trap: siblings share everything but name, sex and chip.
+    ("siblings", "name=Bella|species=Dog|breed=Beagle|born=2019-05-04|owner=Amy Chalmers|phone=415-555-2671", "name=Luna|species=Dog|breed=Beagle|born=2019-05-04|owner=Amy Chalmers|phone=415-555-2671", No),
+    ("siblings without names", "species=Dog|born=2019-05-04|owner=Amy Chalmers|phone=415-555-2671", "species=Dog|born=2019-05-04|owner=Amy Chalmers|phone=415-555-2671", No),
+    ("siblings by number", "name=Duke 1|species=Dog|born=2019-05-04|phone=415-555-2671", "name=Duke 2|species=Dog|born=2019-05-04|phone=415-555-2671", No),
+    ("siblings by letter", "name=Daisy A|species=Dog|phone=415-555-2671", "name=Daisy B|species=Dog|phone=415-555-2671", No),
+    // Names without weight.
+    ("unknown", "name=Unknown|species=Cat|phone=415-555-2671", "name=Unknown|species=Cat|phone=415-555-2671", No),
+    ("baby", "name=Baby|species=Cat|phone=415-555-2671", "name=baby|species=Cat|phone=415-555-2671", No),
+    ("stray", "name=Stray|species=Cat|phone=415-555-2671", "name=STRAY|species=Cat|phone=415-555-2671", No),
+    ("kitten 3", "name=Kitten 3|species=Cat|phone=415-555-2671", "name=Kitten 3|species=Cat|phone=415-555-2671", No),
+    ("baby with the owner's surname", "name=Baby Chalmers|species=Cat|owner=Amy Chalmers|phone=415-555-2671", "name=Baby|species=Cat|owner=Amy Chalmers|phone=415-555-2671", No),
+    ("a name that begins like one without weight", "name=Babycakes|species=Cat|phone=415-555-2671", "name=Babycakes|species=Cat|phone=415-555-2671", Probable),
+    // An unreadable chip and an invalid phone are no keys.
+    ("invalid phone", "name=Bella|species=Dog|phone=555-0100", "name=Bella|species=Dog|phone=555-0100", No),
+    ("unreadable chip", "chip=98102", "chip=98102", No),
+    ("nothing known", "", "", No),
+];
+
+#[test]
+fn tiers() {
+    for (what, left, right, expected) in ROWS {
+        assert_eq!(outcome(left, right).0, *expected, "{what}");
+        assert_eq!(outcome(right, left).0, *expected, "{what}, the other way round");
+    }
+}
+
+/// Records that resemble each other at all share a blocking key; otherwise they would never meet.
+#[test]
+fn what_resembles_meets() {
+    let catalogue = catalogue();
+    for (what, left, right, expected) in ROWS {
+        let left = blocking_keys(&catalogue, &animal("s", left));
+        let right = blocking_keys(&catalogue, &animal("e", right));
+        let meet = left.iter().any(|key| right.contains(key));
+        assert!(*expected == No || meet, "{what}: {left:?} {right:?}");
+    }
+}
+
+#[test]
+fn evidence_says_what_speaks_for_and_against() {
+    let (tier, evidence) = outcome(
+        "name=Bella|species=Dog|phone=415-555-2671|chip=981020000123456|born=2019-05-04|sex=MN|owner=Amy Chalmers",
+        "name=Bella|species=Dog|phone=415-555-2671|chip=956000009876543|born=2019|sex=FS|owner=Tom Okafor",
+    );
+    assert_eq!(tier, Possible);
+    assert_eq!(
+        evidence,
+        [
+            Evidence::DifferentChips,
+            Evidence::NameAlike,
+            Evidence::SameSpecies,
+            Evidence::SamePhone,
+            Evidence::OwnerDifferent,
+            Evidence::BirthDateAlike,
+            Evidence::SexDifferent,
+        ]
+    );
+    let (_, evidence) =
+        outcome("chip=123456789|name=Stray", "chip=123456789|name=Bella|email=amy@example.org");
+    assert_eq!(evidence, [Evidence::SameChip, Evidence::NameCarriesNoWeight]);
+}
+
+#[test]
+fn cross_references_link_unless_they_are_contradicted() {
+    let catalogue = catalogue();
+    let matched = |left: &Record, right: &Record| same_animal(&catalogue, left, right);
+    let by_reference = Match::Certain { by: CertainBy::CrossReference };
+    let contradictory = |found: Match| matches!(found, Match::Possible { tier: Tier::Contradictory, .. });
+    let pointing = |mut record: Record, to: &str| {
+        record.other_key = Some(to.to_owned());
+        record
+    };
+    let (left, right) = (animal("s1", "name=Bella|species=Dog"), animal("e1", "name=Luna|species=Dog"));
+    // Either side's reference is enough; what differs is the comparison's matter.
+    assert_eq!(matched(&pointing(left.clone(), "e1"), &right), by_reference);
+    assert_eq!(matched(&left, &pointing(right.clone(), "s1")), by_reference);
+    assert_eq!(matched(&pointing(left.clone(), "e1"), &pointing(right.clone(), "s1")), by_reference);
+    // One points here, the other elsewhere.
+    assert!(contradictory(matched(&pointing(left.clone(), "e1"), &pointing(right.clone(), "s9"))));
+    // Both point elsewhere: nothing is said about these two.
+    assert_eq!(matched(&pointing(left.clone(), "e9"), &pointing(right, "s9")), Match::No);
+    // Plainly another animal.
+    let stormy = animal("e1", "name=Stormy|species=Cat");
+    assert!(contradictory(matched(&pointing(left.clone(), "e1"), &stormy)));
+    // Only the species differs: the same animal, with a difference to decide.
+    let cat = animal("e1", "name=Bella|species=Cat");
+    assert_eq!(matched(&pointing(left, "e1"), &cat), by_reference);
+}
+
+fn features(records: &[Record]) -> Vec<Features> {
+    let fields = FeatureFields::of(&catalogue());
+    records.iter().map(|record| Features::of(&fields, record)).collect()
+}
+
+fn certain(linking: &Linking) -> Vec<(usize, usize, CertainBy)> {
+    linking.certain.iter().map(|link| (link.servicenow, link.ehr, link.by)).collect()
+}
+
+fn possible(linking: &Linking) -> Vec<(usize, usize)> {
+    linking.possible.iter().map(|link| (link.servicenow, link.ehr)).collect()
+}
+
+#[test]
+fn a_clinic_is_linked() {
+    let mut referenced = animal("s0", "name=Max|species=Dog");
+    referenced.other_key = Some("e3".to_owned());
+    let servicenow = features(&[
+        referenced,
+        animal("s1", "name=Bella|species=Dog|chip=981020000123456"),
+        animal("s2", "name=Luna|species=Cat|owner=Amy Chalmers|phone=415-555-2671"),
+        animal("s3", "name=Rex|species=Dog|owner=Tom Okafor"),
+    ]);
+    let ehr = features(&[
+        animal("e0", "name=Bella|species=Dog|chip=981020000123456"),
+        animal("e1", "name=Luna|species=Cat|owner=Amy Chalmers|phone=415-555-2671"),
+        animal("e2", "name=Hopper|species=Rabbit|owner=Ines Duarte"),
+        animal("e3", "name=Maxl|species=Dog"),
+    ]);
+    let linking = link(&servicenow, &ehr);
+    assert_eq!(certain(&linking), [(0, 3, CertainBy::CrossReference), (1, 0, CertainBy::Microchip)]);
+    assert_eq!(possible(&linking), [(2, 1)]);
+    assert_eq!((linking.only_servicenow, linking.only_ehr), (vec![3], vec![2]));
+}
+
+#[test]
+fn a_chip_that_is_not_unique_links_nobody() {
+    let chip = format!("species=Dog|chip={CHIP}");
+    let servicenow = features(&[animal("s0", &chip), animal("s1", &chip)]);
+    let ehr = features(&[animal("e0", &chip)]);
+    let linking = link(&servicenow, &ehr);
+    assert_eq!(certain(&linking), []);
+    assert_eq!(possible(&linking), [(0, 0), (1, 0)]);
+    assert!(linking.possible.iter().all(|link| !matches!(link.matched, Match::Certain { .. })));
+    assert!(linking.only_servicenow.is_empty() && linking.only_ehr.is_empty());
+}
+
+/// The loser of a merge keeps its chip; the record in use gets the link, and the loser is a duplicate of it.
+#[test]
+fn among_holders_of_a_chip_the_one_in_use_counts() {
+    let chip = format!("species=Dog|chip={CHIP}");
+    let mut loser = animal("s0", &chip);
+    loser.active = false;
+    let linking = link(&features(&[loser, animal("s1", &chip)]), &features(&[animal("e0", &chip)]));
+    assert_eq!(certain(&linking), [(1, 0, CertainBy::Microchip)]);
+    assert_eq!(possible(&linking), [(0, 0)]);
+}
+
+#[test]
+fn a_reference_claimed_twice_links_nobody() {
+    let claim = |key: &str| {
+        let mut record = animal(key, "name=Bella|species=Dog");
+        record.other_key = Some("e0".to_owned());
+        record
+    };
+    let linking =
+        link(&features(&[claim("s0"), claim("s1")]), &features(&[animal("e0", "name=Bella|species=Dog")]));
+    assert_eq!(certain(&linking), []);
+    assert_eq!(possible(&linking), [(0, 0), (1, 0)]);
+}
+
+/// A second row of a patient that is linked already is a duplicate, not a new patient.
+#[test]
+fn a_row_that_resembles_a_linked_patient_is_not_created() {
+    let bella = "name=Bella|species=Dog|owner=Amy Chalmers|phone=415-555-2671";
+    let with_chip = format!("{bella}|chip={CHIP}");
+    let linking = link(
+        &features(&[animal("s0", &with_chip), animal("s1", bella)]),
+        &features(&[animal("e0", &with_chip)]),
+    );
+    assert_eq!(certain(&linking), [(0, 0, CertainBy::Microchip)]);
+    assert_eq!(possible(&linking), [(1, 0)]);
+    assert_eq!(linking.only_servicenow, Vec::<usize>::new());
+}
+
+/// A litter on both sides: the named ones that match are asked about, nothing is linked across siblings.
+#[test]
+fn a_litter_is_not_mixed_up() {
+    let pup = |key: &str, name: &str, chip: &str| {
+        animal(
+            key,
+            &format!("name={name}|species=Dog|born=2024-05-04|owner=Amy Chalmers|phone=415-555-2671|{chip}"),
+        )
+    };
+    let servicenow = features(&[
+        pup("s0", "Bella", ""),
+        pup("s1", "Puppy 2", ""),
+        pup("s2", "Stormy", &format!("chip={OTHER_CHIP}")),
+    ]);
+    let ehr = features(&[
+        pup("e0", "Puppy 2", ""),
+        pup("e1", "Bella", ""),
+        pup("e2", "Stormy", &format!("chip={OTHER_CHIP}")),
+    ]);
+    let linking = link(&servicenow, &ehr);
+    assert_eq!(certain(&linking), [(2, 2, CertainBy::Microchip)]);
+    assert_eq!(possible(&linking), [(0, 1)]);
+    assert_eq!((linking.only_servicenow, linking.only_ehr), (vec![1], vec![0]));
+}
+
+#[test]
+fn what_resembles_a_new_patient_is_found_likeliest_first() {
+    let records = features(&[
+        animal("e0", "name=Bela Lou|species=Dog|owner=Amy Chalmers|phone=415-555-2671"),
+        animal("e1", "name=Luna|species=Dog|owner=Amy Chalmers|phone=415-555-2671"),
+        animal("e2", "name=Bella|species=Dog|owner=Amy Chalmers|phone=415-555-2671"),
+    ]);
+    let index = BlockIndex::new(&records);
+    let new = features(&[animal("s", "name=Bella|species=Dog|owner=Amy Chalmers|phone=415-555-2671")]);
+    let found: Vec<usize> = index.resembling(&new[0], &records).iter().map(|found| found.at).collect();
+    assert_eq!(found, [2, 0]);
+    let other = features(&[animal("s", "name=Rex|species=Dog|owner=Tom Okafor|phone=415-555-2672")]);
+    assert_eq!(index.resembling(&other[0], &records), []);
+}
+
+/// A shelter's phone number must not make every two of its animals meet.
+#[test]
+fn a_large_block_is_narrowed_by_the_names_first_letter() {
+    let shelter: Vec<Record> = (0..400_u32)
+        .map(|number| {
+            let name = char::from(b'A' + u8::try_from(number % 26).expect("small"));
+            animal(&format!("e{number}"), &format!("name={name}olly|species=Dog|phone=415-555-2671"))
+        })
+        .collect();
+    let records = features(&shelter);
+    let index = BlockIndex::new(&records);
+    let new = features(&[animal("s", "name=Molly|species=Dog|phone=415-555-2671")]);
+    let candidates = index.candidates(&new[0], &records);
+    assert!(candidates.len() < 20, "{}", candidates.len());
+    assert!(candidates.iter().all(|at| at % 26 == 12));
+    assert_eq!(index.resembling(&new[0], &records).len(), candidates.len());
+}
+
+/// A legacy number is compared without its stars.
+#[test]
+fn chips_meet_in_their_normal_form() {
+    let catalogue = catalogue();
+    let plain = blocking_keys(&catalogue, &animal("s", &format!("chip={LEGACY}")));
+    assert_eq!(plain, blocking_keys(&catalogue, &animal("e", "chip=123*456*789")));
+    assert_eq!(plain.len(), 1);
+}
+
+fn any_animal() -> impl Strategy<Value = String> {
+    let part = |name: &'static str, values: &'static [&'static str]| {
+        prop::option::of(prop::sample::select(values))
+            .prop_map(move |value| value.map(|value| format!("{name}={value}")).unwrap_or_default())
+    };
+    (
+        part(
+            "name",
+            &["Bella", "Bella Chalmers", "Belle", "Luna", "Unknown", "Kitten 3", "Duke 1", "Duke 2"],
+        ),
+        part("species", &["Dog", "Canine", "Cat"]),
+        part("chip", &[CHIP, OTHER_CHIP, LEGACY]),
+        part("owner", &["Amy Chalmers", "Chalmers, Amy", "Tom Okafor"]),
+        part("phone", &["415-555-2671", "415-555-2672", "555-0100"]),
+        part("born", &["2019", "2019-05-04", "2009-05-04"]),
+        part("sex", &["MN", "FS", "U"]),
+    )
+        .prop_map(|(name, species, chip, owner, phone, born, sex)| {
+            [name, species, chip, owner, phone, born, sex].join("|")
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn matching_knows_no_left_and_right(left in any_animal(), right in any_animal()) {
+        let catalogue = catalogue();
+        let (left, right) = (animal("s", &left), animal("e", &right));
+        prop_assert_eq!(same_animal(&catalogue, &left, &right), same_animal(&catalogue, &right, &left));
+    }
+
+    /// Only the chip makes two records without a cross reference one, and whatever resembles is found by its blocks.
+    #[test]
+    fn blocks_lose_nothing_and_only_chips_are_certain(left in any_animal(), right in any_animal()) {
+        let catalogue = catalogue();
+        let (left, right) = (animal("s", &left), animal("e", &right));
+        let matched = same_animal(&catalogue, &left, &right);
+        let both = features(&[left, right]);
+        if let Match::Certain { by } = &matched {
+            prop_assert_eq!(*by, CertainBy::Microchip);
+            prop_assert_eq!(&both[0].chip, &both[1].chip);
+        }
+        let found = BlockIndex::new(&both[1..]).resembling(&both[0], &both[1..]);
+        let expected: Vec<Match> = if matched == Match::No { Vec::new() } else { vec![matched] };
+        prop_assert_eq!(found.into_iter().map(|found| found.matched).collect::<Vec<_>>(), expected);
+    }
+
+    /// Every record ends in exactly one place: linked, resembling, or alone.
+    #[test]
+    fn linking_leaves_nobody_out(left in proptest::collection::vec(any_animal(), 0..8), right in proptest::collection::vec(any_animal(), 0..8)) {
+        let records = |side: &str, animals: &[String]| {
+            let records: Vec<Record> =
+                animals.iter().enumerate().map(|(at, fields)| animal(&format!("{side}{at}"), fields)).collect();
+            features(&records)
+        };
+        let (left, right) = (records("s", &left), records("e", &right));
+        let linking = link(&left, &right);
+        for at in 0..left.len() {
+            let linked = linking.certain.iter().filter(|link| link.servicenow == at).count();
+            let resembles = linking.possible.iter().any(|link| link.servicenow == at);
+            prop_assert!(linked <= 1);
+            prop_assert_eq!(linking.only_servicenow.contains(&at), linked == 0 && !resembles);
+        }
+        for at in 0..right.len() {
+            let linked = linking.certain.iter().filter(|link| link.ehr == at).count();
+            let resembles = linking.possible.iter().any(|link| link.ehr == at);
+            prop_assert!(linked <= 1);
+            prop_assert_eq!(linking.only_ehr.contains(&at), linked == 0 && !resembles);
+        }
+    }
+}
