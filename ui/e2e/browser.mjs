@@ -30,7 +30,13 @@ export async function checkAxe(page, name) {
   const found = await page.evaluate(async () => {
     // @ts-expect-error axe was just put there
     const result = await window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
-    return result.violations.map((/** @type {any} */ one) => `${one.id}: ${one.help}\n    ${one.nodes.map((/** @type {any} */ node) => `${node.target.join(" ")} ${node.any?.[0]?.message ?? node.all?.[0]?.message ?? ""}`).slice(0, 6).join("\n    ")}`);
+    return result.violations.map(
+      (/** @type {any} */ one) =>
+        `${one.id}: ${one.help}\n    ${one.nodes
+          .map((/** @type {any} */ node) => `${node.target.join(" ")} ${node.any?.[0]?.message ?? node.all?.[0]?.message ?? ""}`)
+          .slice(0, 6)
+          .join("\n    ")}`,
+    );
   });
   if (found.length > 0) throw new Error(`axe on ${name}:\n  ${found.join("\n  ")}`);
 }

@@ -59,7 +59,12 @@ async function patients() {
   const first = await at("patient-row").first().locator("[role=gridcell]").first().innerText();
   const word = first.split(/\s+/)[0] ?? "";
   await at("patient-search").fill(word.slice(0, 4));
-  await page.waitForFunction((text) => [...document.querySelectorAll("[data-testid=patient-row] [role=gridcell]:first-child")].length > 0 && document.querySelector("[data-testid=patient-row]")?.textContent?.toLowerCase().includes(text), word.slice(0, 4).toLowerCase());
+  await page.waitForFunction(
+    (text) =>
+      [...document.querySelectorAll("[data-testid=patient-row] [role=gridcell]:first-child")].length > 0 &&
+      document.querySelector("[data-testid=patient-row]")?.textContent?.toLowerCase().includes(text),
+    word.slice(0, 4).toLowerCase(),
+  );
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("j");
   await page.keyboard.press("k");
@@ -98,7 +103,10 @@ async function helpAndPalette() {
 }
 
 async function variants() {
-  for (const [chip, shot, ready] of [["chip-maybe_duplicate", "duplicate", "candidate"], ["chip-awaiting_second", "awaiting-second", "waiting-second"]]) {
+  for (const [chip, shot, ready] of [
+    ["chip-maybe_duplicate", "duplicate", "candidate"],
+    ["chip-awaiting_second", "awaiting-second", "waiting-second"],
+  ]) {
     await go("w");
     await at("work").waitFor();
     await at(String(chip)).click();

@@ -7,7 +7,7 @@ import { follow, newQueryClient } from "../data/client";
 import { HostProvider } from "../host/context";
 import type { Host } from "../host/types";
 import { LiveRegion } from "../shared/announce";
-import { theme } from "../theme/theme";
+import { cssVariables, theme } from "../theme/theme";
 import { newRouter, type Router } from "./router";
 import { Start } from "./Start";
 
@@ -22,7 +22,7 @@ export function App({ host, router: given, client: givenClient }: Props) {
   const [client] = useState(() => givenClient ?? newQueryClient());
   useEffect(() => follow(host, client), [host, client]);
   return (
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
       <HostProvider host={host}>
         <QueryClientProvider client={client}>
           <Start>

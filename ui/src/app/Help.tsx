@@ -1,7 +1,7 @@
-import { Modal } from "@mantine/core";
 import { useState } from "react";
 import { keyWords } from "../keyboard/KeyHint";
 import { activeBindings, type KeyBinding } from "../keyboard/registry";
+import { Dialog } from "../shared/Dialog";
 import classes from "./Help.module.css";
 
 /** All keys that act on the screen behind it. */
@@ -12,7 +12,7 @@ export function Help({ close }: { close: () => void }) {
     return [...found.entries()].reverse();
   });
   return (
-    <Modal opened onClose={close} title="Keys on this screen" size="lg" centered closeButtonProps={{ "aria-label": "Close" }} data-testid="help">
+    <Dialog close={close} title="Keys on this screen" size="lg" testId="help">
       <div className={classes.groups}>
         {groups.map(([group, bindings]) => (
           <section key={group}>
@@ -31,6 +31,6 @@ export function Help({ close }: { close: () => void }) {
         ))}
       </div>
       <p className={classes.note}>Keys rest while you type. Single letters can be switched off at the bottom left.</p>
-    </Modal>
+    </Dialog>
   );
 }

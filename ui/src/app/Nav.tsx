@@ -1,4 +1,4 @@
-import { Button, Switch } from "@mantine/core";
+import { Button, Switch, VisuallyHidden } from "@mantine/core";
 import { IconHome, IconListCheck, IconPaw, IconReceipt } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useSession } from "../data/session";
@@ -32,22 +32,18 @@ export function Nav({ path, needYou, openHelp }: { path: string; needYou: number
             const here = to === "/" ? path === "/" : path.startsWith(to) || (to === "/work" && path.startsWith("/plans"));
             return (
               <li key={to}>
-                <Link
-                  to={to}
-                  className={classes.link}
-                  aria-current={here ? "page" : undefined}
-                  aria-keyshortcuts={shortcut}
-                  aria-label={to === "/work" && needYou ? `${word}, ${needYou} need you` : word}
-                  data-testid={`nav-${word.toLowerCase().replace(" ", "-")}`}
-                >
+                <Link to={to} className={classes.link} aria-current={here ? "page" : undefined} aria-keyshortcuts={shortcut} data-testid={`nav-${word.toLowerCase().replace(" ", "-")}`}>
                   <Icon size={18} stroke={1.7} aria-hidden="true" />
                   <span>{word}</span>
                   {to === "/work" && Boolean(needYou) && (
-                    <em className={classes.count} style={{ fontStyle: "normal" }}>
+                    <em className={classes.count}>
                       {needYou}
+                      <VisuallyHidden> need you</VisuallyHidden>
                     </em>
                   )}
-                  <KeyHint shortcut={shortcut} />
+                  <span className={classes.hint}>
+                    <KeyHint shortcut={shortcut} />
+                  </span>
                 </Link>
               </li>
             );

@@ -54,7 +54,8 @@ export function Palette({ close }: { close: () => void }) {
       scrollable
       maxHeight={420}
       transitionProps={{ duration: 80 }}
-      data-testid="palette"
+      attributes={{ content: { "aria-label": "Find or do", "data-testid": "palette" } }}
+      styles={{ actionSection: { opacity: 1 }, actionDescription: { opacity: 1, color: "inherit" } }}
     />
   );
 }

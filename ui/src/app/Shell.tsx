@@ -38,16 +38,9 @@ export function Shell() {
 
   return (
     <div className={classes.shell}>
-      <a
-        className={classes.skip}
-        href="#content"
-        onClick={(event) => {
-          event.preventDefault();
-          document.getElementById("content")?.focus();
-        }}
-      >
+      <button type="button" className={classes.skip} onClick={() => document.getElementById("content")?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <Nav path={path} needYou={needYou} openHelp={() => setHelp(true)} />
       <div className={classes.main}>
         <Header session={session} openPalette={() => setPalette(true)} />

@@ -1,18 +1,20 @@
-import { Button, type ButtonProps } from "@mantine/core";
+import { Button, type ButtonProps, VisuallyHidden } from "@mantine/core";
 import type { ComponentPropsWithoutRef } from "react";
 import { KeyHint } from "./KeyHint";
 import { useKeys } from "./useKeys";
 
-interface Props extends ButtonProps, Pick<ComponentPropsWithoutRef<"button">, "aria-pressed" | "aria-describedby" | "aria-label" | "title"> {
+interface Props extends ButtonProps, Pick<ComponentPropsWithoutRef<"button">, "aria-pressed" | "aria-describedby" | "title"> {
   shortcut: string;
   says: string;
   group: string;
   run: () => void;
+  /** What it acts on, for screen readers, where several buttons say the same. */
+  about?: string;
   "data-testid"?: string;
 }
 
 /** A button and its key in one, so that neither exists without the other. */
-export function KeyButton({ shortcut, says, group, run, disabled, loading, ...rest }: Props) {
+export function KeyButton({ shortcut, says, group, run, about, disabled, loading, ...rest }: Props) {
   const asleep = Boolean(disabled || loading);
   useKeys(asleep ? [] : [{ key: shortcut, says, group, run }]);
   return (
@@ -27,6 +29,7 @@ export function KeyButton({ shortcut, says, group, run, disabled, loading, ...re
       rightSection={<KeyHint shortcut={shortcut} />}
     >
       {says}
+      {about && <VisuallyHidden>: {about}</VisuallyHidden>}
     </Button>
   );
 }

@@ -22,11 +22,11 @@ export function KeyHint({ shortcut }: { shortcut: string }) {
   const single = useSingleLetters();
   if (!single && (shortcut.length === 1 || shortcut.includes(" "))) return null;
   return (
-    <kbd className={classes.key} aria-hidden="true">
+    <span className={classes.key} aria-hidden="true">
       {shortcut
         .split(" ")
         .map((part) => keyWords(part))
         .join(" ")}
-    </kbd>
+    </span>
   );
 }

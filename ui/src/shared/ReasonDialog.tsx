@@ -1,5 +1,6 @@
-import { Button, Group, Modal, Textarea } from "@mantine/core";
+import { Button, Group, Textarea } from "@mantine/core";
 import { type ReactNode, useState } from "react";
+import { Dialog } from "./Dialog";
 
 interface Props {
   title: string;
@@ -21,7 +22,7 @@ export function ReasonDialog({ title, label, act, busy, close, send, children }:
     if (!missing && !busy) send(reason.trim());
   };
   return (
-    <Modal opened onClose={close} title={title} centered closeButtonProps={{ "aria-label": "Close" }} data-testid="reason-dialog">
+    <Dialog close={close} title={title} testId="reason-dialog">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -55,6 +56,6 @@ export function ReasonDialog({ title, label, act, busy, close, send, children }:
           </Button>
         </Group>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

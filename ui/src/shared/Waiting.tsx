@@ -14,7 +14,8 @@ export function Waiting({ lines = 6, what }: { lines?: number; what: string }) {
   return (
     <div className={classes.waiting} aria-busy="true">
       <span className={classes.unseen}>{what}</span>
-      {visible && Array.from({ length: lines }, (_, index) => <Skeleton key={`line-${index + 1}`} height={18} width={`${92 - ((index * 13) % 40)}%`} />)}
+      {/* biome-ignore lint/suspicious/noArrayIndexKey: grey lines have no other name */}
+      {visible && Array.from({ length: lines }, (_, index) => <Skeleton key={index} height={18} width={`${92 - ((index * 13) % 40)}%`} />)}
     </div>
   );
 }

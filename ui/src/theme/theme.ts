@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const pine: MantineColorsTuple = ["#e8f5f3", "#d3e9e6", "#a6d3ce", "#79bdb5", "#54aba2", "#3c9f95", "#1f827b", "#1f6f6b", "#17625e", "#0d4f4b"];
 
@@ -12,7 +12,21 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
-    Modal: { defaultProps: { overlayProps: { backgroundOpacity: 0.35 }, transitionProps: { duration: 100 } } },
     Tooltip: { defaultProps: { openDelay: 400, withArrow: true } },
   },
 });
+
+const fromTokens = {
+  "--mantine-color-body": "var(--surface)",
+  "--mantine-color-text": "var(--text-1)",
+  "--mantine-color-dimmed": "var(--text-2)",
+  "--mantine-color-placeholder": "var(--text-2)",
+  "--mantine-color-error": "var(--bad-text)",
+  "--mantine-color-default": "var(--surface)",
+  "--mantine-color-default-hover": "var(--hover)",
+  "--mantine-color-default-color": "var(--text-1)",
+  "--mantine-color-default-border": "var(--line-strong)",
+};
+
+/** Mantine's parts take the console's own colours, whose contrast is checked. */
+export const cssVariables: CSSVariablesResolver = () => ({ variables: {}, light: fromTokens, dark: fromTokens });

@@ -17,7 +17,6 @@ export function CandidateCard({ id, candidate, current, enter, children }: Props
     Boolean,
   );
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: following the focus, not acting
     <article
       id={id}
       tabIndex={-1}
@@ -35,7 +34,7 @@ export function CandidateCard({ id, candidate, current, enter, children }: Props
       <h2>{candidate.name}</h2>
       <p>{facts.join(" · ")}</p>
       <div className={classes.evidence}>
-        <section aria-label="For being the same animal">
+        <div>
           <h3>For</h3>
           <ul data-tone="for">
             {candidate.forSentences.map((sentence) => (
@@ -45,8 +44,8 @@ export function CandidateCard({ id, candidate, current, enter, children }: Props
             ))}
             {candidate.forSentences.length === 0 && <li>Nothing speaks for it.</li>}
           </ul>
-        </section>
-        <section aria-label="Against being the same animal">
+        </div>
+        <div>
           <h3>Against</h3>
           <ul data-tone="against">
             {candidate.againstSentences.map((sentence) => (
@@ -56,7 +55,7 @@ export function CandidateCard({ id, candidate, current, enter, children }: Props
             ))}
             {candidate.againstSentences.length === 0 && <li>Nothing speaks against it.</li>}
           </ul>
-        </section>
+        </div>
       </div>
       <div className={classes.answers}>{children}</div>
     </article>

@@ -1,3 +1,4 @@
+import { VisuallyHidden } from "@mantine/core";
 import { IconCheck } from "@tabler/icons-react";
 import type { ChoiceKind } from "../../bindings/types";
 import { KeyHint } from "../../keyboard/KeyHint";
@@ -17,18 +18,10 @@ interface Props {
 /** One way to decide one field. The key is shown on the row that it would act on. */
 export function ChoiceButton({ kind, shortcut, label, taken, disabled, current, take }: Props) {
   return (
-    <button
-      type="button"
-      className={classes.choice}
-      aria-pressed={taken}
-      aria-label={`${choiceWords[kind]}: ${label}`}
-      aria-keyshortcuts={current ? shortcut : undefined}
-      disabled={disabled}
-      onClick={take}
-      data-testid={`choice-${kind}`}
-    >
+    <button type="button" className={classes.choice} aria-pressed={taken} aria-keyshortcuts={current ? shortcut : undefined} disabled={disabled} onClick={take} data-testid={`choice-${kind}`}>
       {taken && <IconCheck size={14} aria-hidden="true" />}
       {choiceWords[kind]}
+      <VisuallyHidden>: {label}</VisuallyHidden>
       <span className={classes.hint} data-on={current}>
         <KeyHint shortcut={shortcut} />
       </span>

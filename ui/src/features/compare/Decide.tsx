@@ -117,7 +117,7 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
         <>
           {back}
           <ConflictActions conflict={conflict} busy={busy} />
-          <KeyButton shortcut="w" says={why ? "Hide why" : "Why"} group="Compare" aria-pressed={why} run={() => setWhy(!why)} data-testid="why" />
+          <KeyButton shortcut="w" says={why ? "Hide why" : "Why"} group="Compare" run={() => setWhy(!why)} data-testid="why" />
           {view.fields.some((field) => field.suggestion) && (
             <KeyButton shortcut="a" says="Accept suggestions" group="Compare" disabled={busy || suggestions === 0} run={decisions.acceptSuggestions} data-testid="accept-suggestions" />
           )}

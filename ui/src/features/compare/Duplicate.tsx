@@ -92,7 +92,7 @@ export function Duplicate({ view, back }: { view: CompareView; back: ReactNode }
                       group="Compare"
                       disabled={busy}
                       leftSection={<IconCheck size={14} aria-hidden="true" />}
-                      aria-label={`Same animal: ${candidate.name}`}
+                      about={candidate.name}
                       run={() => setAsked({ candidate: current ?? null, answer: "same" })}
                       data-testid="same-animal"
                     />
@@ -102,7 +102,7 @@ export function Duplicate({ view, back }: { view: CompareView; back: ReactNode }
                       group="Compare"
                       disabled={busy}
                       leftSection={<IconX size={14} aria-hidden="true" />}
-                      aria-label={`Not the same animal: ${candidate.name}`}
+                      about={candidate.name}
                       run={() => setAsked({ candidate: current ?? null, answer: "different" })}
                       data-testid="not-same-animal"
                     />

@@ -35,7 +35,6 @@ export function FieldRow({ field, choice, current, busy, why, decide, enter, rep
   );
   const base = field.lastAgreed.blank || field.lastAgreedAtMs === null ? field.serviceNow : field.lastAgreed;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out as a grid row
     <div
       id={`row-${field.field}`}
       role="group"

@@ -36,7 +36,7 @@ export function stillValid(view: CompareView, earlier: readonly FieldChoice[], m
     earlier
       .filter((choice) => {
         const field = fields.get(choice.field);
-        return field !== undefined && field.mayDecide && field.choices.includes(choice.choice) && !gone.has(choice.field);
+        return field?.mayDecide && field.choices.includes(choice.choice) && !gone.has(choice.field);
       })
       .map((choice) => [choice.field, choice]),
   );

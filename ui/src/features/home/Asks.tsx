@@ -36,15 +36,9 @@ export function Asks({ needYou, needSecond, settled }: { needYou: number; needSe
       tone: "none",
       link:
         settled > 0 ? (
-          <a
-            href="#settled"
-            onClick={(event) => {
-              event.preventDefault();
-              document.getElementById("settled")?.focus();
-            }}
-          >
+          <button type="button" onClick={() => document.getElementById("settled")?.focus()}>
             Review
-          </a>
+          </button>
         ) : null,
     },
   ];

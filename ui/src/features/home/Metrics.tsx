@@ -15,7 +15,7 @@ export function Metrics({ metrics }: { metrics: Metric[] }) {
             <Sparkline values={metric.trend} label={metric.label} />
             <span className={classes.metricDetail} data-ok={metric.ok}>
               {metric.ok ? <IconCheck size={13} aria-hidden="true" /> : <IconAlertTriangle size={13} aria-hidden="true" />}
-              <span>{metric.ok ? "within its goal" : "look at this"}</span>
+              <span>{metric.ok ? "fine" : "look at this"}</span>
             </span>
             <small>{metric.detail}</small>
           </li>

@@ -35,7 +35,6 @@ export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
 
   return (
     <div className={classes.frame}>
-      {/* biome-ignore lint/a11y/useSemanticElements: a table cannot hold rows that are not there */}
       <div
         id="patient-grid"
         ref={scroller}
@@ -48,10 +47,8 @@ export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
         aria-activedescendant={visible ? `patient-row-${active}` : undefined}
         data-testid="patient-grid"
       >
-        {/* biome-ignore lint/a11y/useFocusableInteractive: the grid holds the focus */}
         <div role="row" aria-rowindex={1} className={classes.head}>
           {headings.map((heading) => (
-            // biome-ignore lint/a11y/useFocusableInteractive: the grid holds the focus
             <span key={heading} role="columnheader">
               {heading}
             </span>
@@ -61,7 +58,6 @@ export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
           {items.map((item) => {
             const row = rows.row(item.index);
             return (
-              // biome-ignore lint/a11y/useFocusableInteractive: the grid holds the focus
               <div
                 key={item.key}
                 id={`patient-row-${item.index}`}

@@ -24,18 +24,23 @@ export function PatientsScreen() {
   const [query] = useDebouncedValue(text.trim(), TYPING_MS);
   const [sight, setSight] = useState({ first: 0, last: 40 });
   const input = useRef<HTMLInputElement>(null);
+  // Opening a patient right after typing must not be overtaken by the address following the letters.
+  const leaving = useRef(false);
   const rows = usePatientRows(query, status ?? null, sight.first, sight.last);
 
   useEffect(() => input.current?.focus(), []);
   useEffect(() => {
-    if (query !== (q ?? "")) void navigate({ search: (before) => ({ ...(before.status ? { status: before.status } : {}), ...(query ? { q: query } : {}) }), replace: true });
+    if (query !== (q ?? "") && !leaving.current) void navigate({ search: (before) => ({ ...(before.status ? { status: before.status } : {}), ...(query ? { q: query } : {}) }), replace: true });
   }, [query, q, navigate]);
   useEffect(() => {
     if (!rows.pending) announce(`${plural(rows.total, "patient")} found.`);
   }, [rows.total, rows.pending]);
   useKeys([{ key: "/", says: "Search patients", group: "Patients", run: () => input.current?.select() }]);
 
-  const open = (id: string) => void navigate({ to: "/patients/$patientId", params: { patientId: id } });
+  const open = (id: string) => {
+    leaving.current = true;
+    void navigate({ to: "/patients/$patientId", params: { patientId: id } });
+  };
   return (
     <Page
       testId="patients"

@@ -6,7 +6,6 @@ import classes from "./Receipts.module.css";
 export function ReceiptRow({ id, group, active, open, choose }: { id: string; group: PlanReceipts; active: boolean; open: boolean; choose: () => void }) {
   const Icon = group.undone ? IconArrowBackUp : group.verified ? IconCircleCheck : IconAlertTriangle;
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: the list holds the focus and tells the active option
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list's keys do the same
     <div id={id} role="option" aria-selected={active} className={classes.rowItem} data-open={open} onClick={choose} data-testid="receipt-row">
       <strong>{group.patient}</strong>

@@ -15,7 +15,6 @@ interface Props {
   resetKey: string;
   open: (item: ConflictItem) => void;
   toggle: (key: string) => void;
-  narrowTo: (item: ConflictItem) => void;
   setActive: (item: ConflictItem | null) => void;
 }
 
@@ -62,7 +61,6 @@ export function WorkListbox({ rows, resetKey, open, toggle, setActive: tell }: P
             const row = rows[place.index];
             if (!row) return null;
             return (
-              // biome-ignore lint/a11y/useFocusableInteractive: the list holds the focus and tells the active option
               <div
                 key={place.key}
                 id={`work-row-${place.index}`}

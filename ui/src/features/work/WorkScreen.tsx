@@ -2,6 +2,7 @@ import { TextInput } from "@mantine/core";
 import { IconListCheck, IconSearch } from "@tabler/icons-react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useRef, useState } from "react";
+import type { WorkSearch } from "../../app/router";
 import type { ConflictItem } from "../../bindings/types";
 import { useAct } from "../../data/useRead";
 import { KeyButton } from "../../keyboard/KeyButton";
@@ -32,16 +33,18 @@ export function WorkScreen() {
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const [active, setActive] = useState<ConflictItem | null>(null);
   const [snoozing, setSnoozing] = useState<ConflictItem | null>(null);
+  const [text, setText] = useState(search.text ?? "");
   const input = useRef<HTMLInputElement>(null);
   const claim = useAct("conflicts.claim", ["conflicts", "conflict"], (item) => notifyDone(item.claimedByMe ? `You work on ${item.patient} now; others see it.` : `${item.patient} is free again.`));
 
-  const narrow = (change: Partial<typeof search>) =>
+  const narrow = (change: { [K in keyof WorkSearch]?: WorkSearch[K] | undefined }) =>
     void navigate({ search: (before) => Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined && value !== "")), replace: true });
   useKeys([{ key: "/", says: "Search the work list", group: "Work list", run: () => input.current?.select() }]);
 
   const items = conflicts.data?.items ?? [];
   const rows = workRows(items, search.group ?? false, opened);
   const filtered = Boolean(search.text || search.grade || search.field || search.cause || search.status);
+  const filteredToAlike = search.cause !== undefined && search.field !== undefined;
   const openConflict = (item: ConflictItem) => void navigate({ to: "/work/$conflictId", params: { conflictId: item.id } });
   const toggle = (key: string) => setOpened((before) => (before.has(key) ? new Set([...before].filter((one) => one !== key)) : new Set([...before, key])));
   const fieldLabel = search.field
@@ -65,14 +68,10 @@ export function WorkScreen() {
             data-testid="claim"
           />
           <KeyButton shortcut="s" says="Snooze" group="Work list" disabled={!active} run={() => setSnoozing(active)} data-testid="snooze" />
-          <KeyButton
-            shortcut="a"
-            says={search.group ? "Show one by one" : "Group alike"}
-            group="Work list"
-            aria-pressed={search.group ?? false}
-            run={() => narrow({ group: search.group ? undefined : true } as Partial<typeof search>)}
-            data-testid="group"
-          />
+          {active && active.alike > 1 && !filteredToAlike && (
+            <KeyButton shortcut="x" says={`Only the ${active.alike} alike`} group="Work list" run={() => narrow({ cause: active.cause, field: active.fields[0] })} data-testid="alike" />
+          )}
+          <KeyButton shortcut="a" says={search.group ? "Show one by one" : "Group alike"} group="Work list" run={() => narrow({ group: search.group ? undefined : true })} data-testid="group" />
         </>
       }
     >
@@ -80,8 +79,11 @@ export function WorkScreen() {
         <TextInput
           ref={input}
           className={classes.search}
-          value={search.text ?? ""}
-          onChange={(event) => narrow({ text: event.currentTarget.value })}
+          value={text}
+          onChange={(event) => {
+            setText(event.currentTarget.value);
+            narrow({ text: event.currentTarget.value });
+          }}
           onKeyDown={(event) => {
             if (event.key !== "Enter" && event.key !== "ArrowDown") return;
             event.preventDefault();
@@ -99,11 +101,11 @@ export function WorkScreen() {
           label="How many people it needs"
           options={grades}
           value={search.grade ? (String(search.grade) as "3" | "4") : undefined}
-          choose={(grade) => narrow({ grade: grade ? Number(grade) : undefined } as Partial<typeof search>)}
+          choose={(grade) => narrow({ grade: grade ? Number(grade) : undefined })}
         />
-        <Chips label="Where it stands" options={statuses} value={search.status as keyof typeof statuses | undefined} choose={(status) => narrow({ status } as Partial<typeof search>)} />
-        <Chips label="Cause" options={causes} value={search.cause} choose={(cause) => narrow({ cause } as Partial<typeof search>)} />
-        {fieldLabel && <Chips label="Field" options={{ [search.field as string]: fieldLabel }} value={search.field as string} choose={() => narrow({ field: undefined } as Partial<typeof search>)} />}
+        <Chips label="Where it stands" options={statuses} value={search.status as keyof typeof statuses | undefined} choose={(status) => narrow({ status })} />
+        <Chips label="Cause" options={causes} value={search.cause} choose={(cause) => narrow({ cause })} />
+        {fieldLabel && <Chips label="Field" options={{ [search.field as string]: fieldLabel }} value={search.field as string} choose={() => narrow({ field: undefined })} />}
       </div>
       {conflicts.isPending ? (
         <Waiting what="Reading the work list" lines={10} />
@@ -114,14 +116,7 @@ export function WorkScreen() {
           {filtered ? "Take away a filter to see more." : "When the two systems differ and no rule may settle it, the difference waits here for you."}
         </Empty>
       ) : (
-        <WorkListbox
-          rows={rows}
-          resetKey={JSON.stringify(search)}
-          open={openConflict}
-          toggle={toggle}
-          narrowTo={(item) => narrow({ cause: item.cause, field: item.fields[0] } as Partial<typeof search>)}
-          setActive={setActive}
-        />
+        <WorkListbox rows={rows} resetKey={JSON.stringify(search)} open={openConflict} toggle={toggle} setActive={setActive} />
       )}
       {snoozing && <SnoozeDialog item={snoozing} close={() => setSnoozing(null)} />}
     </Page>
