@@ -10,6 +10,10 @@ pub fn is_blank_char(character: char) -> bool {
 
 /// The text without blanks around it.
 pub fn trimmed(text: &str) -> &str {
+    // Most text has nothing to trim: both ends show, and are ASCII.
+    if let (Some(b'!'..=b'~'), Some(b'!'..=b'~')) = (text.as_bytes().first(), text.as_bytes().last()) {
+        return text;
+    }
     text.trim_matches(is_blank_char)
 }
 

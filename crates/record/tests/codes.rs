@@ -44,11 +44,14 @@ fn the_tables_are_whole() {
     }
 }
 
+/// Codes, text, concept, codes to send.
+type SpeciesCase<'a> = (Vec<Coding>, Option<&'a str>, Option<&'a str>, &'a [&'a str]);
+
 #[test]
 fn species_from_the_ehr() {
     let ncbi = "http://www.ncbi.nlm.nih.gov/taxonomy";
     // (codes, text, concept, codes to send)
-    let cases: [(Vec<Coding>, Option<&str>, Option<&str>, &[&str]); 16] = [
+    let cases: [SpeciesCase<'_>; 16] = [
         (vec![snomed("448771007")], Some("Dog"), Some("dog"), &["448771007"]),
         (vec![coding(HL7_ANIMAL_SPECIES, "canislf", Some("Dog"))], None, Some("dog"), &["448771007"]),
         (vec![coding(HL7_ANIMAL_SPECIES, "ovisa", None)], None, Some("sheep"), &["125099002"]),
@@ -85,11 +88,12 @@ fn species_from_the_ehr() {
     assert_eq!(bare.stored_text(), "Guinea pig");
 }
 
+type BreedCase<'a> = (Vec<Coding>, Option<&'a str>, Option<&'a str>, Option<&'a str>, &'a [&'a str]);
+
 #[test]
 fn breeds_from_and_to_the_ehr() {
     // (codes, text, species, concept, codes to send)
-    type Case<'a> = (Vec<Coding>, Option<&'a str>, Option<&'a str>, Option<&'a str>, &'a [&'a str]);
-    let cases: [Case<'_>; 12] = [
+    let cases: [BreedCase<'_>; 12] = [
         (vec![snomed("62137007")], Some("Labrador Retriever"), Some("dog"), Some("62137007"), &["62137007"]),
         (
             vec![snomed("58108001"), coding("urn:club", "GR", None)],

@@ -2,6 +2,8 @@
 
 use crate::text::fold_name;
 use crate::value::{Conventions, Neuter, Sex, SexStatus};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use Neuter::{Intact, Neutered};
 use Sex::{Female, Male, Other};
@@ -117,20 +119,35 @@ pub fn recognise(term: &str, conventions: &Conventions) -> Option<(Sex, Neuter)>
     built_in(&folded)
 }
 
+/// The meanings of the terms above, and of the ways the product itself writes.
+static BY_TERM: LazyLock<HashMap<&'static str, (Sex, Neuter)>> =
+    LazyLock::new(|| TERMS.iter().map(|(term, sex, neuter)| (*term, (*sex, *neuter))).collect());
+
 fn built_in(folded: &str) -> Option<(Sex, Neuter)> {
-    match folded {
-        "male" => return Some((Male, Neuter::Unknown)),
-        "female" => return Some((Female, Neuter::Unknown)),
-        "female spayed" => return Some((Female, Neutered)),
-        "male neutered" => return Some((Male, Neutered)),
-        _ => {}
+    let known = match folded {
+        "male" => Some((Male, Neuter::Unknown)),
+        "female" => Some((Female, Neuter::Unknown)),
+        "male neutered" | "neutered male" => Some((Male, Neutered)),
+        "male intact" | "intact male" => Some((Male, Intact)),
+        "female spayed" | "spayed female" => Some((Female, Neutered)),
+        "female intact" | "intact female" => Some((Female, Intact)),
+        term => BY_TERM.get(term).copied(),
+    };
+    if known.is_some() {
+        return known;
     }
-    let joined: String = folded.chars().filter(|character| character.is_alphanumeric()).collect();
-    if let Some((_, sex, neuter)) = TERMS.iter().find(|(term, _, _)| *term == joined) {
-        return Some((*sex, *neuter));
+    // `F/S`, `M (N)`, `not stated`
+    if folded.len() <= TERM_LENGTH_MAX && !folded.chars().all(char::is_alphanumeric) {
+        let joined: String = folded.chars().filter(|character| character.is_alphanumeric()).collect();
+        if let Some(pair) = BY_TERM.get(joined.as_str()) {
+            return Some(*pair);
+        }
     }
     by_words(folded)
 }
+
+/// The longest term above with a sign between any two letters.
+const TERM_LENGTH_MAX: usize = 40;
 
 /// A term of several words: each must say something, and none may contradict another.
 fn by_words(folded: &str) -> Option<(Sex, Neuter)> {

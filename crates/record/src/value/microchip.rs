@@ -7,8 +7,11 @@ use unicode_normalization::UnicodeNormalization;
 /// The animal's own number has 38 bits.
 const ISO_ID_MAX: u64 = (1 << 38) - 1;
 
-/// Appends a number's normal form: without blanks, dashes, dots and stars, in upper case.
+/// A number's normal form: without blanks, dashes, dots and stars, in upper case.
 fn normalise(raw: &str) -> String {
+    if raw.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) {
+        return raw.to_owned();
+    }
     let keep = |character: char| {
         !is_blank_char(character)
             && !matches!(
