@@ -7,7 +7,7 @@ use record::codes::{
     SNOMED_CT, breed_codings, breed_from, breeds, species, species_codings, species_from, units,
     valid_snomed_id,
 };
-use record::value::{Coded, Coding};
+use record::value::{Coded, Coding, Substance};
 
 fn coding(system: &str, code: &str, display: Option<&str>) -> Coding {
     Coding { system: system.to_owned(), code: code.to_owned(), display: display.map(str::to_owned) }
@@ -177,4 +177,23 @@ fn units_are_found_by_their_names() {
     for code in units::codes() {
         assert_eq!(units::recognise(code).map(|unit| unit.code), Some(code));
     }
+}
+
+#[test]
+fn no_known_allergy_is_a_statement_with_a_code() {
+    // (text, codes, none known?, codes to send)
+    let cases: [(&str, Vec<Coding>, bool, &[&str]); 5] = [
+        ("NKDA", vec![], true, &["716186003"]),
+        ("", vec![snomed("409137002")], true, &["409137002"]),
+        ("Keine bekannt", vec![snomed("716186003")], true, &["716186003"]),
+        ("Penicillin", vec![], false, &[]),
+        // Another system's code of the same digits says nothing.
+        ("Beef", vec![coding("urn:local", "716186003", None)], false, &["716186003"]),
+    ];
+    for (text, codings, none_known, sent) in cases {
+        let substance = Substance::new(text, codings).expect("not empty");
+        assert_eq!(substance.is_none_known(), none_known, "{text}");
+        assert_eq!(codes(&substance.codings_to_send()), sent, "{text}");
+    }
+    assert_eq!(Substance::new(" ", vec![]), None);
 }

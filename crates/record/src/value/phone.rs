@@ -7,6 +7,8 @@
 use super::{Phone, ValueProblem, problem};
 use crate::text::trimmed;
 use phonenumber::country::Id;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Reads a telephone number. A text with digits is always kept; whether it is a valid number shows in
@@ -19,7 +21,35 @@ pub(super) fn parse(raw: &str, region: &str) -> Result<Phone, ValueProblem> {
             "enter the number, or clear the field",
         ));
     }
-    Ok(read_quickly(raw, region).unwrap_or_else(|| read(raw, region)))
+    Ok(read_quickly(raw, region).unwrap_or_else(|| read_remembered(raw, region)))
+}
+
+/// How many numbers a thread remembers before it starts afresh.
+const REMEMBERED_MAX: usize = 4096;
+
+#[derive(Default)]
+struct Remembered {
+    region: String,
+    numbers: HashMap<String, Phone>,
+}
+
+/// The same as [`read`]: an owner's number stands in the records of all their animals, in both remotes.
+fn read_remembered(raw: &str, region: &str) -> Phone {
+    thread_local! {
+        static REMEMBERED: RefCell<Remembered> = RefCell::default();
+    }
+    REMEMBERED.with_borrow_mut(|remembered| {
+        if remembered.region != region || remembered.numbers.len() >= REMEMBERED_MAX {
+            region.clone_into(&mut remembered.region);
+            remembered.numbers.clear();
+        }
+        if let Some(known) = remembered.numbers.get(raw) {
+            return known.clone();
+        }
+        let phone = read(raw, region);
+        remembered.numbers.insert(raw.to_owned(), phone.clone());
+        phone
+    })
 }
 
 /// The same as [`read`] for numbers of the United States and Canada without an extension; `None` for all others.
@@ -181,6 +211,10 @@ mod tests {
             };
             if let Some(quick) = read_quickly(&raw, region) {
                 prop_assert_eq!(quick, read(&raw, region));
+            }
+            let expected = read(&raw, region);
+            for _ in 0..2 {
+                prop_assert_eq!(read_remembered(&raw, region), expected.clone());
             }
         }
     }

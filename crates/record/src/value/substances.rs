@@ -63,6 +63,19 @@ impl Substance {
         Some(Substance { text, key, codings })
     }
 
+    /// The codes to send: its own, or that of the statement that no allergy is known. A substance without codes travels
+    /// as text.
+    pub fn codings_to_send(&self) -> Vec<Coding> {
+        if self.codings.is_empty() && self.is_none_known() {
+            return vec![Coding {
+                system: SNOMED_CT.to_owned(),
+                code: "716186003".to_owned(),
+                display: Some("No known allergy".to_owned()),
+            }];
+        }
+        self.codings.clone()
+    }
+
     /// Whether this is the statement that no allergy is known.
     pub fn is_none_known(&self) -> bool {
         self.key == NO_KNOWN_ALLERGY
