@@ -256,7 +256,6 @@ impl PatientLens {
             body = wrapped(body);
             place = Place::find(&body)?;
         }
-        as_collection(&mut body);
         if let Some(key) = servicenow_key {
             if let Some(patient) = place.patient_mut(&mut body) {
                 if is_subset(&*patient) {
@@ -271,6 +270,7 @@ impl PatientLens {
                 place.set_full_url(&mut body, &url);
             }
         }
+        as_collection(&mut body);
         // Values before blanks: emptying the owner's last detail takes the contact away, and what else stands in it.
         let (blanks, values): (Vec<_>, Vec<_>) = writes.iter().partition(|(_, state)| state.is_blank());
         for (field, state) in values.into_iter().chain(blanks) {
@@ -321,24 +321,30 @@ fn wrapped(patient: Json) -> Json {
     ])
 }
 
-/// Makes what was read a Bundle of type `collection` (FHIR R4 Bundle, bdl-1 to bdl-4).
+/// Makes what was read a Bundle of type `collection` in which every entry has an address (FHIR R4 Bundle, bdl-1 to
+/// bdl-4 and `fullUrl`).
 fn as_collection(bundle: &mut Json) {
-    if tree::text(&*bundle, "resourceType") != Some("Bundle")
-        || tree::text(&*bundle, "type") == Some("collection")
-    {
+    if tree::text(&*bundle, "resourceType") != Some("Bundle") {
         return;
     }
-    bundle.set("type", Json::str("collection"));
-    bundle.remove("total");
-    bundle.remove("link");
+    if tree::text(&*bundle, "type") != Some("collection") {
+        bundle.set("type", Json::str("collection"));
+        bundle.remove("total");
+        bundle.remove("link");
+    }
     if let Some(entries) = bundle.get_mut("entry").and_then(Json::items_mut) {
         entries.retain(|entry| {
             entry.get("search").and_then(|search| tree::text(search, "mode")) != Some("outcome")
         });
-        for entry in entries {
+        for (at, entry) in entries.iter_mut().enumerate() {
             for key in ["search", "request", "response", "link"] {
                 entry.remove(key);
             }
+            let resource = entry.get("resource");
+            let kind = resource.and_then(|resource| tree::text(resource, "resourceType")).unwrap_or_default();
+            let id = resource.and_then(|resource| tree::text(resource, "id"));
+            let name = format!("{kind}/{}", id.map_or_else(|| at.to_string(), str::to_owned));
+            document::add_full_url(entry, || format!("urn:uuid:{}", derived_uuid(&name)));
         }
     }
 }

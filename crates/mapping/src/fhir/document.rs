@@ -64,15 +64,13 @@ impl Place {
             .to_owned()
     }
 
-    /// How other resources of the Bundle name the Patient; a new one gets an address for it.
+    /// How other resources of the Bundle name the Patient: exactly its entry's address (FHIR R4 Bundle, "Resolving
+    /// references in Bundles"), which is added where there is none.
     pub(crate) fn reference(self, document: &mut Json) -> String {
-        if let Some(id) = self.patient(&*document).and_then(|patient| tree::text(patient, "id")) {
-            return format!("Patient/{id}");
-        }
         if let Some(url) = self.full_url(&*document) {
             return url.to_owned();
         }
-        let url = format!("urn:uuid:{}", derived_uuid(NEW_PATIENT));
+        let url = format!("urn:uuid:{}", derived_uuid(&self.identity(&*document)));
         self.set_full_url(document, &url);
         url
     }
@@ -80,11 +78,10 @@ impl Place {
     /// Gives the Patient's entry an address if it has none, as the entry's first member.
     pub(crate) fn set_full_url(self, document: &mut Json, url: &str) {
         if let Place::Entry(at) = self
-            && let Some(Json::Object(members)) =
+            && let Some(entry) =
                 document.get_mut("entry").and_then(Json::items_mut).and_then(|entries| entries.get_mut(at))
-            && !members.iter().any(|(key, _)| key == "fullUrl")
         {
-            members.insert(0, ("fullUrl".to_owned(), Json::str(url)));
+            add_full_url(entry, || url.to_owned());
         }
     }
 
@@ -128,6 +125,15 @@ fn names_patient(
 
 fn is_patient<'a>(resource: impl Node<'a>) -> bool {
     tree::text(resource, "resourceType") == Some("Patient")
+}
+
+/// Gives an entry an address if it has none, as its first member.
+pub(crate) fn add_full_url(entry: &mut Json, url: impl FnOnce() -> String) {
+    if let Json::Object(members) = entry
+        && !members.iter().any(|(key, _)| key == "fullUrl")
+    {
+        members.insert(0, ("fullUrl".to_owned(), Json::String(url())));
+    }
 }
 
 /// What names of a patient that has no id yet are derived from.

@@ -8,7 +8,7 @@ use record::{Catalogue, Conventions, FieldIx, FieldSpec, FieldState, Json, Recor
 use std::sync::{Arc, LazyLock};
 
 pub const SERVICENOW_SYSTEM: &str = "https://clinic.service-now.example/u_patient_record";
-pub const CHIP_SYSTEM: &str = "https://vetsync.example/fhir/sid/microchip";
+pub const CHIP_SYSTEM: &str = "https://vetsync.example/fhir/identifier/microchip";
 pub const OTHER_CHIP_SYSTEM: &str = "http://icar.org/microchip";
 pub const ANIMAL: &str = "http://hl7.org/fhir/StructureDefinition/patient-animal";
 pub const NOTE: &str = "http://hl7.org/fhir/StructureDefinition/note";

@@ -17,7 +17,7 @@ const RESOURCES = new Set([
   'Resource', 'DomainResource', 'Bundle', 'Patient', 'AllergyIntolerance', 'Appointment', 'Encounter', 'Condition',
   'Procedure', 'MedicationRequest', 'Provenance', 'OperationOutcome', 'StructureDefinition', 'NamingSystem',
 ]);
-const EXTENSIONS = new Set(['patient-animal', 'data-absent-reason', 'patient-birthTime']);
+const EXTENSIONS = new Set(['patient-animal', 'data-absent-reason', 'patient-birthTime', 'structuredefinition-fhir-type']);
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = resolve(process.argv[2] ?? join(here, '../../../../target/fhir-r4-definitions'));
