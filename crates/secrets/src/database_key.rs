@@ -105,7 +105,9 @@ mod tests {
     async fn a_key_may_be_given_as_bytes_base64_or_hexadecimal() {
         let hex: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
         let base64 = format!("{}\n", STANDARD.encode(KEY));
-        for given in [KEY.to_vec(), hex.clone().into_bytes(), hex.to_uppercase().into_bytes(), base64.into_bytes()] {
+        for given in
+            [KEY.to_vec(), hex.clone().into_bytes(), hex.to_uppercase().into_bytes(), base64.into_bytes()]
+        {
             let store = MemoryStore::default();
             store.set(DATABASE_KEY, &Secret::from(given)).await.unwrap();
             let key = database_key(&store, never, true).await.unwrap();

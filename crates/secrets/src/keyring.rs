@@ -65,7 +65,8 @@ impl KeyringStore {
         name: &str,
         use_entry: impl FnOnce(&Entry) -> std::result::Result<T, Error> + Send + 'static,
     ) -> Result<T> {
-        let (store, service, name) = (Arc::clone(&self.store), self.options.service.clone(), checked(name)?.to_owned());
+        let (store, service, name) =
+            (Arc::clone(&self.store), self.options.service.clone(), checked(name)?.to_owned());
         within(self.options.timeout, move || use_entry(&store.build(&service, &name, None)?)).await
     }
 }
@@ -142,7 +143,9 @@ async fn within<T: Send + 'static>(
         .map_err(|error| SecretError::Platform(format!("no thread for the keyring: {}", error.kind())))?;
     match tokio::time::timeout(timeout, answered).await {
         Ok(Ok(result)) => result.map_err(|error| typed(&error)),
-        Ok(Err(_)) => Err(SecretError::Platform("the call to the keyring ended without an answer".to_owned())),
+        Ok(Err(_)) => {
+            Err(SecretError::Platform("the call to the keyring ended without an answer".to_owned()))
+        }
         Err(_) => Err(SecretError::TimedOut { waited_s: timeout.as_secs() }),
     }
 }
@@ -158,7 +161,10 @@ fn typed(error: &Error) -> SecretError {
         },
         Error::PlatformFailure(cause) => {
             let told = format!("{cause:?}");
-            if told.contains("ServiceUnknown") || told.contains("Unavailable") || told.contains("NameHasNoOwner") {
+            if told.contains("ServiceUnknown")
+                || told.contains("Unavailable")
+                || told.contains("NameHasNoOwner")
+            {
                 SecretError::NoService
             } else if told.starts_with("Zbus(") || told.starts_with("ZbusFdo(") {
                 SecretError::NoSession
@@ -168,10 +174,12 @@ fn typed(error: &Error) -> SecretError {
         }
         Error::NoDefaultStore => SecretError::NoSession,
         // Their texts may hold the data that was found.
-        Error::BadEncoding(_) | Error::BadDataFormat(..) => SecretError::Platform("the entry is damaged".to_owned()),
-        Error::Ambiguous(_) => {
-            SecretError::Platform("several entries have the same name: remove all but one in your keyring program".into())
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => {
+            SecretError::Platform("the entry is damaged".to_owned())
         }
+        Error::Ambiguous(_) => SecretError::Platform(
+            "several entries have the same name: remove all but one in your keyring program".into(),
+        ),
         other => SecretError::Platform(other.to_string()),
     }
 }

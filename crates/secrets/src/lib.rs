@@ -55,7 +55,9 @@ pub enum SecretError {
         waited_s: u64,
     },
     /// The keyring took a value and did not give it back.
-    #[error("the keyring forgets what it is given: choose another keyring, or set the secret store to a file")]
+    #[error(
+        "the keyring forgets what it is given: choose another keyring, or set the secret store to a file"
+    )]
     Forgetful,
     /// Others than the owner can get at the file or folder.
     #[error("{} can be read by others (mode {mode:03o}): run chmod {wanted:03o} on it", .path.display())]
@@ -85,10 +87,14 @@ pub enum SecretError {
         name: String,
     },
     /// The service manager gave no folder.
-    #[error("systemd passed no credentials: add LoadCredentialEncrypted= to the unit, or choose another secret store")]
+    #[error(
+        "systemd passed no credentials: add LoadCredentialEncrypted= to the unit, or choose another secret store"
+    )]
     NoCredentials,
     /// The name of a secret is not one.
-    #[error("{name:?} is no name of a secret: use letters, digits, dot, dash and underscore, beginning with a letter")]
+    #[error(
+        "{name:?} is no name of a secret: use letters, digits, dot, dash and underscore, beginning with a letter"
+    )]
     BadName {
         /// The name.
         name: String,
@@ -176,7 +182,9 @@ pub async fn open(choice: &Choice) -> Result<Arc<dyn SecretStore>> {
 pub async fn open_in(choice: &Choice, credentials: Option<PathBuf>) -> Result<Arc<dyn SecretStore>> {
     match (choice, credentials) {
         (Choice::File(folder), _) => Ok(Arc::new(FileStore::open(folder)?)),
-        (Choice::SystemdCredential | Choice::Auto, Some(folder)) => Ok(Arc::new(SystemdCredentials::open(&folder)?)),
+        (Choice::SystemdCredential | Choice::Auto, Some(folder)) => {
+            Ok(Arc::new(SystemdCredentials::open(&folder)?))
+        }
         (Choice::SystemdCredential, None) => Err(SecretError::NoCredentials),
         (Choice::Keyring, _) | (Choice::Auto, None) => {
             Ok(Arc::new(KeyringStore::open(KeyringOptions::default()).await?))

@@ -75,6 +75,9 @@ mod tests {
     fn a_folder_that_is_not_there_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let missing = SystemdCredentials::open(&folder.path().join("nowhere"));
-        assert!(matches!(missing, Err(SecretError::Disk { kind: std::io::ErrorKind::NotFound, .. })), "{missing:?}");
+        assert!(
+            matches!(missing, Err(SecretError::Disk { kind: std::io::ErrorKind::NotFound, .. })),
+            "{missing:?}"
+        );
     }
 }

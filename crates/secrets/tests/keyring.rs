@@ -5,7 +5,10 @@
 use std::{path::PathBuf, process::Command};
 
 use secrecy::ExposeSecret;
-use secrets::{Choice, DATABASE_KEY, KeyringOptions, KeyringStore, Secret, SecretError, SecretStore, database_key, open_in};
+use secrets::{
+    Choice, DATABASE_KEY, KeyringOptions, KeyringStore, Secret, SecretError, SecretStore, database_key,
+    open_in,
+};
 
 /// Set by the script.
 const REAL_KEYRING: &str = "VETSYNC_TEST_KEYRING";
@@ -38,7 +41,8 @@ async fn the_real_keyring_keeps_the_database_key_or_its_absence_is_explained() {
     again.set("token", &Secret::from(b"\0binary\xff".to_vec())).await.unwrap();
     assert_eq!(store.get("token").await.unwrap().unwrap().expose_secret(), b"\0binary\xff");
     // services do not see each other's entries
-    let other = KeyringStore::open(KeyringOptions { service: "vetsync-other".into(), ..short() }).await.unwrap();
+    let other =
+        KeyringStore::open(KeyringOptions { service: "vetsync-other".into(), ..short() }).await.unwrap();
     assert!(other.get("token").await.unwrap().is_none());
     again.delete("token").await.unwrap();
     again.delete(DATABASE_KEY).await.unwrap();
