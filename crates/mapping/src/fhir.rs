@@ -1,6 +1,7 @@
 //! FHIR R4 patient bundle <-> record.
 //!
-//! One patient travels as a Bundle of type `collection`: the Patient first, then one AllergyIntolerance per substance.
+//! One patient travels as a Bundle of type `collection`: the Patient first, then one `AllergyIntolerance` per
+//! substance.
 //! A searchset with one patient and a bare Patient are read as well.
 //!
 //! `put` changes the place of its field and nothing else: unknown elements, extensions, the order of members and the

@@ -179,14 +179,13 @@ impl RowLens {
         for (field, state) in writes {
             self.set(&mut changed, *field, state, creating)?;
             let Some(column) = self.column(*field) else { continue };
-            match (cell(row, column), cell(&changed, column)) {
-                (Some(before), Some(after)) if before == after => {
-                    // Written twice with the first value coming back: nothing is left to change.
-                    body.remove(column);
-                }
-                (None, Some(after)) if after.is_empty() => {}
-                (_, Some(after)) => body.set(column, Json::str(after)),
-                (_, None) => {}
+            let (before, after) =
+                (cell(row, column).unwrap_or_default(), cell(&changed, column).unwrap_or_default());
+            if before == after {
+                // Nothing to change, or written twice with the first value coming back.
+                body.remove(column);
+            } else {
+                body.set(column, Json::str(after));
             }
         }
         if let Some(key) = ehr_key

@@ -1,4 +1,4 @@
-//! Allergies: one `AllergyIntolerance` per substance (FHIR R4 AllergyIntolerance; wire-facts 3.1).
+//! Allergies: one `AllergyIntolerance` per substance (wire-facts 3.1).
 //!
 //! **What belongs to the set.** Every resource about this patient in the bundle, and every one contained in the
 //! Patient, except those refuted, entered in error, inactive or resolved. Where a Patient has none of either, the

@@ -115,9 +115,8 @@ fn read_quantity<'a, N: Node<'a>>(
     value_type: &ValueType,
     conventions: &Conventions,
 ) -> FieldState {
-    let number = match quantity.get("value").map(N::scalar) {
-        Some(Scalar::Number(lexeme)) => lexeme,
-        _ => return FieldState::Blank,
+    let Some(Scalar::Number(number)) = quantity.get("value").map(N::scalar) else {
+        return FieldState::Blank;
     };
     let unit = match tree::text(quantity, "system") {
         Some(UCUM) | None => tree::text(quantity, "code").or_else(|| tree::text(quantity, "unit")),
@@ -197,7 +196,7 @@ fn rewrite(
             concept::write(standing, coded, value_type, None, conventions);
         }
         ("valueCodeableConcept", other) => {
-            standing.set("text", Json::String(line(other, value_type, conventions)?))
+            standing.set("text", Json::String(line(other, value_type, conventions)?));
         }
         ("valueAnnotation", other) => {
             tree::set_primitive(standing, "text", Json::String(line(other, value_type, conventions)?));
@@ -207,7 +206,7 @@ fn rewrite(
         }
         ("valueHumanName", other) => name::write(standing, &line(other, value_type, conventions)?, false),
         ("valueString" | "valueMarkdown", other) => {
-            *standing = Json::String(line(other, value_type, conventions)?)
+            *standing = Json::String(line(other, value_type, conventions)?);
         }
         ("valueCode", other) => {
             let word = line(other, value_type, conventions)?;
