@@ -2,7 +2,7 @@
 //! its standard input ends.
 
 use simulator::{Options, Simulation};
-use tokio::io::AsyncReadExt as _;
+use std::io::Read as _;
 
 #[tokio::main]
 async fn main() -> Result<(), simulator::StartError> {
@@ -17,9 +17,8 @@ async fn main() -> Result<(), simulator::StartError> {
     }
     let running = Simulation::start(options).await?;
     println!("{}", running.describe());
-    let mut ignored = Vec::new();
     // An input that cannot be read has ended too.
-    let _ = tokio::io::stdin().read_to_end(&mut ignored).await;
+    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await;
     running.stop().await;
     Ok(())
 }
