@@ -65,6 +65,7 @@ async function patients() {
       document.querySelector("[data-testid=patient-row]")?.textContent?.toLowerCase().includes(text),
     word.slice(0, 4).toLowerCase(),
   );
+  await at("patient-total").filter({ hasText: "found" }).waitFor();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("j");
   await page.keyboard.press("k");

@@ -4,10 +4,10 @@ import { announce } from "./announce";
 
 export function notifyFailure(thrown: unknown): void {
   const { message, wayOut } = asCallFailed(thrown).error;
-  notifications.show({ title: message, message: wayOut, color: "red", autoClose: 10_000, role: "alert" });
+  notifications.show({ title: message, message: wayOut, color: "red", closeButtonProps: { "aria-label": "Close" }, autoClose: 10_000, role: "alert" });
 }
 
 export function notifyDone(sentence: string): void {
   announce(sentence);
-  notifications.show({ message: sentence, color: "teal", autoClose: 4_000 });
+  notifications.show({ message: sentence, color: "teal", closeButtonProps: { "aria-label": "Close" }, autoClose: 4_000 });
 }

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { SpeciesIcon } from "../../shared/Species";
 import { PatientStatusWord } from "../../shared/Status";
 import { useListKeys } from "../../shared/useListKeys";
@@ -25,11 +25,21 @@ export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => setSight({ first, last }), [first, last, setSight]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new question is read from its top
-  useEffect(() => virtual.scrollToOffset(0), [resetKey]);
+  useEffect(() => {
+    virtual.scrollToOffset(0);
+    setWanted(null);
+  }, [resetKey]);
   const openAt = (index: number) => {
     const row = rows.row(index);
     if (row) open(row.id);
+    else setWanted(index);
   };
+  // Enter pressed before the row has come: it opens as soon as it is there.
+  const [wanted, setWanted] = useState<number | null>(null);
+  const arrived = wanted === null ? undefined : rows.row(wanted)?.id;
+  useEffect(() => {
+    if (arrived) open(arrived);
+  }, [arrived, open]);
   const { active, setActive } = useListKeys({ count: rows.total, group: "Patients", open: openAt, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
   const visible = items.some((item) => item.index === active);
 

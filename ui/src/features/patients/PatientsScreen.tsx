@@ -2,7 +2,7 @@ import { TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconPaw, IconSearch } from "@tabler/icons-react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { KeyHint } from "../../keyboard/KeyHint";
 import { useKeys } from "../../keyboard/useKeys";
 import { announce } from "../../shared/announce";
@@ -37,10 +37,13 @@ export function PatientsScreen() {
   }, [rows.total, rows.pending]);
   useKeys([{ key: "/", says: "Search patients", group: "Patients", run: () => input.current?.select() }]);
 
-  const open = (id: string) => {
-    leaving.current = true;
-    void navigate({ to: "/patients/$patientId", params: { patientId: id } });
-  };
+  const open = useCallback(
+    (id: string) => {
+      leaving.current = true;
+      void navigate({ to: "/patients/$patientId", params: { patientId: id } });
+    },
+    [navigate],
+  );
   return (
     <Page
       testId="patients"

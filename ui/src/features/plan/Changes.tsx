@@ -19,8 +19,8 @@ export function Changes({ changes }: { changes: PlannedChange[] }) {
         {changes.map((change) => (
           <tr key={change.field}>
             <th scope="row">{change.label}</th>
-            <td>{orBlank(change.before)}</td>
-            <td>{change.before === "" || change.after === "" ? orBlank(change.after) : <Marked before={change.before} after={change.after} />}</td>
+            <td>{change.before === "" ? orBlank("") : <Marked before={change.before} after={change.after} show="before" />}</td>
+            <td>{change.after === "" ? orBlank("") : <Marked before={change.before} after={change.after} show="after" />}</td>
           </tr>
         ))}
       </tbody>
