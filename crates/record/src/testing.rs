@@ -15,6 +15,7 @@ pub fn raw_text(value_type: &ValueType) -> BoxedStrategy<String> {
             select(vec!["Bella", "BELLA", " Max ", "O'Brien", "O\u{2019}Brien", "Zo\u{eb}", "J. R. Smith", "Stray", "Kitten 3"])
                 .prop_map(str::to_owned),
             "[A-Z][a-z]{1,8}( [A-Z][a-z'-]{1,8})?",
+            "\\PC{1,12}",
         ]
         .boxed(),
         ValueType::Text => "[ -~]{1,30}".boxed(),
@@ -80,7 +81,7 @@ pub fn raw_text(value_type: &ValueType) -> BoxedStrategy<String> {
             1 => select(vec!["NKDA", "No known allergies", "nka"]).prop_map(str::to_owned),
             4 => vec(select(vec!["Penicillin", "penicillin", "chicken", "Beef (raw, minced)", "NSAIDs", "bee stings", "Wheat"]), 1..5)
                 .prop_flat_map(|items| select(vec![", ", "; ", "\n"]).prop_map(move |separator| items.join(separator))),
-            1 => "[A-Za-z ,;\"()]{1,25}",
+            1 => "[A-Za-z ,;\"()\\[\\]\n*.-]{1,25}",
         ]
         .boxed(),
         ValueType::Quantity { default_unit } => {

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use record::catalogue::{Catalogue, CustomField, ValueType};
 use record::codes::sex_terms;
 use record::testing;
-use record::value::{Neuter, Sex, SexStatus, parse};
+use record::value::{Neuter, Sex, SexStatus, Substance, SubstanceSet, parse};
 use record::{Conventions, FieldState, Record, Sameness, Value, comparable, sameness, state_sameness};
 
 fn types() -> Vec<ValueType> {
@@ -137,6 +137,21 @@ proptest! {
         let written = set.to_text(old.as_deref());
         match parse(&ValueType::Substances, &written, &Conventions::default()) {
             Ok(Some(Value::Substances(read))) => prop_assert!(read.same_keys(&set), "{} / {:?}", written, set),
+            other => return Err(TestCaseError::fail(format!("{written:?}: {other:?}"))),
+        }
+    }
+
+    /// So is a set of whatever texts the EHR holds.
+    #[test]
+    fn sets_of_any_text_survive_one_column(
+        texts in proptest::collection::vec("[A-Za-z ,;\"()\\[\\]*.\n-]{1,12}|\\PC{1,6}", 1..4),
+        old in proptest::option::of(testing::raw_text(&ValueType::Substances)),
+    ) {
+        let set = SubstanceSet::new(texts.iter().filter_map(|text| Substance::new(text, vec![])));
+        let written = set.to_text(old.as_deref());
+        match parse(&ValueType::Substances, &written, &Conventions::default()) {
+            Ok(Some(Value::Substances(read))) => prop_assert!(read.same_keys(&set), "{:?} / {:?}", written, set),
+            Ok(None) if set.items.is_empty() => {}
             other => return Err(TestCaseError::fail(format!("{written:?}: {other:?}"))),
         }
     }

@@ -149,8 +149,10 @@ fn closes(from_bracket: &str, open: char) -> bool {
         .any(|character| character == close)
 }
 
+const BULLETS: [char; 5] = ['-', '*', '\u{2022}', '\u{2013}', '\u{b7}'];
+
 fn without_bullet(item: &str) -> &str {
-    let rest = item.trim_start_matches(['-', '*', '\u{2022}', '\u{2013}', '\u{b7}']);
+    let rest = item.trim_start_matches(BULLETS);
     if rest.len() < item.len() && rest.starts_with(|next: char| is_blank_char(next)) {
         trimmed_start(rest)
     } else {
@@ -237,13 +239,7 @@ impl SubstanceSet {
             if !out.is_empty() {
                 out.push_str(separator);
             }
-            let reads_back = {
-                let (read, after) = next_item(&item.text);
-                after.is_empty()
-                    && read == item.text
-                    && Substance::new(&read, Vec::new()).is_some_and(|read| read.key == item.key)
-            };
-            if reads_back && !item.text.contains('"') {
+            if stands_alone(item) {
                 out.push_str(&item.text);
             } else if reads_back_quoted(item) {
                 out.push('"');
@@ -261,6 +257,26 @@ impl SubstanceSet {
     pub fn same_keys(&self, other: &SubstanceSet) -> bool {
         self.items.len() == other.items.len() && self.items.iter().all(|item| other.contains(&item.key))
     }
+}
+
+/// Whether an item is read back without quotes, whatever stands beside it.
+fn stands_alone(item: &Substance) -> bool {
+    let mut depth = 0_i32;
+    let balanced = item.text.chars().all(|character| {
+        depth += match character {
+            '(' | '[' => 1,
+            ')' | ']' => -1,
+            _ => 0,
+        };
+        depth >= 0
+    }) && depth == 0;
+    let (read, after) = next_item(&item.text);
+    balanced
+        && !item.text.contains('"')
+        && !item.text.starts_with(BULLETS)
+        && after.is_empty()
+        && read == item.text
+        && Substance::new(&read, Vec::new()).is_some_and(|read| read.key == item.key)
 }
 
 fn reads_back_quoted(item: &Substance) -> bool {
