@@ -185,7 +185,7 @@ impl Ehr {
         self.caller.call(&Call::get(url)).await
     }
 
-    /// One record, with the ETag of the answer if there was one.
+    /// One record, with the `ETag` of the answer if there was one.
     async fn record(
         &self,
         kind: RecordKind,

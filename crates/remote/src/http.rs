@@ -30,6 +30,11 @@ pub trait Transport: Send + Sync + 'static {
         &self,
         request: http::Request<Vec<u8>>,
     ) -> Result<http::Response<Vec<u8>>, TransportFailure>;
+
+    /// The lowest TLS version it speaks; probes warn of anything under TLS 1.3.
+    fn tls_minimum(&self) -> TlsMinimum {
+        TlsMinimum::Tls13
+    }
 }
 
 /// Why no answer came.

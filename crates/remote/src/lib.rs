@@ -17,11 +17,11 @@ pub struct Fetched {
     /// The remote's key (`sys_id`, resource id).
     pub key: String,
     /// Version token, the same whether the record came from a list or from a read: `sys_mod_count`; for the EHR the
-    /// Patient's `meta.versionId` (which is the ETag's text, FHIR R4 http, "Managing Resource Contention"), followed by
-    /// `~` and a digest of the versions of the AllergyIntolerance resources where there are any; `sha256:<hex>` of the
+    /// Patient's `meta.versionId` (which is the `ETag`'s text, FHIR R4 http, "Managing Resource Contention"), followed by
+    /// `~` and a digest of the versions of the `AllergyIntolerance` resources where there are any; `sha256:<hex>` of the
     /// canonical body where the dialect has no versions.
     pub version: String,
-    /// ServiceNow: the row object. EHR: a Bundle of type `collection`, the Patient first, then its AllergyIntolerance
+    /// ServiceNow: the row object. EHR: a Bundle of type `collection`, the Patient first, then its `AllergyIntolerance`
     /// resources; a bare Patient where the EHR's dialect knows nothing else. The resources' text is kept as received.
     pub raw: String,
     /// The remote's user who changed it last, if said.

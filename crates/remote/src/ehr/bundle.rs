@@ -89,7 +89,7 @@ pub(super) struct Assembled {
     pub bare: Vec<String>,
     /// How many records it held, those without a key included.
     pub records: usize,
-    /// What an OperationOutcome among the entries says against the answer's completeness.
+    /// What an `OperationOutcome` among the entries says against the answer's completeness.
     pub doubt: Option<String>,
 }
 
@@ -129,18 +129,15 @@ pub(super) fn from_entries(kind: RecordKind, entries: &[&RawValue], style: BodyS
     let mut assembled = Assembled::default();
     let mut resources = Vec::with_capacity(entries.len());
     for raw in entries {
-        match serde_json::from_str::<Entry<'_>>(raw.get()) {
-            Ok(Entry { full_url, resource: Some(resource), search }) => {
-                resources.push((full_url, search.and_then(|search| search.mode), resource.get()));
-            }
-            _ => {
-                assembled.records += 1;
-                assembled.malformed.push(Malformed {
-                    key: None,
-                    raw: raw.get().to_owned(),
-                    problem: "an entry of the Bundle holds no resource".to_owned(),
-                });
-            }
+        if let Ok(Entry { full_url, resource: Some(resource), search }) = serde_json::from_str(raw.get()) {
+            resources.push((full_url, search.and_then(|search| search.mode), resource.get()));
+        } else {
+            assembled.records += 1;
+            assembled.malformed.push(Malformed {
+                key: None,
+                raw: raw.get().to_owned(),
+                problem: "an entry of the Bundle holds no resource".to_owned(),
+            });
         }
     }
     gather(kind, resources, style, &mut assembled);
@@ -176,18 +173,15 @@ fn gather(kind: RecordKind, resources: Vec<Received<'_>>, style: BodyStyle, out:
     let mut mains: Vec<Part<'_>> = Vec::new();
     let mut others: Vec<Part<'_>> = Vec::new();
     for (full_url, mode, text) in resources {
-        let head = match serde_json::from_str::<Head>(text) {
-            Ok(head) => head,
-            Err(_) => {
-                out.records += 1;
-                out.malformed.push(Malformed {
-                    key: None,
-                    raw: text.to_owned(),
-                    problem: "a resource's resourceType, id, meta or patient is not as FHIR defines it"
-                        .to_owned(),
-                });
-                continue;
-            }
+        let Ok(head) = serde_json::from_str::<Head>(text) else {
+            out.records += 1;
+            out.malformed.push(Malformed {
+                key: None,
+                raw: text.to_owned(),
+                problem: "a resource's resourceType, id, meta or patient is not as FHIR defines it"
+                    .to_owned(),
+            });
+            continue;
         };
         match (head.resource_type.as_str(), mode.as_deref()) {
             ("OperationOutcome", _) | (_, Some("outcome")) => {
@@ -244,7 +238,7 @@ fn gather(kind: RecordKind, resources: Vec<Received<'_>>, style: BodyStyle, out:
     for (part, parts) in mains.into_iter().zip(belonging) {
         out.records += 1;
         out.keys.extend(part.head.id.clone());
-        match one_record(part, parts, style) {
+        match one_record(&part, parts, style) {
             Ok(fetched) => out.items.push(fetched),
             Err(malformed) => out.malformed.push(malformed),
         }
@@ -271,9 +265,9 @@ fn owner_of(kind: RecordKind, head: &Head, owners: &HashMap<String, usize>) -> O
     owners.get(text.rsplit('/').next()?).copied()
 }
 
-fn one_record(main: Part<'_>, mut parts: Vec<Part<'_>>, style: BodyStyle) -> Result<Fetched, Malformed> {
+fn one_record(main: &Part<'_>, mut parts: Vec<Part<'_>>, style: BodyStyle) -> Result<Fetched, Malformed> {
     let raw = match style {
-        BodyStyle::Bundle => collection(&main, &parts),
+        BodyStyle::Bundle => collection(main, &parts),
         BodyStyle::BarePatient => main.text.to_owned(),
     };
     let key = main.head.id.clone();
@@ -284,7 +278,7 @@ fn one_record(main: Part<'_>, mut parts: Vec<Part<'_>>, style: BodyStyle) -> Res
     };
     let is_subset =
         |part: &Part<'_>| part.head.meta.tag.iter().any(|tag| tag.code.as_deref() == Some("SUBSETTED"));
-    if is_subset(&main) || parts.iter().any(is_subset) {
+    if is_subset(main) || parts.iter().any(is_subset) {
         return Err(malformed(
             "only a summary was sent (tag SUBSETTED); writing it back would lose the rest: \
              have the EHR send whole resources",
@@ -297,8 +291,8 @@ fn one_record(main: Part<'_>, mut parts: Vec<Part<'_>>, style: BodyStyle) -> Res
     }
     parts.sort_by(|one, other| one.head.id.cmp(&other.head.id));
     let version =
-        version(&main, &parts).ok_or_else(|| malformed("the resource is nested too deeply to be read"))?;
-    let changed_at_ms = std::iter::once(&main)
+        version(main, &parts).ok_or_else(|| malformed("the resource is nested too deeply to be read"))?;
+    let changed_at_ms = std::iter::once(main)
         .chain(&parts)
         .filter_map(|part| instant_ms(part.head.meta.last_updated.as_deref()?))
         .max();
@@ -371,7 +365,9 @@ fn canonical(text: &str) -> Option<String> {
         match json {
             Json::Array(items) => items.iter_mut().for_each(sort),
             Json::Object(members) => {
-                members.iter_mut().for_each(|(_, value)| sort(value));
+                for (_, value) in members.iter_mut() {
+                    sort(value);
+                }
                 members.sort_by(|one, other| one.0.cmp(&other.0));
             }
             _ => {}

@@ -20,7 +20,7 @@ pub enum ListStyle {
 /// How one patient travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BodyStyle {
-    /// As a Bundle: the Patient and its AllergyIntolerance resources.
+    /// As a Bundle: the Patient and its `AllergyIntolerance` resources.
     #[default]
     Bundle,
     /// As a Patient alone.
@@ -35,7 +35,7 @@ pub struct Dialect {
     pub list: ListStyle,
     /// How one patient travels.
     pub body: BodyStyle,
-    /// Records carry an ETag and `If-Match` is heeded. Without it a write reads and compares just before.
+    /// Records carry an `ETag` and `If-Match` is heeded. Without it a write reads and compares just before.
     pub etag: bool,
     /// `If-None-Exist` is sent with a create. An EHR that ignores it does no harm.
     pub if_none_exist: bool,

@@ -1,4 +1,4 @@
-//! OperationOutcome in words (FHIR R4 operationoutcome; wire-facts 3.6).
+//! `OperationOutcome` in words (FHIR R4 operationoutcome; wire-facts 3.6).
 
 use crate::RemoteError;
 use crate::http::{Answer, Caller, quoted};
@@ -29,7 +29,7 @@ struct Details {
     text: Option<String>,
 }
 
-/// What an OperationOutcome says.
+/// What an `OperationOutcome` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outcome {
     /// Whether an issue is an error or fatal; the others are hints.
@@ -40,7 +40,7 @@ pub(super) struct Outcome {
     pub words: String,
 }
 
-/// Reads an OperationOutcome; `None` for anything else.
+/// Reads an `OperationOutcome`; `None` for anything else.
 pub(super) fn read(text: &str) -> Option<Outcome> {
     let outcome: OperationOutcome = serde_json::from_str(text).ok()?;
     if outcome.resource_type != "OperationOutcome" {

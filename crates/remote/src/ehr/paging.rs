@@ -185,12 +185,12 @@ impl Ehr {
         if !dialect.last_updated_search {
             return None;
         }
-        let from_ms = self.from_ms(*since_ms);
+        let from_ms = self.reach_back_ms(*since_ms);
         let instant = chrono::DateTime::from_timestamp_millis(from_ms)?;
         Some(format!("ge{}", instant.format("%Y-%m-%dT%H:%M:%S%.3fZ")))
     }
 
-    fn from_ms(&self, since_ms: i64) -> i64 {
+    fn reach_back_ms(&self, since_ms: i64) -> i64 {
         since_ms.saturating_sub(self.settings.overlap_ms.max(0)).max(0)
     }
 
@@ -229,7 +229,7 @@ impl Ehr {
             Some(url) if position.visited.contains(&hashed(&url)) => {
                 Next::Unproven { why: "the link to the next page leads back to one that was read".to_owned() }
             }
-            Some(url) => self.more(Position { url, ..position })?,
+            Some(url) => self.more(&Position { url, ..position })?,
             None => self.proof(kind, scope, &dialect, position, &page.assembled.keys, distinct).await?,
         };
         if !matches!(next, Next::More(_)) {
@@ -238,14 +238,14 @@ impl Ehr {
         let mut items = self.whole(kind, &dialect, page.assembled.items, &page.assembled.bare).await?;
         if let ListScope::ChangedSince(since_ms) = scope {
             // What is older came only because the parameter was ignored.
-            let from_ms = self.from_ms(*since_ms);
+            let from_ms = self.reach_back_ms(*since_ms);
             items.retain(|item| item.changed_at_ms.is_none_or(|at_ms| at_ms >= from_ms));
         }
         Ok(Page { items, malformed: page.assembled.malformed, next, total_hint })
     }
 
-    fn more(&self, position: Position) -> Result<Next, RemoteError> {
-        serde_json::to_string(&position)
+    fn more(&self, position: &Position) -> Result<Next, RemoteError> {
+        serde_json::to_string(position)
             .map(|text| Next::More(Cursor(text)))
             .map_err(|_| self.caller.protocol("the position of the read cannot be kept"))
     }
@@ -334,7 +334,7 @@ impl Ehr {
         }
         let again = self.page(kind, &position.url, dialect).await?;
         match again.next {
-            Some(url) => self.more(Position { url, ..position }),
+            Some(url) => self.more(&Position { url, ..position }),
             None if again.assembled.keys == last_keys => Ok(Next::ProvenComplete),
             None => unproven("the last page was another one when it was asked for again".to_owned()),
         }

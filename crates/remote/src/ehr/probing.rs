@@ -23,7 +23,7 @@ impl Ehr {
         };
         // The latest of several calls: a round trip without the sign-in before the first.
         let latency_ms = self.caller.last_call().map_or(0, |call| call.latency_ms);
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding> = self.caller.tls_finding().into_iter().collect();
         let mut find = |fatal: bool, what: &str, way_out: &str| {
             findings.push(Finding { fatal, what: what.to_owned(), way_out: way_out.to_owned() });
         };

@@ -1,8 +1,8 @@
 //! One call: signed in, renewed once, timed, and its failure classified.
 
-use super::{Now, Transport, TransportFailure, quoted, retry_after_ms};
-use crate::RemoteError;
+use super::{Now, TlsMinimum, Transport, TransportFailure, quoted, retry_after_ms};
 use crate::signin::SignIn;
+use crate::{Finding, RemoteError};
 use record::Remote;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -114,6 +114,15 @@ impl Caller {
 
     pub(crate) fn last_call(&self) -> Option<CallStats> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A finding where a TLS version under 1.3 is allowed.
+    pub(crate) fn tls_finding(&self) -> Option<Finding> {
+        (self.transport.tls_minimum() == TlsMinimum::Tls12).then(|| Finding {
+            fatal: false,
+            what: "TLS 1.2 is allowed for this connection".to_owned(),
+            way_out: "set the minimum back to TLS 1.3 as soon as the remote speaks it".to_owned(),
+        })
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

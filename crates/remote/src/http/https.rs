@@ -109,11 +109,6 @@ impl HttpsTransport {
         })
     }
 
-    /// The lowest TLS version this transport speaks.
-    pub const fn tls_minimum(&self) -> TlsMinimum {
-        self.tls_minimum
-    }
-
     fn failure(&self, error: &reqwest::Error) -> TransportFailure {
         // Builder errors stand for a URL that may not be used, such as one without TLS.
         if error.is_connect() || error.is_dns() || error.is_builder() {
@@ -164,6 +159,10 @@ impl Transport for HttpsTransport {
         *answer.status_mut() = status;
         *answer.headers_mut() = std::mem::take(response.headers_mut());
         Ok(answer)
+    }
+
+    fn tls_minimum(&self) -> TlsMinimum {
+        self.tls_minimum
     }
 }
 

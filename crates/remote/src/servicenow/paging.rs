@@ -116,7 +116,7 @@ impl Place {
 }
 
 /// The rows of one answer.
-pub(super) struct Rows {
+pub(super) struct Fetch {
     pub rows: Vec<String>,
     /// `X-Total-Count`: rows that fit the condition, hidden ones included on some releases.
     total: Option<u64>,
@@ -144,7 +144,7 @@ impl ServiceNow {
             let page = self.fetch(name, &query, &columns.fields, position.page_rows, 0).await?;
             position.page_rows = page.limit;
             if !page.rows.is_empty() {
-                return self.deliver(position, page);
+                return self.deliver(position, &page);
             }
             // Within a second a count of zero, taken before access rules, is enough; the end of a read is probed.
             let surely_empty = matches!(position.at, At::Within { .. }) && page.total == Some(0);
@@ -182,7 +182,7 @@ impl ServiceNow {
     }
 
     /// Turns the rows of a page into snapshots, after checking each against the condition.
-    fn deliver(&self, mut position: Position, page: Rows) -> Result<Page, RemoteError> {
+    fn deliver(&self, mut position: Position, page: &Fetch) -> Result<Page, RemoteError> {
         let mut items: Vec<Fetched> = Vec::with_capacity(page.rows.len());
         let mut malformed: Vec<Malformed> = Vec::new();
         let mut last: Option<Place> = None;
@@ -237,7 +237,7 @@ impl ServiceNow {
         fields: &str,
         limit: u32,
         offset: u64,
-    ) -> Result<Rows, RemoteError> {
+    ) -> Result<Fetch, RemoteError> {
         let mut limit = limit;
         loop {
             let (rows, skipped) = (limit.to_string(), offset.to_string());
@@ -256,13 +256,13 @@ impl ServiceNow {
             let broken = match self.caller.call(&Call::get(url)).await {
                 Ok(answer) if answer.status == 404 && answers::is_no_record(&answer.body) => {
                     // Version 1 of the API says so for an empty list.
-                    return Ok(Rows { rows: Vec::new(), total: Some(0), limit });
+                    return Ok(Fetch { rows: Vec::new(), total: Some(0), limit });
                 }
                 Ok(answer) => match answers::open(&answer) {
                     Envelope::Result(result) => {
                         let rows = answers::rows(result)
                             .ok_or_else(|| self.caller.protocol("the result is not a list of rows"))?;
-                        return Ok(Rows {
+                        return Ok(Fetch {
                             rows: rows.into_iter().map(str::to_owned).collect(),
                             total: answer.header("x-total-count").and_then(|text| text.trim().parse().ok()),
                             limit,

@@ -13,7 +13,7 @@ impl ServiceNow {
     pub(super) async fn probe_all(&self) -> Result<Probe, RemoteError> {
         let began_ms = self.caller.now_ms();
         let mut latency_ms = None;
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding> = self.caller.tls_finding().into_iter().collect();
         for table in &self.tables {
             let looked_up = self.look_columns_up(&table.settings).await;
             // One round trip as people feel it: the latest call, without the sign-in before the first.

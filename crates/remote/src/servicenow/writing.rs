@@ -1,6 +1,6 @@
 //! Writes: the version read just before, the body sent as it stands, the row read back.
 //!
-//! ServiceNow has neither ETag nor idempotency key (wire-facts 5.5): `sys_mod_count` is compared before and after, and
+//! ServiceNow has neither `ETag` nor idempotency key (wire-facts 5.5): `sys_mod_count` is compared before and after, and
 //! a create carries our key in the column of the EHR's id.
 
 use super::answers::{self, Envelope};

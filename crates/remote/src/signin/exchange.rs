@@ -83,6 +83,7 @@ impl<'c> oauth2::AsyncHttpClient<'c> for Wire<'_> {
 
 /// `.well-known/smart-configuration`, the part that is needed.
 #[derive(Deserialize)]
+#[allow(clippy::struct_field_names)] // SMART's names
 struct SmartConfiguration {
     token_endpoint: Option<String>,
     #[serde(default)]
@@ -180,7 +181,7 @@ impl Exchange {
             }
         };
         let head = wire.head();
-        let token = answer.map_err(|error| self.in_words(error, &head))?;
+        let token = answer.map_err(|error| self.in_words(&error, &head))?;
         if !matches!(token.token_type(), BasicTokenType::Bearer) {
             return Err(
                 self.refused("it granted a token of another type than Bearer, which is not supported")
@@ -291,16 +292,16 @@ impl Exchange {
 
     fn in_words(
         &self,
-        error: RequestTokenError<TransportFailure, BasicErrorResponse>,
+        error: &RequestTokenError<TransportFailure, BasicErrorResponse>,
         head: &Head,
     ) -> RemoteError {
-        if let RequestTokenError::Request(failure) = &error {
+        if let RequestTokenError::Request(failure) = error {
             return self.no_answer(failure);
         }
         if passes_by_itself(head.status) {
             return self.passing(head);
         }
-        let mut what = match &error {
+        let mut what = match error {
             RequestTokenError::ServerResponse(response) => {
                 let code = response.error().as_ref();
                 let mut words = format!("{code} ({})", self.way_out(code));
@@ -316,11 +317,11 @@ impl Exchange {
             ),
         };
         if let Some(ahead_ms) = head.clock_ahead_ms.filter(|ahead_ms| ahead_ms.abs() > CLOCK_TOLERANCE_MS) {
-            what.push_str(&format!(
-                "; this computer's clock is {} s {} the remote's: set it right",
-                ahead_ms.abs() / 1000,
-                if ahead_ms > 0 { "behind" } else { "ahead of" }
-            ));
+            let direction = if ahead_ms > 0 { "behind" } else { "ahead of" };
+            let seconds = ahead_ms.abs() / 1000;
+            what = format!(
+                "{what}; this computer's clock is {seconds} s {direction} the remote's: set it right"
+            );
         }
         self.refused(what)
     }
