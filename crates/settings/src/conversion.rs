@@ -1,8 +1,8 @@
 //! What the rest of the product takes from the settings.
 
 use crate::model::{
-    BothSides, CustomField, CustomFieldDirection, CustomFieldOwner, CustomFieldType, NeuterWord, OneSide,
-    Settings, SexWord,
+    Algorithm, BothSides, CustomField, CustomFieldDirection, CustomFieldOwner, CustomFieldType, EhrAlgorithm,
+    NeuterWord, OneSide, Settings, SexWord,
 };
 use record::catalogue::{
     BothSidesRule, Catalogue, CustomFieldProblem, CustomType, Direction, FhirPlace, FieldOwner, OneSideRule,
@@ -22,6 +22,16 @@ impl Settings {
         for address in [&mut self.ehr.base_url, &mut self.servicenow.base_url].into_iter().flatten() {
             address.truncate(address.trim_end_matches('/').len());
         }
+    }
+
+    /// Base address of the EHR, from whichever of its two keys.
+    pub fn ehr_base_url(&self) -> Option<&str> {
+        self.ehr.base_url.as_deref().or(self.ehr_api_base_url.as_deref())
+    }
+
+    /// VetSync's client id at the EHR, from whichever of its two keys.
+    pub fn ehr_client_id(&self) -> Option<&str> {
+        self.ehr.client_id.as_deref().or(self.oauth_client_id.as_deref())
     }
 
     /// The hospital's time zone, where it is set.
@@ -83,6 +93,29 @@ impl Settings {
             }
         }
         catalogue.with_custom(self.record_custom_fields())
+    }
+}
+
+impl Algorithm {
+    /// As JOSE writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Algorithm::Rs256 => "RS256",
+            Algorithm::Rs384 => "RS384",
+            Algorithm::Rs512 => "RS512",
+            Algorithm::Es256 => "ES256",
+            Algorithm::Es384 => "ES384",
+        }
+    }
+}
+
+impl EhrAlgorithm {
+    /// As JOSE writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EhrAlgorithm::Rs384 => "RS384",
+            EhrAlgorithm::Es384 => "ES384",
+        }
     }
 }
 
