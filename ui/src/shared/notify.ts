@@ -9,5 +9,5 @@ export function notifyFailure(thrown: unknown): void {
 
 export function notifyDone(sentence: string): void {
   announce(sentence);
-  notifications.show({ message: sentence, color: "teal", closeButtonProps: { "aria-label": "Close" }, autoClose: 4_000 });
+  notifications.show({ message: sentence, color: "teal", role: "presentation", closeButtonProps: { "aria-label": "Close" }, autoClose: 4_000 });
 }

@@ -1,5 +1,5 @@
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { PlanView } from "../../bindings/types";
 import { useMay } from "../../data/session";
 import { useAct, useRead } from "../../data/useRead";
@@ -52,6 +52,7 @@ function Plan({ plan }: { plan: PlanView }) {
   const navigate = useNavigate();
   const mayUndo = useMay("undo");
   const [refusing, setRefusing] = useState(false);
+  const sent = useRef<PlanView["status"] | null>(null);
   const [failure, setFailure] = useState<CallFailed | null>(null);
   const written = plan.status === "approved" || plan.status === "done";
   const decidable = plan.status === "draft" || plan.status === "awaiting_second";
@@ -60,8 +61,9 @@ function Plan({ plan }: { plan: PlanView }) {
     if (plan.conflictId) void navigate({ to: "/work/$conflictId", params: { conflictId: plan.conflictId }, search: moved ? { moved: true } : {} });
     else void navigate({ to: "/patients/$patientId", params: { patientId: plan.patientId } });
   };
-  const approve = useAct("plans.approve", ["plans", "conflicts", "conflict", "home", "receipts", "patient", "patients"], ({ plan: now }) => {
+  const approve = useAct("plans.approve", ["plans", "conflicts", "conflict", "home", "receipts", "patient", "patients"], ({ plan: now }, client) => {
     setFailure(null);
+    client.setQueriesData<PlanView>({ queryKey: ["plans", "plans.get"], predicate: (query) => (query.state.data as PlanView | undefined)?.id === now.id }, now);
     if (now.conflictId && now.status !== "awaiting_second") forgetWork(now.conflictId);
     notifyDone(now.status === "awaiting_second" ? "Approved by you. It now waits for a second person." : plan.writes.length === 0 ? "Remembered." : "Approved. The writes are on their way.");
   });
@@ -73,11 +75,14 @@ function Plan({ plan }: { plan: PlanView }) {
   const busy = approve.isPending || refuse.isPending;
 
   const send = (reason: string | null) => {
-    if (busy) return;
+    // Two presses in one breath come before the screen can say that it is busy.
+    if (busy || sent.current === plan.status) return;
+    sent.current = plan.status;
     approve.mutate(
       { planId: plan.id, hash: plan.hash, reason },
       {
         onError: (thrown) => {
+          sent.current = null;
           if (thrown.error.code === "moved" && plan.conflictId) {
             notifyFailure(thrown);
             backToConflict(true);

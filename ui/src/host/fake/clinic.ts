@@ -55,7 +55,7 @@ export class SampleClinic {
     plan.moved = ["The EHR's record was saved again by Dr. Imre Lang; the microchip stayed as it was."];
   }
 
-  readonly commands: Answers = {
+  commands: Answers = {
     "session.get": () => this.session(),
     "session.switch": ({ personId }) => {
       this.person = people.find((one) => one.id === personId) ?? this.person;

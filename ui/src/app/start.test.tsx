@@ -1,0 +1,43 @@
+import { render, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, it } from "vitest";
+import type { ApiError } from "../bindings/types";
+import { fakeHost } from "../host/fake";
+import { CallFailed, type Host } from "../host/types";
+import { expectAccessible, openAt } from "../test/render";
+import { App } from "./App";
+
+const cases: [string, ApiError, RegExp][] = [
+  ["no keyring", { code: "internal", message: "No secret service answers.", wayOut: "Unlock the keyring.", field: "keyring" }, /key store does not answer/],
+  ["wrong key", { code: "internal", message: "The database key does not open the cache.", wayOut: "Restore the key.", field: "database_key" }, /key does not fit/],
+  ["full disk", { code: "internal", message: "There is no space left on the disk.", wayOut: "Free 200 MB.", field: null }, /no room left/],
+  ["locked database", { code: "locked", message: "Another program holds it.", wayOut: "Close it.", field: null }, /in use/],
+  ["configuration", { code: "invalid", message: "Line 7, key batch_schedule: expected a time.", wayOut: "Correct it.", field: "batch_schedule" }, /configuration is not right/],
+  ["something else", { code: "internal", message: "Something failed.", wayOut: "Tell IT.", field: null }, /could not start/],
+];
+
+it.each(cases)("shows a full screen for: %s", async (_name, error, title) => {
+  const good = fakeHost(0);
+  let failing = true;
+  const host: Host = {
+    ...good,
+    call: (name, request) => (failing ? Promise.reject(new CallFailed(error)) : good.call(name, request)),
+  };
+  render(<App host={host} />);
+  const problem = await screen.findByTestId("start-problem");
+  expect(screen.getByRole("heading", { level: 1 }).textContent).toMatch(title);
+  expect(problem.textContent).toContain(error.message);
+  expect(problem.textContent).toContain(error.wayOut);
+  await expectAccessible();
+  failing = false;
+  await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+  expect(await screen.findByTestId("headline")).toBeTruthy();
+});
+
+it("treats silent systems as no block: the cache is shown under a banner", async () => {
+  const host = fakeHost(0);
+  host.clinic.offline = true;
+  await openAt("/", "offline-banner", host);
+  expect((await screen.findByTestId("offline-banner")).textContent).toMatch(/ServiceNow does not answer/);
+  expect((await screen.findByTestId("remote-service_now")).textContent).toMatch(/breaker open.*next try in 00:0\d.*37 writes waiting/);
+});

@@ -1,0 +1,123 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+import { leaveFields, openAt } from "../../test/render";
+
+const row = (field: string) => screen.getByTestId(`field-patient.${field}`);
+const resultOf = (field: string) => within(row(field)).getByTestId("result").textContent ?? "";
+const live = () => screen.getByTestId("live-region").textContent ?? "";
+
+describe("compare", () => {
+  it("shows four columns in fixed order and folds what agrees", async () => {
+    await openAt("/work/c-owner", "compare-table");
+    const text = screen.getByTestId("compare-table").textContent ?? "";
+    const places = ["ServiceNow now", "Last agreed", "EHR now", "Result"].map((word) => text.indexOf(word));
+    expect(places.every((place, index) => place >= 0 && place > (places[index - 1] ?? -1))).toBe(true);
+    expect(screen.getByTestId("agreeing").querySelector("summary")?.textContent).toBe("7 fields agree");
+    expect(text).toContain("SNOMED CT 62137007");
+    expect(text).toContain("written as “415-555-0134”");
+  });
+
+  it("marks the characters that differ from the last agreed value", async () => {
+    await openAt("/work/c-owner", "compare-table");
+    expect([...row("owner_email").querySelectorAll("ins")].map((mark) => mark.textContent).join("")).toBe("na");
+  });
+
+  it("applies no suggestion by itself, and all open ones on A", async () => {
+    const { user } = await openAt("/work/c-owner", "compare-table");
+    expect(within(row("breed")).getByTestId("suggestion").textContent).toContain("only one of the two with a code");
+    expect(resultOf("breed")).toContain("Not decided yet");
+    leaveFields();
+    await user.keyboard("a");
+    await waitFor(() => expect(resultOf("breed")).toContain("From ServiceNow"));
+    expect(live()).toMatch(/One suggestion taken/);
+  });
+
+  it("decides by 1, 2 and 3 on the current difference, moves with N and P, and takes groups together", async () => {
+    const { user } = await openAt("/work/c-owner", "compare-table");
+    leaveFields();
+    await user.keyboard("3");
+    await waitFor(() => expect(resultOf("owner_phone")).toContain("+1 415 555 0143"));
+    expect(resultOf("owner_email")).toContain("From the EHR");
+    expect(live()).toMatch(/Together with Owner's e-mail/);
+    await user.keyboard("nn");
+    expect(document.activeElement).toBe(row("breed"));
+    await user.keyboard("2");
+    await waitFor(() => expect(resultOf("breed")).toContain("As last agreed"));
+    await user.keyboard("p1");
+    await waitFor(() => expect(resultOf("owner_phone")).toContain("+1 415 555 0134"));
+    await user.keyboard("0");
+    await waitFor(() => expect(resultOf("owner_phone")).toContain("Left open"));
+  });
+
+  it("checks an own value as typed, and makes no plan from a wrong one", async () => {
+    const { user, router } = await openAt("/work/c-phone-0", "compare-table");
+    leaveFields();
+    await user.keyboard("4");
+    const input = await screen.findByLabelText("Your own value for Owner's phone");
+    await waitFor(() => expect(document.activeElement).toBe(input));
+    await user.type(input, "123");
+    expect(await screen.findByText(/too few digits.*with area code/)).toBeTruthy();
+    await user.keyboard("{Escape}v");
+    expect((await screen.findByRole("alert")).textContent).toMatch(/your own value is not right yet/);
+    expect(router.state.location.pathname).toBe("/work/c-phone-0");
+    await user.type(input, "4155550188");
+    expect(await screen.findByText(/Will be saved as “\+1 415 555 0188”/)).toBeTruthy();
+    await user.keyboard("{Enter}v");
+    expect(await screen.findByText("This will make 2 writes")).toBeTruthy();
+  });
+
+  it("refuses a plan of nothing and of half a group, in words", async () => {
+    const { user } = await openAt("/work/c-owner", "compare-table");
+    leaveFields();
+    await user.keyboard("v");
+    expect((await screen.findByRole("alert")).textContent).toMatch(/Decide at least one/);
+    await user.keyboard("4");
+    await user.type(await screen.findByLabelText("Your own value for Owner's phone"), "4155550188");
+    await user.keyboard("{Enter}v");
+    await waitFor(() => expect(screen.getByRole("alert").textContent).toMatch(/move together.*Owner's e-mail/));
+  });
+
+  it("saves the draft by itself and shows it again", async () => {
+    const first = await openAt("/work/c-phone-1", "compare-table");
+    leaveFields();
+    await first.user.keyboard("3");
+    await waitFor(() => expect(first.clinic.commands["conflicts.get"]({ id: "c-phone-1" }).draft).toEqual([{ field: "patient.owner_phone", choice: "take_ehr", own: null }]));
+    expect(await screen.findByText("draft saved")).toBeTruthy();
+  });
+
+  it("lets a role look at what it may not decide, and says who can", async () => {
+    const { user, clinic, host } = await openAt("/work/c-allergy", "compare-table");
+    clinic.commands["session.switch"]({ personId: "desk" });
+    host.emit({ kind: "changed", data: { tags: ["conflict", "session"], id: null } });
+    await screen.findByText(/A clinician or an admin/);
+    leaveFields();
+    await user.keyboard("3");
+    await waitFor(() => expect(live()).toMatch(/may not decide/));
+    expect(resultOf("allergies")).toContain("Not decided yet");
+  });
+
+  it("keeps the focus on its row when the same question is read again", async () => {
+    const { user, host, client } = await openAt("/work/c-owner", "compare-table");
+    leaveFields();
+    await user.keyboard("n");
+    const focused = document.activeElement;
+    host.emit({ kind: "changed", data: { tags: ["conflict"], id: "c-owner" } });
+    await waitFor(() => expect(client.isFetching()).toBe(0));
+    expect(document.activeElement).toBe(focused);
+    expect(focused?.isConnected).toBe(true);
+  });
+
+  it("asks whether two records are the same animal, with evidence and a reason", async () => {
+    const { user } = await openAt("/work/c-duplicate", "candidate");
+    expect(screen.getAllByTestId("candidate")[0]?.textContent).toMatch(/The owner's phone is the same.*Sato, Satoh/);
+    leaveFields();
+    await user.keyboard("j2");
+    const dialog = await screen.findByTestId("reason-dialog");
+    expect(dialog.textContent).toMatch(/Coco and Cocoa are not the same animal/);
+    await user.click(within(dialog).getByRole("button", { name: "See the plan" }));
+    expect(dialog.textContent).toMatch(/Write a reason/);
+    await user.type(within(dialog).getByLabelText(/How do you know/), "Different colour");
+    await user.click(within(dialog).getByRole("button", { name: "See the plan" }));
+    expect(await screen.findByText("This makes no writes")).toBeTruthy();
+  });
+});

@@ -1,0 +1,30 @@
+import { screen, waitFor } from "@testing-library/react";
+import { expect, it } from "vitest";
+import { openAt } from "../../test/render";
+
+it("is never green while a conflict is open", async () => {
+  const { clinic, host } = await openAt("/", "headline");
+  const headline = () => screen.getByTestId("headline");
+  expect(headline().dataset.calm).toBe("false");
+  expect(screen.getByTestId("need-you").textContent).toMatch(/16need you/);
+
+  const home = clinic.commands["home.get"];
+  const settled = { ...home({}), needYou: 0, needSecond: 0 };
+  clinic.commands["home.get"] = () => ({ ...settled, statusCounts: { ...settled.statusCounts, differs: 1 } });
+  host.emit({ kind: "changed", data: { tags: ["home"], id: null } });
+  await waitFor(() => expect(screen.getByTestId("need-you").textContent).toMatch(/^0/));
+  expect(headline().dataset.calm).toBe("false");
+
+  clinic.commands["home.get"] = () => ({ ...settled, statusCounts: { ...settled.statusCounts, differs: 0 } });
+  host.emit({ kind: "changed", data: { tags: ["home"], id: null } });
+  await waitFor(() => expect(headline().dataset.calm).toBe("true"));
+});
+
+it("shows the progress of a run with counts, as events bring it", async () => {
+  const { user, host } = await openAt("/", "start-run");
+  await user.keyboard("y");
+  const progress = await screen.findByTestId("run-progress");
+  const run = await host.call("home.get", {});
+  host.emit({ kind: "progress", data: { runId: run.run?.id ?? "", phase: "comparing", done: 4321, total: 100_000, perSecond: 900, text: "Comparing patients" } });
+  await waitFor(() => expect(progress.textContent).toMatch(/4,321 of 100,000/));
+});
