@@ -15,6 +15,7 @@ const SYSTEM: &str = "https://hospital.test/u_patient_record";
 
 /// A small EHR; each switch takes something away.
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
 struct Small {
     records: Vec<(Value, Vec<Value>)>,
     list: ListStyle,
@@ -180,9 +181,9 @@ impl Small {
     }
 }
 
-async fn ehr(small: Small) -> Server {
+fn ehr(small: Small) -> Server {
     let small = Mutex::new(small);
-    serve(move |seen| small.lock().unwrap().answer(seen)).await
+    serve(move |seen| small.lock().unwrap().answer(seen))
 }
 
 fn client_with(server: &Server, change: impl FnOnce(&mut EhrSettings)) -> Ehr {
@@ -232,7 +233,7 @@ async fn the_dialect_is_found_out_once() {
         ),
     ];
     for (small, expected) in cases {
-        let server = ehr(small).await;
+        let server = ehr(small);
         let client = client(&server);
         assert_eq!(client.dialect().await.unwrap(), expected);
         let requests = server.seen().len();
@@ -249,7 +250,7 @@ async fn a_full_read_follows_the_links_and_is_proved_by_the_total_or_by_asking_t
         Small { list: ListStyle::DataNext, ..Small::default() },
         Small { list: ListStyle::DataNext, bare: true, ..Small::default() },
     ] {
-        let server = ehr(small).await;
+        let server = ehr(small);
         let (keys, end) = read_all(&client(&server), &ListScope::All).await;
         assert_eq!((keys, end), (all_keys(), Next::ProvenComplete));
     }
@@ -258,16 +259,16 @@ async fn a_full_read_follows_the_links_and_is_proved_by_the_total_or_by_asking_t
 #[tokio::test]
 async fn what_is_not_proved_is_not_believed() {
     // A link lost on the way: the total tells.
-    let server = ehr(Small { loses_link: true, ..Small::default() }).await;
+    let server = ehr(Small { loses_link: true, ..Small::default() });
     let (keys, end) = read_all(&client(&server), &ListScope::All).await;
     assert_eq!(keys.len(), 6);
     assert!(matches!(&end, Next::Unproven { why } if why.contains('7') && why.contains('6')), "{end:?}");
     // A circle of links ends.
-    let server = ehr(Small { looped: true, ..Small::default() }).await;
+    let server = ehr(Small { looped: true, ..Small::default() });
     let (_, end) = read_all(&client(&server), &ListScope::All).await;
     assert!(matches!(&end, Next::Unproven { why } if why.contains("back to one")), "{end:?}");
     // A plain list proves nothing, unless the administrator vouches for it.
-    let server = ehr(Small { list: ListStyle::Array, ..Small::default() }).await;
+    let server = ehr(Small { list: ListStyle::Array, ..Small::default() });
     assert!(matches!(read_all(&client(&server), &ListScope::All).await.1, Next::Unproven { .. }));
     let vouched = client_with(&server, |settings| {
         settings.dialect = DialectChoice::Known(Dialect {
@@ -278,7 +279,7 @@ async fn what_is_not_proved_is_not_believed() {
     });
     assert_eq!(read_all(&vouched, &ListScope::All).await, (all_keys(), Next::ProvenComplete));
     // A read that another process began has forgotten what it saw.
-    let server = ehr(Small::default()).await;
+    let server = ehr(Small::default());
     let first = client(&server).list(RecordKind::Patient, &ListScope::All, None).await.unwrap();
     let Next::More(mut cursor) = first.next else { panic!("there is more") };
     let later = client_with(&server, |_| {});
@@ -299,11 +300,11 @@ async fn a_link_to_another_host_is_not_followed() {
         let with_link = seen.parameter("_count") == Some("200");
         let mut bundle = value!({"resourceType": "Bundle", "type": "searchset", "total": 2, "entry": [{"resource": patient(2).0}]});
         if with_link {
-            bundle["link"] = value!([{"relation": "next", "url": "https://elsewhere.test/api/v1/patients?from=1"}]);
+            bundle["link"] =
+                value!([{"relation": "next", "url": "https://elsewhere.test/api/v1/patients?from=1"}]);
         }
         json(200, bundle)
-    })
-    .await;
+    });
     let known = client_with(&server, |settings| settings.dialect = DialectChoice::Known(Dialect::default()));
     let error = known.list(RecordKind::Patient, &ListScope::All, None).await.unwrap_err();
     assert!(
@@ -315,12 +316,12 @@ async fn a_link_to_another_host_is_not_followed() {
 #[tokio::test]
 async fn an_incremental_read_asks_for_what_changed_and_filters_where_that_is_ignored() {
     let since = ListScope::ChangedSince(NOON_MS - 55 * 60_000 - 30_000); // 11:04:30
-    let server = ehr(Small::default()).await;
+    let server = ehr(Small::default());
     let (keys, end) = read_all(&client(&server), &since).await;
     assert_eq!((keys.as_slice(), end), (&all_keys()[4..], Next::ProvenComplete));
     let asked = server.seen().into_iter().find(|seen| seen.parameter("_count") == Some("200")).unwrap();
     assert_eq!(asked.parameter("_lastUpdated"), Some("ge2026-11-22T11:04:25.000Z"), "with 5 s of overlap");
-    let server = ehr(Small { last_updated: false, ..Small::default() }).await;
+    let server = ehr(Small { last_updated: false, ..Small::default() });
     assert_eq!(read_all(&client(&server), &since).await.0, all_keys()[4..]);
 }
 
@@ -333,7 +334,7 @@ async fn list_and_read_give_the_same_version_in_every_dialect() {
         Small { bare: true, versions: false, ..Small::default() },
         Small { list: ListStyle::DataNext, etag: false, ..Small::default() },
     ] {
-        let server = ehr(small).await;
+        let server = ehr(small);
         let client = client(&server);
         let page = client.list(RecordKind::Patient, &ListScope::All, None).await.unwrap();
         assert!(!page.items.is_empty() && page.malformed.is_empty());
@@ -369,7 +370,7 @@ fn create() -> Write {
 #[tokio::test]
 async fn an_update_goes_under_if_match_and_is_read_back() {
     for etag in [true, false] {
-        let server = ehr(Small { etag, ..Small::default() }).await;
+        let server = ehr(Small { etag, ..Small::default() });
         let client = client(&server);
         let version = client.read(RecordKind::Patient, "p-1").await.unwrap().version;
         let written = client.write(&update(&version)).await.unwrap();
@@ -390,7 +391,7 @@ async fn an_update_goes_under_if_match_and_is_read_back() {
 #[tokio::test]
 async fn a_record_that_moved_is_not_written() {
     // Seen to have moved before sending.
-    let server = ehr(Small::default()).await;
+    let server = ehr(Small::default());
     let error = client(&server).write(&update("2")).await.unwrap_err();
     assert!(
         matches!(&error, RemoteError::Moved { current_version: Some(now), .. } if now.starts_with("3~")),
@@ -405,8 +406,7 @@ async fn a_record_that_moved_is_not_written() {
                 return json(stale, include_str!("fixtures/fhir-operationoutcome-409.json"));
             }
             small.lock().unwrap().answer(seen)
-        })
-        .await;
+        });
         let client = client(&server);
         let version = client.read(RecordKind::Patient, "p-1").await.unwrap().version;
         let error = client.write(&update(&version)).await.unwrap_err();
@@ -416,7 +416,7 @@ async fn a_record_that_moved_is_not_written() {
 
 #[tokio::test]
 async fn bodies_that_would_lose_something_are_not_sent() {
-    let server = ehr(Small { bare: true, ..Small::default() }).await;
+    let server = ehr(Small { bare: true, ..Small::default() });
     let client = client(&server);
     let version = client.read(RecordKind::Patient, "p-1").await.unwrap().version;
     let with_allergy = r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","id":"p-1"}},{"resource":{"resourceType":"AllergyIntolerance"}}]}"#;
@@ -437,7 +437,7 @@ async fn bodies_that_would_lose_something_are_not_sent() {
 
 #[tokio::test]
 async fn a_create_carries_its_condition_and_a_lost_answer_is_settled_by_our_key() {
-    let server = ehr(Small::default()).await;
+    let server = ehr(Small::default());
     let written = client(&server).write(&create()).await.unwrap();
     assert_eq!((written.status, written.key.as_str()), (201, "p-27"));
     let post = server.seen().into_iter().find(|seen| seen.method == "POST" && seen.path == PATIENTS).unwrap();
@@ -449,7 +449,7 @@ async fn a_create_carries_its_condition_and_a_lost_answer_is_settled_by_our_key(
             || json(502, ""),
             || Reply::CutOff { status: 201, body: "{" },
         ] {
-            let server = ehr(Small { identifier, after_post: Some(reply), ..Small::default() }).await;
+            let server = ehr(Small { identifier, after_post: Some(reply), ..Small::default() });
             let client = client(&server);
             let error = client.write(&create()).await.unwrap_err();
             assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
@@ -463,7 +463,7 @@ async fn a_create_carries_its_condition_and_a_lost_answer_is_settled_by_our_key(
         }
     }
     // 201 without body and Location: our key tells the new id.
-    let server = ehr(Small { after_post: Some(|| json(201, "")), ..Small::default() }).await;
+    let server = ehr(Small { after_post: Some(|| json(201, "")), ..Small::default() });
     assert_eq!(client(&server).write(&create()).await.unwrap().key, "p-27");
 }
 
@@ -474,7 +474,7 @@ async fn our_key_is_looked_up_and_every_row_is_checked() {
         let mut twin = patient(9);
         twin.0["identifier"][0]["value"] = "k-2".into();
         small.records.push(twin);
-        let server = ehr(small).await;
+        let server = ehr(small);
         let client = client(&server);
         let find = async |key: &str| client.find_by_our_key(RecordKind::Patient, key).await;
         assert_eq!(find("k-3").await.unwrap().unwrap().key, "p-3");
@@ -483,7 +483,7 @@ async fn our_key_is_looked_up_and_every_row_is_checked() {
         assert!(matches!(find("a,b").await, Err(RemoteError::Refused { status: 0, .. })));
     }
     // Neither a search nor a proved list: "not there" is not concluded.
-    let server = ehr(Small { identifier: false, list: ListStyle::Array, ..Small::default() }).await;
+    let server = ehr(Small { identifier: false, list: ListStyle::Array, ..Small::default() });
     let error = client(&server).find_by_our_key(RecordKind::Patient, "k-77").await.unwrap_err();
     assert!(matches!(error, RemoteError::Protocol { .. }), "{error:?}");
 }
@@ -495,8 +495,7 @@ async fn refusals_and_deletions_are_told_in_words() {
     let server = serve(move |_| {
         let (status, body) = shared.lock().unwrap().clone();
         json(status, body)
-    })
-    .await;
+    });
     let client = client_with(&server, |settings| settings.dialect = DialectChoice::Known(Dialect::default()));
     let read = async || client.read(RecordKind::Patient, "p-1").await.unwrap_err();
     assert!(matches!(read().await, RemoteError::NotFound { .. }));
@@ -519,11 +518,10 @@ async fn refusals_and_deletions_are_told_in_words() {
 
 #[tokio::test]
 async fn the_probe_says_what_the_ehr_cannot_do() {
-    let server = ehr(Small::default()).await;
+    let server = ehr(Small::default());
     assert_eq!(client(&server).probe().await.unwrap().findings, []);
     let server =
-        ehr(Small { etag: false, identifier: false, last_updated: false, total: false, ..Small::default() })
-            .await;
+        ehr(Small { etag: false, identifier: false, last_updated: false, total: false, ..Small::default() });
     let findings = client(&server).probe().await.unwrap().findings;
     for word in ["ETag", "identifier", "_lastUpdated", "total"] {
         assert!(
@@ -531,6 +529,6 @@ async fn the_probe_says_what_the_ehr_cannot_do() {
             "{word}: {findings:?}"
         );
     }
-    let server = serve(|_| json(404, "")).await;
+    let server = serve(|_| json(404, ""));
     assert!(client(&server).probe().await.unwrap().findings[0].fatal);
 }

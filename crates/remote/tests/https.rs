@@ -20,10 +20,10 @@ fn not_sent(outcome: Result<http::Response<Vec<u8>>, TransportFailure>) -> Strin
 
 #[tokio::test]
 async fn tls_1_3_is_spoken_and_1_2_alone_is_refused_unless_allowed() {
-    let server = serve_all(&Tls::default(), |_| json(200, "{}")).await;
+    let server = serve_all(&Tls::default(), |_| json(200, "{}"));
     assert_eq!(get(&server, &server.settings()).await.unwrap().status(), 200);
 
-    let old = serve_all(&Tls { only_12: true, ..Tls::default() }, |_| json(200, "{}")).await;
+    let old = serve_all(&Tls { only_12: true, ..Tls::default() }, |_| json(200, "{}"));
     let what = not_sent(get(&old, &old.settings()).await);
     assert!(what.contains("TLS 1.3"), "{what}");
     assert!(old.seen().is_empty());
@@ -33,16 +33,16 @@ async fn tls_1_3_is_spoken_and_1_2_alone_is_refused_unless_allowed() {
 
 #[tokio::test]
 async fn certificates_that_do_not_hold_are_refused_in_words() {
-    let server = serve_all(&Tls::default(), |_| json(200, "{}")).await;
+    let server = serve_all(&Tls::default(), |_| json(200, "{}"));
     let other_ca = HttpsSettings { extra_ca_pem: Some(Authority::new("Another").pem), ..server.settings() };
     let what = not_sent(get(&server, &other_ca).await);
     assert!(what.contains("not trusted"), "{what}");
 
-    let expired = serve_all(&Tls { expired: true, ..Tls::default() }, |_| json(200, "{}")).await;
+    let expired = serve_all(&Tls { expired: true, ..Tls::default() }, |_| json(200, "{}"));
     let what = not_sent(get(&expired, &expired.settings()).await);
     assert!(what.contains("expired"), "{what}");
 
-    let misnamed = serve_all(&Tls { name: "elsewhere.test", ..Tls::default() }, |_| json(200, "{}")).await;
+    let misnamed = serve_all(&Tls { name: "elsewhere.test", ..Tls::default() }, |_| json(200, "{}"));
     let what = not_sent(get(&misnamed, &misnamed.settings()).await);
     assert!(what.contains("another name"), "{what}");
 }
@@ -52,8 +52,7 @@ async fn what_surely_was_not_sent_is_told_from_what_may_have_been() {
     let server = serve_all(&Tls::default(), |seen| match seen.path.as_str() {
         "/cut" => Reply::CutOff { status: 200, body: "{\"result\":[" },
         _ => Reply::HangUp,
-    })
-    .await;
+    });
     assert!(matches!(get(&server, &server.settings()).await, Err(TransportFailure::Lost { .. })));
     let transport = HttpsTransport::new(&server.settings()).unwrap();
     let send = |url: String| transport.send(http::Request::get(url).body(Vec::new()).unwrap());
@@ -72,7 +71,7 @@ async fn what_surely_was_not_sent_is_told_from_what_may_have_been() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_lost() {
-    let server = serve_all(&Tls::default(), |_| Reply::Never).await;
+    let server = serve_all(&Tls::default(), |_| Reply::Never);
     let hasty = HttpsSettings { timeout_ms: 300, ..server.settings() };
     let outcome = get(&server, &hasty).await;
     assert!(
@@ -84,7 +83,7 @@ async fn an_answer_that_does_not_come_in_time_is_lost() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_not_read_to_its_end() {
-    let server = serve_all(&Tls::default(), |_| json(200, "x".repeat(4_096))).await;
+    let server = serve_all(&Tls::default(), |_| json(200, "x".repeat(4_096)));
     let small = HttpsSettings { body_max_bytes: 1_000, ..server.settings() };
     assert_eq!(
         get(&server, &small).await.unwrap_err(),
@@ -94,8 +93,7 @@ async fn an_answer_that_is_too_large_is_not_read_to_its_end() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let server =
-        serve_all(&Tls::default(), |_| json(302, "").with("location", "https://localhost/else")).await;
+    let server = serve_all(&Tls::default(), |_| json(302, "").with("location", "https://localhost/else"));
     assert_eq!(get(&server, &server.settings()).await.unwrap().status(), 302);
     assert_eq!(server.seen().len(), 1);
 }

@@ -15,7 +15,7 @@ const TABLE: &str = "/api/now/table/u_patient_record";
 /// Rows as ServiceNow keeps them; `hidden` ones are dropped after the limit was applied, as access rules do.
 #[derive(Default)]
 struct Rows {
-    rows: Vec<Value>,
+    all: Vec<Value>,
     hidden: Vec<String>,
     /// Conditions are dropped, everything comes back.
     ignores_conditions: bool,
@@ -40,7 +40,7 @@ impl Rows {
             if self.no_stats {
                 return json(403, include_str!("fixtures/servicenow-403-acl.json"));
             }
-            return json(200, value!({"result": {"stats": {"count": self.rows.len().to_string()}}}));
+            return json(200, value!({"result": {"stats": {"count": self.all.len().to_string()}}}));
         }
         if seen.path == "/api/now/table/sys_dictionary" {
             let entry = |element: &str| value!({"name": "u_patient_record", "element": element, "internal_type": "string", "max_length": "100", "mandatory": "false"});
@@ -50,7 +50,7 @@ impl Rows {
             );
         }
         if let Some(key) = seen.path.strip_prefix(&format!("{TABLE}/")) {
-            return match self.rows.iter().find(|row| text(row, "sys_id") == key) {
+            return match self.all.iter().find(|row| text(row, "sys_id") == key) {
                 Some(row) => json(200, value!({ "result": row })),
                 None => json(404, include_str!("fixtures/servicenow-404-record.json")),
             };
@@ -60,7 +60,7 @@ impl Rows {
         let limit: usize = seen.parameter("sysparm_limit").unwrap().parse().unwrap();
         let offset: usize = seen.parameter("sysparm_offset").map_or(0, |text| text.parse().unwrap());
         let mut found: Vec<&Value> = self
-            .rows
+            .all
             .iter()
             .filter(|row| {
                 self.ignores_conditions
@@ -112,10 +112,10 @@ fn client(server: &Server, clock: &Clock, page_rows: u32) -> ServiceNow {
         .unwrap()
 }
 
-async fn table(rows: Rows) -> (Server, Arc<Mutex<Rows>>) {
+fn table(rows: Rows) -> (Server, Arc<Mutex<Rows>>) {
     let rows = Arc::new(Mutex::new(rows));
     let shared = Arc::clone(&rows);
-    (serve(move |seen| shared.lock().unwrap().answer(seen)).await, rows)
+    (serve(move |seen| shared.lock().unwrap().answer(seen)), rows)
 }
 
 /// Reads to the end: the keys in order, and how it ended.
@@ -141,7 +141,7 @@ fn numbers(keys: &[String]) -> Vec<u32> {
 #[tokio::test]
 async fn a_full_read_asks_plainly_and_is_proved() {
     let rows = (1..=23).map(|n| row(n, "2026-11-20 08:00:00")).collect();
-    let (server, _) = table(Rows { rows, ..Rows::default() }).await;
+    let (server, _) = table(Rows { all: rows, ..Rows::default() });
     let clock = Clock::at_noon();
     let (keys, end) = read_all(&client(&server, &clock, 10), &ListScope::All).await;
     assert_eq!(numbers(&keys), (1..=23).collect::<Vec<_>>());
@@ -168,7 +168,7 @@ async fn hidden_rows_make_short_and_empty_pages_and_the_read_goes_on() {
     let rows: Vec<Value> = (1..=40).map(|n| row(n, "2026-11-20 08:00:00")).collect();
     // The second and third page of ten are hidden as a whole, and so is the very end.
     let hidden = (8..=33).chain(38..=40).map(|n| format!("{n:032x}")).collect();
-    let (server, shared) = table(Rows { rows, hidden, ..Rows::default() }).await;
+    let (server, shared) = table(Rows { all: rows, hidden, ..Rows::default() });
     let clock = Clock::at_noon();
     let (keys, end) = read_all(&client(&server, &clock, 10), &ListScope::All).await;
     assert_eq!(numbers(&keys), (1..=7).chain(34..=37).collect::<Vec<_>>());
@@ -182,7 +182,7 @@ async fn hidden_rows_make_short_and_empty_pages_and_the_read_goes_on() {
 #[tokio::test]
 async fn an_ignored_condition_is_never_believed() {
     let rows: Vec<Value> = (1..=30).map(|n| row(n, "2026-11-20 08:00:00")).collect();
-    let (server, _) = table(Rows { rows, ignores_conditions: true, ..Rows::default() }).await;
+    let (server, _) = table(Rows { all: rows, ignores_conditions: true, ..Rows::default() });
     let clock = Clock::at_noon();
     let client = client(&server, &clock, 10);
     let first = client.list(RecordKind::Patient, &ListScope::All, None).await.unwrap();
@@ -199,7 +199,7 @@ async fn an_ignored_condition_is_never_believed() {
 #[tokio::test]
 async fn a_page_that_breaks_off_is_asked_for_in_halves() {
     let rows: Vec<Value> = (1..=60).map(|n| row(n, "2026-11-20 08:00:00")).collect();
-    let (server, _) = table(Rows { rows, page_max: Some(13), ..Rows::default() }).await;
+    let (server, _) = table(Rows { all: rows, page_max: Some(13), ..Rows::default() });
     let clock = Clock::at_noon();
     let (keys, end) = read_all(&client(&server, &clock, 50), &ListScope::All).await;
     assert_eq!((keys.len(), end), (60, Next::ProvenComplete));
@@ -226,8 +226,7 @@ async fn broken_json_and_a_cut_connection_are_passing_failures() {
                 }
             }
             _ => json(200, r#"{"result":[]}"#),
-        })
-        .await;
+        });
         let error =
             client(&server, &clock, 40).list(RecordKind::Patient, &ListScope::All, None).await.unwrap_err();
         assert!(matches!(error, RemoteError::Transient { status: 200, .. }), "{error:?}");
@@ -240,7 +239,7 @@ async fn an_incremental_read_drains_a_second_that_fills_more_than_a_page() {
     // One bulk change: 35 rows within one second.
     rows.extend((10..45).map(|n| row(n, "2026-11-22 11:59:58")));
     rows.extend((50..52).map(|n| row(n, "2026-11-22 12:00:00")));
-    let (server, _) = table(Rows { rows, ..Rows::default() }).await;
+    let (server, _) = table(Rows { all: rows, ..Rows::default() });
     let clock = Clock::at_noon();
     let (keys, end) = read_all(&client(&server, &clock, 10), &ListScope::ChangedSince(NOON_MS)).await;
     assert_eq!(numbers(&keys), (10..45).chain(50..52).collect::<Vec<_>>(), "each once, with 5 s of overlap");
@@ -260,7 +259,7 @@ async fn an_incremental_read_drains_a_second_that_fills_more_than_a_page() {
 async fn a_row_that_hides_its_version_is_set_aside_and_the_page_goes_on() {
     let mut rows: Vec<Value> = (1..=3).map(|n| row(n, "2026-11-20 08:00:00")).collect();
     rows[1].as_object_mut().unwrap().remove("sys_mod_count");
-    let (server, _) = table(Rows { rows, ..Rows::default() }).await;
+    let (server, _) = table(Rows { all: rows, ..Rows::default() });
     let clock = Clock::at_noon();
     let page = client(&server, &clock, 10).list(RecordKind::Patient, &ListScope::All, None).await.unwrap();
     assert_eq!(page.items.len(), 2);
@@ -270,7 +269,7 @@ async fn a_row_that_hides_its_version_is_set_aside_and_the_page_goes_on() {
 
 #[tokio::test]
 async fn columns_are_resolved_with_and_without_the_prefix() {
-    let (server, _) = table(Rows { rows: vec![row(1, "2026-11-20 08:00:00")], ..Rows::default() }).await;
+    let (server, _) = table(Rows { all: vec![row(1, "2026-11-20 08:00:00")], ..Rows::default() });
     let clock = Clock::at_noon();
     let resolved = client(&server, &clock, 10)
         .resolve_columns(RecordKind::Patient, &["patient_name", "microchip_id", "breed", "u_ehr_id"])
@@ -287,8 +286,8 @@ async fn columns_are_resolved_with_and_without_the_prefix() {
 }
 
 /// A table with one row that a write changes; `bumps` says by how much the version moves.
-async fn writable(bumps: u32, business: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static) -> Server {
-    let rows = Arc::new(Mutex::new(Rows { rows: vec![row(1, "2026-11-20 08:00:00")], ..Rows::default() }));
+fn writable(bumps: u32, business: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static) -> Server {
+    let rows = Arc::new(Mutex::new(Rows { all: vec![row(1, "2026-11-20 08:00:00")], ..Rows::default() }));
     serve(move |seen| {
         let mut rows = rows.lock().unwrap();
         match seen.method.as_str() {
@@ -297,21 +296,20 @@ async fn writable(bumps: u32, business: impl Fn(&Seen) -> Option<Reply> + Send +
                     return reply;
                 }
                 let changes: Value = serde_json::from_str(&seen.body).unwrap();
-                let count: u32 = text(&rows.rows[0], "sys_mod_count").parse().unwrap();
-                rows.rows[0]["sys_mod_count"] = (count + bumps).to_string().into();
-                rows.rows[0]["u_patient_name"] = changes["u_patient_name"].clone();
-                json(200, value!({"result": rows.rows[0]}))
+                let count: u32 = text(&rows.all[0], "sys_mod_count").parse().unwrap();
+                rows.all[0]["sys_mod_count"] = (count + bumps).to_string().into();
+                rows.all[0]["u_patient_name"] = changes["u_patient_name"].clone();
+                json(200, value!({"result": rows.all[0]}))
             }
             "POST" => {
                 let mut new = row(2, "2026-11-22 12:00:00");
                 new["u_ehr_id"] = serde_json::from_str::<Value>(&seen.body).unwrap()["u_ehr_id"].clone();
-                rows.rows.push(new.clone());
+                rows.all.push(new.clone());
                 business(seen).unwrap_or_else(|| json(201, value!({ "result": new })))
             }
             _ => rows.answer(seen),
         }
     })
-    .await
 }
 
 fn update(version: &str) -> Write {
@@ -339,7 +337,7 @@ async fn a_write_checks_the_version_sends_the_body_untouched_and_reads_back() {
     let clock = Clock::at_noon();
     // how far the version moves; whether somebody else wrote in between
     for (bumps, raced) in [(0, false), (1, false), (2, true)] {
-        let server = writable(bumps, |_| None).await;
+        let server = writable(bumps, |_| None);
         let written = client(&server, &clock, 10).write(&update("4")).await.unwrap();
         assert_eq!((written.status, written.raced), (200, raced), "{bumps}");
         assert_eq!(written.read_back.version, (4 + bumps).to_string());
@@ -354,7 +352,7 @@ async fn a_write_checks_the_version_sends_the_body_untouched_and_reads_back() {
 
 #[tokio::test]
 async fn nothing_is_written_where_the_record_moved_or_the_body_may_not_be_sent() {
-    let server = writable(1, |_| None).await;
+    let server = writable(1, |_| None);
     let clock = Clock::at_noon();
     let client = client(&server, &clock, 10);
     let error = client.write(&update("3")).await.unwrap_err();
@@ -382,8 +380,7 @@ async fn nothing_is_written_where_the_record_moved_or_the_body_may_not_be_sent()
 #[tokio::test]
 async fn a_refused_write_says_why() {
     let clock = Clock::at_noon();
-    let server =
-        writable(1, |_| Some(json(403, include_str!("fixtures/servicenow-403-business-rule.json")))).await;
+    let server = writable(1, |_| Some(json(403, include_str!("fixtures/servicenow-403-business-rule.json"))));
     let error = client(&server, &clock, 10).write(&update("4")).await.unwrap_err();
     assert!(
         matches!(&error, RemoteError::Refused { status: 403, what, .. } if what.contains("No double booking")),
@@ -396,8 +393,7 @@ async fn a_refused_write_says_why() {
                 .with("x-ratelimit-limit", "100")
                 .with("x-ratelimit-reset", "1795352400"),
         )
-    })
-    .await;
+    });
     let client = client(&server, &clock, 10);
     let error = client.write(&update("4")).await.unwrap_err();
     assert!(
@@ -422,7 +418,7 @@ async fn a_create_whose_answer_is_lost_is_ambiguous_and_found_by_our_key() {
         || json(504, ""),
         || Reply::CutOff { status: 201, body: "{\"result\":" },
     ] {
-        let server = writable(1, move |_| Some(reply())).await;
+        let server = writable(1, move |_| Some(reply()));
         let client = client(&server, &clock, 10);
         let error = client.write(&create()).await.unwrap_err();
         assert!(matches!(error, RemoteError::Ambiguous { .. }), "{error:?}");
@@ -433,7 +429,7 @@ async fn a_create_whose_answer_is_lost_is_ambiguous_and_found_by_our_key() {
             1
         );
     }
-    let server = writable(1, |_| None).await;
+    let server = writable(1, |_| None);
     let written = client(&server, &clock, 10).write(&create()).await.unwrap();
     assert_eq!((written.status, written.key), (201, format!("{:032x}", 2)));
 }
@@ -443,7 +439,7 @@ async fn two_rows_with_one_key_of_ours_are_said_and_none_is_none() {
     let mut twin = row(2, "2026-11-20 08:00:00");
     twin["u_ehr_id"] = "p-1".into();
     let rows = vec![row(1, "2026-11-20 08:00:00"), twin, row(3, "2026-11-20 08:00:00")];
-    let (server, _) = table(Rows { rows, ..Rows::default() }).await;
+    let (server, _) = table(Rows { all: rows, ..Rows::default() });
     let clock = Clock::at_noon();
     let client = client(&server, &clock, 10);
     let find = async |key: &str| client.find_by_our_key(RecordKind::Patient, key).await;
@@ -457,20 +453,19 @@ async fn two_rows_with_one_key_of_ours_are_said_and_none_is_none() {
 async fn a_401_renews_once_and_replays_once() {
     let clock = Clock::at_noon();
     let key = format!("{:032x}", 1);
-    let rows = Rows { rows: vec![row(1, "2026-11-20 08:00:00")], ..Rows::default() };
+    let rows = Rows { all: vec![row(1, "2026-11-20 08:00:00")], ..Rows::default() };
     let server = serve(move |seen| {
         if seen.header("authorization") == Some("Bearer token-2") {
             rows.answer(seen)
         } else {
             json(401, include_str!("fixtures/servicenow-401.json"))
         }
-    })
-    .await;
+    });
     let found = client(&server, &clock, 10).read(RecordKind::Patient, &key).await.unwrap();
     assert_eq!(found.key, key);
     assert_eq!(server.count("POST", "/token"), 2);
 
-    let server = serve(|_| json(401, include_str!("fixtures/servicenow-401.json"))).await;
+    let server = serve(|_| json(401, include_str!("fixtures/servicenow-401.json")));
     let error = client(&server, &clock, 10).read(RecordKind::Patient, &key).await.unwrap_err();
     assert!(matches!(error, RemoteError::SignIn { .. }), "{error:?}");
     assert_eq!(server.count("POST", "/token"), 2, "once at first, once more after the refusal");
@@ -481,15 +476,14 @@ async fn a_401_renews_once_and_replays_once() {
 async fn reads_are_never_ambiguous_and_web_pages_are_no_answers() {
     let clock = Clock::at_noon();
     let key = format!("{:032x}", 1);
-    let server = serve(|_| Reply::HangUp).await;
+    let server = serve(|_| Reply::HangUp);
     let error = client(&server, &clock, 10).read(RecordKind::Patient, &key).await.unwrap_err();
     assert!(matches!(error, RemoteError::Transient { status: 0, .. }), "{error:?}");
     let server = serve(|_| Reply::Text {
         status: 200,
         headers: vec![("content-type", "text/html".into())],
         body: "<html>Your instance is hibernating</html>".into(),
-    })
-    .await;
+    });
     let error = client(&server, &clock, 10).read(RecordKind::Patient, &key).await.unwrap_err();
     assert!(
         matches!(&error, RemoteError::Transient { what, .. } if what.contains("hibernating")),

@@ -53,7 +53,7 @@ fn claims(jwt: &str, key: &DecodingKey, algorithm: Algorithm, audience: &str) ->
 
 #[tokio::test]
 async fn servicenow_gets_a_jwt_as_the_grant() {
-    let server = serve_all(&Tls::default(), counting(1799)).await;
+    let server = serve_all(&Tls::default(), counting(1799));
     let (key, public) = rsa_key(KeyAlgorithm::Rs256);
     let method = SignInMethod::JwtBearer {
         client_id: "client-1".into(),
@@ -89,7 +89,7 @@ async fn the_ehr_gets_a_jwt_as_client_authentication_with_both_algorithms() {
             (key, public, Algorithm::RS384)
         },
     ] {
-        let server = serve_all(&Tls::default(), counting(300)).await;
+        let server = serve_all(&Tls::default(), counting(300));
         let method = SignInMethod::PrivateKeyJwt {
             client_id: "client-2".into(),
             scopes: vec!["system/Patient.rs".into(), "system/Patient.cu".into()],
@@ -117,13 +117,17 @@ async fn the_token_address_is_discovered_once() {
         move |seen| match seen.path.as_str() {
             "/api/v1/.well-known/smart-configuration" => {
                 let host = seen.header("host").unwrap();
-                json(200, format!(r#"{{"token_endpoint":"https://{host}/auth/token","token_endpoint_auth_methods_supported":["private_key_jwt"],"token_endpoint_auth_signing_alg_values_supported":["ES384"]}}"#))
+                json(
+                    200,
+                    format!(
+                        r#"{{"token_endpoint":"https://{host}/auth/token","token_endpoint_auth_methods_supported":["private_key_jwt"],"token_endpoint_auth_signing_alg_values_supported":["ES384"]}}"#
+                    ),
+                )
             }
             "/auth/token" => tokens(seen),
             _ => json(404, "{}"),
         }
-    })
-    .await;
+    });
     let clock = Clock::at_noon();
     let make = |key: SigningKey| {
         let method =
@@ -147,7 +151,7 @@ async fn the_token_address_is_discovered_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_at_once_send_one_request_and_share_its_outcome() {
-    let server = serve_all(&Tls::default(), counting(1799)).await;
+    let server = serve_all(&Tls::default(), counting(1799));
     let clock = Clock::at_noon();
     let sign_in = server.sign_in(Remote::ServiceNow, &clock);
     let all = |sign_in: &Arc<SignIn>| {
@@ -187,8 +191,7 @@ async fn a_hundred_at_once_send_one_request_and_share_its_outcome() {
 async fn a_failed_exchange_is_shared_by_who_waited_for_it() {
     let server = serve_all(&Tls::default(), |_| {
         json(401, r#"{"error":"invalid_client","error_description":"unknown client"}"#)
-    })
-    .await;
+    });
     let sign_in = server.sign_in(Remote::ServiceNow, &Clock::at_noon());
     let outcomes = futures_util::future::join_all((0..20).map(|_| sign_in.token())).await;
     for outcome in outcomes {
@@ -210,8 +213,7 @@ async fn a_token_is_renewed_ahead_of_expiry_and_the_same_token_is_used_up() {
     let server = serve_all(&Tls::default(), move |_| {
         let gone_s = u64::try_from((now() - started) / 1000).unwrap();
         token(1 + gone_s / 1800, 1800 - gone_s % 1800)
-    })
-    .await;
+    });
     let sign_in = server.sign_in(Remote::ServiceNow, &clock);
     sign_in.token().await.unwrap();
     clock.advance_s(1600);
@@ -237,8 +239,7 @@ async fn a_token_that_lives_outlasts_a_token_address_that_does_not_answer() {
     let server = serve_all(&Tls::default(), move |_| match next.fetch_add(1, Ordering::SeqCst) {
         0 => token(1, 300),
         _ => json(503, "").with("retry-after", "9"),
-    })
-    .await;
+    });
     let clock = Clock::at_noon();
     let sign_in = server.sign_in(Remote::Ehr, &clock);
     sign_in.token().await.unwrap();
@@ -258,8 +259,7 @@ async fn a_refusal_names_a_clock_that_is_wrong_and_no_secret() {
         let assertion = seen.form()["client_assertion"].clone();
         json(400, format!(r#"{{"error":"invalid_client","error_description":"expired: {assertion}"}}"#))
             .with("date", "Sun, 22 Nov 2026 12:10:00 GMT")
-    })
-    .await;
+    });
     let method = SignInMethod::PrivateKeyJwt {
         client_id: "c".into(),
         scopes: vec![],
@@ -271,6 +271,18 @@ async fn a_refusal_names_a_clock_that_is_wrong_and_no_secret() {
     assert!(words.contains("600 s behind"), "{words}");
     assert!(!words.contains("eyJ"), "{words}");
     assert!(!format!("{sign_in:?}").contains("PRIVATE"));
+}
+
+/// Settings are checked without sending anything.
+struct Nowhere;
+#[async_trait::async_trait]
+impl remote::http::Transport for Nowhere {
+    async fn send(
+        &self,
+        _: http::Request<Vec<u8>>,
+    ) -> Result<http::Response<Vec<u8>>, remote::http::TransportFailure> {
+        panic!("nothing is sent while settings are checked")
+    }
 }
 
 #[test]
@@ -293,16 +305,6 @@ fn keys_that_cannot_sign_say_what_to_do() {
             "passphrase",
         ),
     ];
-    struct Nowhere;
-    #[async_trait::async_trait]
-    impl remote::http::Transport for Nowhere {
-        async fn send(
-            &self,
-            _: http::Request<Vec<u8>>,
-        ) -> Result<http::Response<Vec<u8>>, remote::http::TransportFailure> {
-            panic!("nothing is sent while settings are checked")
-        }
-    }
     for (pem, algorithm, expected) in cases {
         let key = SigningKey { algorithm, key_id: None, pem: pem.to_owned().into() };
         let method =

@@ -186,7 +186,7 @@ impl Server {
 }
 
 /// Starts a server whose answers `script` gives; `/token` hands out `token-1`, `token-2`, …
-pub async fn serve(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Server {
+pub fn serve(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Server {
     let tokens = AtomicU64::new(0);
     serve_all(&Tls::default(), move |seen| {
         if seen.path == "/token" {
@@ -198,11 +198,10 @@ pub async fn serve(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> S
         }
         script(seen)
     })
-    .await
 }
 
 /// Starts a server whose every answer `script` gives.
-pub async fn serve_all(tls: &Tls, script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Server {
+pub fn serve_all(tls: &Tls, script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Server {
     let authority = Authority::new("Test authority");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
