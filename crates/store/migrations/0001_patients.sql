@@ -40,6 +40,10 @@ CREATE TABLE pairs (
     status         TEXT NOT NULL CONSTRAINT pair_status
                    CHECK (status IN ('agreed', 'waiting', 'differs', 'only_servicenow', 'only_ehr')),
     base_digest    BLOB,
+    -- Copies of the snapshots' digests, kept by the triggers below: the comparison of unchanged pairs reads this table
+    -- from its beginning to its end and nothing else.
+    servicenow_digest BLOB,
+    ehr_digest     BLOB,
     name_sort      TEXT NOT NULL,
     CONSTRAINT pair_has_a_key CHECK (servicenow_key IS NOT NULL OR ehr_key IS NOT NULL)
 ) STRICT;
@@ -47,6 +51,22 @@ CREATE UNIQUE INDEX pairs_by_kind ON pairs (kind, id);
 CREATE UNIQUE INDEX pairs_by_servicenow_key ON pairs (kind, servicenow_key) WHERE servicenow_key IS NOT NULL;
 CREATE UNIQUE INDEX pairs_by_ehr_key ON pairs (kind, ehr_key) WHERE ehr_key IS NOT NULL;
 CREATE INDEX pairs_by_status ON pairs (kind, status);
+
+CREATE TRIGGER snapshot_digest_enters AFTER INSERT ON snapshots
+BEGIN
+    UPDATE pairs SET servicenow_digest = NEW.digest
+    WHERE NEW.remote = 'service_now' AND kind = NEW.kind AND servicenow_key = NEW.key;
+    UPDATE pairs SET ehr_digest = NEW.digest
+    WHERE NEW.remote = 'ehr' AND kind = NEW.kind AND ehr_key = NEW.key;
+END;
+CREATE TRIGGER snapshot_digest_changes AFTER UPDATE OF digest ON snapshots
+WHEN OLD.digest IS NOT NEW.digest
+BEGIN
+    UPDATE pairs SET servicenow_digest = NEW.digest
+    WHERE NEW.remote = 'service_now' AND kind = NEW.kind AND servicenow_key = NEW.key;
+    UPDATE pairs SET ehr_digest = NEW.digest
+    WHERE NEW.remote = 'ehr' AND kind = NEW.kind AND ehr_key = NEW.key;
+END;
 
 CREATE TABLE pair_details (
     pair         INTEGER PRIMARY KEY REFERENCES pairs (no) ON DELETE CASCADE,
@@ -77,8 +97,8 @@ CREATE TABLE patient_words (
     PRIMARY KEY (name_sort, pair)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX patient_words_by_status ON patient_words (status, name_sort, pair);
--- Without this one, removing a pair would look through every row for the foreign key.
-CREATE UNIQUE INDEX patient_words_by_pair ON patient_words (pair);
+-- Holds all that sorting the matches of a rare word needs; and removing a pair finds its row for the foreign key.
+CREATE UNIQUE INDEX patient_words_by_pair ON patient_words (pair, status);
 
 CREATE VIRTUAL TABLE patient_search USING fts5 (
     words, content = '', contentless_delete = 1, detail = none, prefix = '1 2 3', tokenize = 'ascii'

@@ -33,6 +33,18 @@ pub(super) async fn problems(connection: &mut SqliteConnection) -> Result<Vec<St
     if unsearched > 0 {
         problems.push(format!("search: {unsearched} patients cannot be found by search"));
     }
+    let stale: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pairs p \
+         LEFT JOIN snapshots s ON s.remote = 'service_now' AND s.kind = p.kind AND s.key = p.servicenow_key \
+         LEFT JOIN snapshots e ON e.remote = 'ehr' AND e.kind = p.kind AND e.key = p.ehr_key \
+         WHERE p.servicenow_digest IS NOT s.digest OR p.ehr_digest IS NOT e.digest",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(|error| typed(&error))?;
+    if stale > 0 {
+        problems.push(format!("digests: {stale} pairs hold another digest than their snapshots"));
+    }
     problems.extend(chain_problem(connection).await?);
     Ok(problems)
 }

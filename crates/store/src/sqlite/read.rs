@@ -183,10 +183,8 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<PairDigests>> {
         let query = sqlx::query(
-            "SELECT p.id, p.status, s.digest, e.digest, p.base_digest FROM pairs p INDEXED BY pairs_by_kind \
-             LEFT JOIN snapshots s ON s.remote = 'service_now' AND s.kind = p.kind AND s.key = p.servicenow_key \
-             LEFT JOIN snapshots e ON e.remote = 'ehr' AND e.kind = p.kind AND e.key = p.ehr_key \
-             WHERE p.kind = ?1 AND p.id > ?2 ORDER BY p.id LIMIT ?3",
+            "SELECT id, status, servicenow_digest, ehr_digest, base_digest FROM pairs INDEXED BY pairs_by_kind \
+             WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
         )
         .bind(kind.word())
         .bind(after)

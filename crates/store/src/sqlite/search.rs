@@ -15,8 +15,9 @@ use crate::{PairRow, PairStatus, Result, folding, words::Word};
 /// Totals are counted up to here.
 pub const COUNTED_UP_TO: u64 = 10_000;
 
-/// Matches up to this many are sorted; from here on the list is walked.
-const SORTED_UP_TO: i64 = 2_000;
+/// Matches up to this many are sorted; from here on the list is walked. By then every tenth patient of 100,000
+/// matches.
+const SORTED_UP_TO: i64 = 10_000;
 
 pub(super) async fn patients(
     connection: &mut SqliteConnection,
@@ -41,7 +42,7 @@ pub(super) async fn patients(
         .await
         .map_err(|error| typed(&error))?;
         if matches <= SORTED_UP_TO {
-            return few(connection, &expression, status, offset, limit).await;
+            return few(connection, &expression, matches, status, offset, limit).await;
         }
         return many(connection, &words, Some(&expression), status, offset, limit).await;
     }
@@ -53,19 +54,22 @@ fn full_text(words: &[String]) -> String {
     words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" AND ")
 }
 
+/// `matches` is how many there are without regard to status.
 async fn few(
     connection: &mut SqliteConnection,
     expression: &str,
+    matches: i64,
     status: Option<PairStatus>,
     offset: u32,
     limit: u32,
 ) -> Result<(Vec<PairRow>, u64)> {
     let found = sqlx::query(concat!(
-        "SELECT m.total, ",
+        "SELECT ",
         pair_columns!(),
-        " FROM (SELECT q.no, q.name_sort, count(*) OVER () AS total FROM patient_search f CROSS JOIN pairs q \
-         ON q.no = f.rowid WHERE f.patient_search MATCH ?1 AND (?2 IS NULL OR q.status = ?2) \
-         ORDER BY q.name_sort, q.no LIMIT ?3 OFFSET ?4) m \
+        " FROM (SELECT w.pair AS no, w.name_sort FROM patient_search f \
+         CROSS JOIN patient_words w INDEXED BY patient_words_by_pair ON w.pair = f.rowid \
+         WHERE f.patient_search MATCH ?1 AND (?2 IS NULL OR w.status = ?2) \
+         ORDER BY w.name_sort, w.pair LIMIT ?3 OFFSET ?4) m \
          CROSS JOIN pairs p ON p.no = m.no CROSS JOIN pair_details d ON d.pair = m.no ORDER BY m.name_sort, m.no"
     ))
     .bind(expression)
@@ -75,27 +79,21 @@ async fn few(
     .fetch_all(&mut *connection)
     .await
     .map_err(|error| typed(&error))?;
-    let mut pairs = Vec::with_capacity(found.len());
-    let mut total = 0;
-    for row in &found {
-        let mut columns = Columns::of(row);
-        total = columns.next::<i64>()?.unsigned_abs();
-        pairs.push(rows::pair(&mut columns)?);
-    }
-    if found.is_empty() {
-        // A page behind the end, or an empty one: the total is still true.
-        let counted: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM patient_search f CROSS JOIN pairs q ON q.no = f.rowid \
-             WHERE f.patient_search MATCH ?1 AND (?2 IS NULL OR q.status = ?2)",
+    let pairs = found.iter().map(|row| rows::pair(&mut Columns::of(row))).collect::<Result<Vec<_>>>()?;
+    let total = match status {
+        None => matches,
+        Some(status) => sqlx::query_scalar(
+            "SELECT count(*) FROM patient_search f \
+             CROSS JOIN patient_words w INDEXED BY patient_words_by_pair ON w.pair = f.rowid \
+             WHERE f.patient_search MATCH ?1 AND w.status = ?2",
         )
         .bind(expression)
-        .bind(status.map(Word::word))
+        .bind(status.word())
         .fetch_one(connection)
         .await
-        .map_err(|error| typed(&error))?;
-        total = counted.unsigned_abs();
-    }
-    Ok((pairs, total.min(COUNTED_UP_TO)))
+        .map_err(|error| typed(&error))?,
+    };
+    Ok((pairs, total.unsigned_abs().min(COUNTED_UP_TO)))
 }
 
 async fn many(
