@@ -1,1 +1,30 @@
-//! agent
+//! Puts settings, secrets, store, remotes and engine together, for the window and the command line alike.
+//!
+//! Everything that can be wrong at start has a [`StartError`] of its own that says what is wrong and what to do; the
+//! window shows it, the command line prints it.
+
+mod assemble;
+mod options;
+mod problem;
+
+pub use assemble::{Opened, Running, columns_key, open, open_secrets, remotes, start};
+pub use options::{Options, data_dir, default_config_path};
+pub use problem::StartError;
+
+/// Logs to standard error: readable by default, JSON with `VETSYNC_LOG_FORMAT=json`; filtered by `VETSYNC_LOG`.
+pub fn start_logging(default_filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("VETSYNC_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default_filter));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process (tests) keeps the first subscriber.
+    let _already = if std::env::var("VETSYNC_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        builder.json().try_init()
+    } else {
+        builder.with_target(false).try_init()
+    };
+}
+
+/// Chooses the one TLS provider of the process. Harmless when called twice.
+pub fn install_tls() {
+    let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}

@@ -49,36 +49,39 @@ impl From<EngineError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
-        let message = sentence(&error.to_string());
-        match error {
-            StoreError::DiskFull => {
-                api(ErrorCode::Internal, message, "Free some space on this computer's disk, then try again.")
-            }
-            StoreError::Locked => {
-                api(ErrorCode::Locked, message, "Close the other VetSync on this computer, then try again.")
-            }
-            StoreError::WrongKey => api(
-                ErrorCode::Locked,
-                message,
-                "The key in this computer's keyring is not the one this database was made with. Restore the keyring entry, or move the database file away to begin afresh; both remotes keep everything.",
-            ),
-            StoreError::Corrupt => api(
-                ErrorCode::Internal,
-                message,
-                "Move the database file away and start again: VetSync reads everything anew from both remotes. Decisions not yet sent are in the damaged file; keep it.",
-            ),
-            StoreError::TooNew { .. } => {
-                api(ErrorCode::Internal, message, "Install the newer VetSync again.")
-            }
-            StoreError::NotEncrypted => {
-                api(ErrorCode::Internal, message, "Install an official build of VetSync.")
-            }
-            StoreError::Moved { .. } => {
-                api(ErrorCode::Moved, message, "Look at what is there now, then decide again.")
-            }
-            StoreError::Refused { .. } | StoreError::Other(_) => {
-                api(ErrorCode::Internal, message, "Try again; if it stays, run `vetsync doctor`.")
-            }
+        of_store(&error)
+    }
+}
+
+/// The advice for an error of the store.
+pub fn of_store(error: &StoreError) -> ApiError {
+    let message = sentence(&error.to_string());
+    match error {
+        StoreError::DiskFull => {
+            api(ErrorCode::Internal, message, "Free some space on this computer's disk, then try again.")
+        }
+        StoreError::Locked => {
+            api(ErrorCode::Locked, message, "Close the other VetSync on this computer, then try again.")
+        }
+        StoreError::WrongKey => api(
+            ErrorCode::Locked,
+            message,
+            "The key in this computer's keyring is not the one this database was made with. Restore the keyring entry, or move the database file away to begin afresh; both remotes keep everything.",
+        ),
+        StoreError::Corrupt => api(
+            ErrorCode::Internal,
+            message,
+            "Move the database file away and start again: VetSync reads everything anew from both remotes. Decisions not yet sent are in the damaged file; keep it.",
+        ),
+        StoreError::TooNew { .. } => api(ErrorCode::Internal, message, "Install the newer VetSync again."),
+        StoreError::NotEncrypted => {
+            api(ErrorCode::Internal, message, "Install an official build of VetSync.")
+        }
+        StoreError::Moved { .. } => {
+            api(ErrorCode::Moved, message, "Look at what is there now, then decide again.")
+        }
+        StoreError::Refused { .. } | StoreError::Other(_) => {
+            api(ErrorCode::Internal, message, "Try again; if it stays, run `vetsync doctor`.")
         }
     }
 }

@@ -18,3 +18,8 @@ mod shown;
 mod words;
 
 pub use console::{Console, Parts};
+
+/// What to do about an error of the store, for hosts that fail before there is a console.
+pub fn store_advice(error: &store::StoreError) -> dto::ApiError {
+    errors::of_store(error)
+}

@@ -20,4 +20,5 @@ pub mod step;
 pub use clock::{Clock, Ids};
 pub use error::EngineError;
 pub use lens::Lenses;
+pub use reconcile::brake::BrakeLimits;
 pub use step::{Command, Effects, Engine, Event, Notice, Policy, Reply, Request, Ticket};

@@ -1,2 +1,106 @@
-//! vetsync
-fn main() {}
+//! `vetsync`: the engine without a window. Command line, the console's API over loopback HTTP, and the sample clinic.
+
+mod commands;
+mod demo;
+mod exit;
+mod output;
+mod sample;
+mod serve;
+mod truth;
+
+use clap::{Parser, Subcommand};
+use exit::Failure;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Keeps patients in ServiceNow and in an EHR telling the same story.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vetsync",
+    version,
+    about,
+    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 settings · 4 secrets or keyring · 5 database or disk · \
+                  6 a remote cannot be reached or refuses us · 7 something needs a person (conflicts, failed checks) · \
+                  8 not allowed for this role · 9 something moved meanwhile, nothing was written"
+)]
+struct Cli {
+    /// The settings file (also VETSYNC_CONFIG).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder (also VETSYNC_DATA_DIR).
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Act as this person of [[people]] (also VETSYNC_PERSON).
+    #[arg(long, global = true, value_name = "ID")]
+    person: Option<String>,
+    /// Print one JSON object on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Stand up a simulated ServiceNow, EHR and identity provider with a sample clinic, until stopped.
+    Simulate(sample::Simulate),
+    /// Compare a sample clinic end to end and check every decision against the known truth; or show it in the window.
+    Demo(demo::Demo),
+    /// Read both remotes and bring them into line; one patient with --patient.
+    Sync {
+        /// Only this patient, by VetSync's id.
+        #[arg(long, value_name = "ID")]
+        patient: Option<String>,
+    },
+    /// Compare everything, settle what rules may settle, flag the rest.
+    Reconcile {
+        /// Only say what would be done; write nothing.
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Search patients by name, owner, phone, microchip or any id.
+    Patients(commands::Patients),
+    /// The work list of conflicts.
+    Conflicts(commands::Conflicts),
+    /// Check settings, keyring, database and both connections; say what is wrong and what to do.
+    Doctor,
+    /// Store, list or remove secrets.
+    Secret(commands::Secret),
+    /// Serve the console to a browser on this machine; prints a link with a one-time token.
+    Serve(serve::Serve),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    agent::install_tls();
+    agent::start_logging("warn");
+    let cli = Cli::parse();
+    let json = cli.json;
+    let options = {
+        let from_env = agent::Options::from_env();
+        agent::Options {
+            config: cli.config.or(from_env.config.clone()),
+            data_dir: cli.data_dir.or(from_env.data_dir.clone()),
+            person: cli.person.or(from_env.person.clone()),
+            ..from_env
+        }
+    };
+    let done = match cli.command {
+        Verb::Simulate(simulate) => sample::simulate(simulate, json).await,
+        Verb::Demo(demo) => demo::run(demo, json).await,
+        Verb::Sync { patient } => commands::sync(options, patient, json).await,
+        Verb::Reconcile { plan } => commands::reconcile(options, plan, json).await,
+        Verb::Patients(patients) => commands::patients(options, patients, json).await,
+        Verb::Conflicts(conflicts) => commands::conflicts(options, conflicts, json).await,
+        Verb::Doctor => commands::doctor(options, json).await,
+        Verb::Secret(secret) => commands::secret(options, secret, json).await,
+        Verb::Serve(serve) => serve::run(options, serve, json).await,
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => exit::report(&failure, json),
+    }
+}
+
+/// What every verb returns.
+type Outcome = Result<ExitCode, Failure>;

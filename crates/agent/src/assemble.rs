@@ -1,0 +1,485 @@
+//! From options to a running console.
+
+use crate::options::{Options, data_dir};
+use crate::problem::StartError;
+use console_api::dto::{Person, Role};
+use console_api::{Console, Parts};
+use engine::clock::{SeededIds, SystemClock};
+use engine::drive::{Handle, Remotes};
+use engine::{Clock, Command, Engine, Lenses, Policy};
+use mapping::fhir::PatientLens;
+use mapping::servicenow::{ColumnType, RowLens};
+use record::{RecordKind, Remote};
+use remote::ehr::{Ehr, EhrSettings};
+use remote::http::{HttpsSettings, HttpsTransport, SettingProblem, TlsMinimum, Transport};
+use remote::servicenow::{Resolved, ServiceNow, ServiceNowSettings, TableSettings};
+use remote::signin::{KeyAlgorithm, SignIn, SignInMethod, SigningKey, TokenAddress};
+use secrecy::{ExposeSecret as _, SecretString};
+use secrets::SecretStore;
+use settings::Settings;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use store::sqlite::SqliteStore;
+use tokio::sync::oneshot;
+
+/// Settings read, secrets at hand, database open, clients built; the engine not yet started.
+pub struct Opened {
+    /// The settings.
+    pub settings: Settings,
+    /// Where secrets are.
+    pub secrets: Arc<dyn SecretStore>,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Both clients.
+    pub remotes: Remotes,
+    /// Both lenses.
+    pub lenses: Arc<Lenses>,
+    /// The database file.
+    pub database: PathBuf,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    options: Options,
+}
+
+/// A running engine with its console.
+pub struct Running {
+    /// The console.
+    pub console: Arc<Console>,
+    /// The engine.
+    pub engine: Handle,
+    /// The store, for reading.
+    pub store: Arc<dyn Store>,
+    stop: Option<oneshot::Sender<()>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Ends the engine: what is under way is given up and rescued at the next start, the database is closed.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The loop may have ended by itself.
+            let _ended = stop.send(());
+        }
+        if let Err(error) = self.task.await {
+            tracing::error!(error = %error, "engine.ended_badly");
+        }
+    }
+}
+
+/// Reads the settings and opens everything they name.
+pub async fn open(options: Options) -> Result<Opened, StartError> {
+    let path = options.config_path();
+    if !path.exists() {
+        return Err(StartError::NoSettings { path });
+    }
+    let settings = Settings::load(&path)?;
+    let missing = settings.incomplete();
+    if !missing.is_empty() {
+        let missing = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        return Err(StartError::Incomplete { missing });
+    }
+    for warning in settings.warnings() {
+        tracing::warn!(warning = %warning, "settings.warning");
+    }
+    let folder = data_dir(&options, &settings);
+    private_folder(&folder)?;
+    let secrets = open_secrets(&settings, &folder).await?;
+    let database = folder.join("vetsync.db");
+    let key = secrets::database_key(&*secrets, new_key, database.exists()).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database, &key, clock.now_ms()).await?);
+    let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let (servicenow, ehr) = remotes(&settings, &*secrets, &base, &clock).await?;
+    let lenses = Arc::new(lenses(&settings, &servicenow, &*store).await?);
+    let remotes = Remotes { servicenow, ehr };
+    Ok(Opened { settings, secrets, store, remotes, lenses, database, clock, options })
+}
+
+fn private_folder(folder: &Path) -> Result<(), StartError> {
+    let problem = |error: std::io::Error| StartError::DataDir {
+        path: folder.to_path_buf(),
+        problem: error.to_string(),
+    };
+    std::fs::create_dir_all(folder).map_err(problem)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(problem)?;
+    }
+    Ok(())
+}
+
+/// The keyring or file that the settings choose.
+pub async fn open_secrets(settings: &Settings, folder: &Path) -> Result<Arc<dyn SecretStore>, StartError> {
+    let file = folder.join("secrets");
+    let choice = match settings.storage.secrets {
+        settings::SecretPlace::Auto => secrets::Choice::Auto,
+        settings::SecretPlace::Keyring => secrets::Choice::Keyring,
+        settings::SecretPlace::File => secrets::Choice::File(file),
+    };
+    Ok(secrets::open(&choice).await?)
+}
+
+/// Thirty-two bytes from the operating system's generator.
+fn new_key() -> [u8; 32] {
+    let mut key = [0_u8; 32];
+    // The generator of aws-lc-rs fails only where the operating system has none; a key of zeros must then never be used.
+    if aws_lc_rs::rand::fill(&mut key).is_err() {
+        std::process::abort();
+    }
+    key
+}
+
+/// A secret as text (keys in PEM, client secrets), if it is stored.
+async fn stored(secrets: &dyn SecretStore, name: &str) -> Result<Option<SecretString>, StartError> {
+    let Some(bytes) = secrets.get(name).await? else { return Ok(None) };
+    match std::str::from_utf8(bytes.expose_secret()) {
+        Ok(text) => Ok(Some(SecretString::from(text.to_owned()))),
+        Err(_) => Err(StartError::NotText { name: name.to_owned(), place: secrets.describe() }),
+    }
+}
+
+async fn secret(secrets: &dyn SecretStore, name: &str) -> Result<SecretString, StartError> {
+    stored(secrets, name)
+        .await?
+        .ok_or_else(|| StartError::NoSecret { name: name.to_owned(), place: secrets.describe() })
+}
+
+fn connection(remote: Remote) -> impl Fn(SettingProblem) -> StartError {
+    move |problem| StartError::Connection { remote: remote.label(), problem: problem.to_string() }
+}
+
+fn https(
+    remote: Remote,
+    base: &Path,
+    ca_file: Option<&PathBuf>,
+    tls_minimum: settings::TlsMinimum,
+    timeout_seconds: u16,
+) -> Result<Arc<dyn Transport>, StartError> {
+    let extra_ca_pem = ca_file
+        .map(|file| {
+            let file = base.join(file);
+            std::fs::read_to_string(&file).map_err(|error| StartError::Connection {
+                remote: remote.label(),
+                problem: format!("ca_file {} cannot be read: {error}", file.display()),
+            })
+        })
+        .transpose()?;
+    let transport = HttpsTransport::new(&HttpsSettings {
+        tls_minimum: match tls_minimum {
+            settings::TlsMinimum::Tls13 => TlsMinimum::Tls13,
+            settings::TlsMinimum::Tls12 => TlsMinimum::Tls12,
+        },
+        extra_ca_pem,
+        timeout_ms: u64::from(timeout_seconds) * 1_000,
+        ..HttpsSettings::default()
+    })
+    .map_err(connection(remote))?;
+    Ok(Arc::new(transport))
+}
+
+/// Both clients, as the settings say. `base` is the folder that relative file names start from.
+pub async fn remotes(
+    settings: &Settings,
+    secrets: &dyn SecretStore,
+    base: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<ServiceNow>, Arc<Ehr>), StartError> {
+    let now: remote::http::Now = {
+        let clock = Arc::clone(clock);
+        Arc::new(move || clock.now_ms())
+    };
+    let ids = Arc::new(SeededIds::new(new_key()));
+    let new_id: remote::http::NewId = {
+        let clock = Arc::clone(clock);
+        Arc::new(move || engine::Ids::next(&*ids, clock.now_ms()))
+    };
+    Ok((
+        Arc::new(servicenow(settings, secrets, base, &now, &new_id).await?),
+        Arc::new(ehr(settings, secrets, base, &now, &new_id).await?),
+    ))
+}
+
+async fn servicenow(
+    settings: &Settings,
+    secrets: &dyn SecretStore,
+    base: &Path,
+    now: &remote::http::Now,
+    new_id: &remote::http::NewId,
+) -> Result<ServiceNow, StartError> {
+    let own = &settings.servicenow;
+    let wrong = connection(Remote::ServiceNow);
+    let transport =
+        https(Remote::ServiceNow, base, own.ca_file.as_ref(), own.tls_minimum, settings.timeout_seconds)?;
+    let base_url = own.base_url.clone().unwrap_or_default();
+    let client_id = own.client_id.clone().unwrap_or_default();
+    let method = match own.sign_in {
+        settings::SignIn::JwtBearer => SignInMethod::JwtBearer {
+            client_secret: stored(secrets, settings::secret_names::SERVICENOW_CLIENT_SECRET).await?,
+            issuer: None,
+            subject: own.subject.clone().unwrap_or_default(),
+            audience: own.audience.clone(),
+            key: SigningKey {
+                algorithm: key_algorithm(&format!("{:?}", own.algorithm), Remote::ServiceNow)?,
+                key_id: own.key_id.clone(),
+                pem: secret(secrets, settings::secret_names::SERVICENOW_PRIVATE_KEY).await?,
+            },
+            client_id,
+        },
+        settings::SignIn::ClientCredentials => SignInMethod::ClientSecret {
+            client_secret: secret(secrets, settings::secret_names::SERVICENOW_CLIENT_SECRET).await?,
+            scopes: Vec::new(),
+            client_id,
+        },
+    };
+    let address = TokenAddress::Known(format!("{}/oauth_token.do", base_url.trim_end_matches('/')));
+    let sign_in =
+        SignIn::new(Remote::ServiceNow, method, address, Arc::clone(&transport), now.clone(), new_id.clone())
+            .map_err(&wrong)?;
+    let table = TableSettings {
+        kind: RecordKind::Patient,
+        table: own.patient_table.clone(),
+        columns: asked_columns(settings)?,
+        ehr_id_column: own.ehr_id_column.clone(),
+    };
+    let client_settings =
+        ServiceNowSettings { page_rows: own.page_size, ..ServiceNowSettings::new(base_url, vec![table]) };
+    ServiceNow::new(client_settings, transport, Arc::new(sign_in), now.clone()).map_err(wrong)
+}
+
+async fn ehr(
+    settings: &Settings,
+    secrets: &dyn SecretStore,
+    base: &Path,
+    now: &remote::http::Now,
+    new_id: &remote::http::NewId,
+) -> Result<Ehr, StartError> {
+    let own = &settings.ehr;
+    let wrong = connection(Remote::Ehr);
+    let transport =
+        https(Remote::Ehr, base, own.ca_file.as_ref(), own.tls_minimum, settings.timeout_seconds)?;
+    let base_url = own.base_url.clone().unwrap_or_default();
+    let method = SignInMethod::PrivateKeyJwt {
+        client_id: own.client_id.clone().unwrap_or_default(),
+        scopes: own.scope.split_whitespace().map(str::to_owned).collect(),
+        audience: None,
+        key: SigningKey {
+            algorithm: key_algorithm(&format!("{:?}", own.algorithm), Remote::Ehr)?,
+            key_id: own.key_id.clone(),
+            pem: secret(secrets, settings::secret_names::EHR_PRIVATE_KEY).await?,
+        },
+    };
+    let address = match &own.token_url {
+        Some(url) => TokenAddress::Known(url.clone()),
+        None => TokenAddress::Discover { base_url: base_url.clone() },
+    };
+    let sign_in =
+        SignIn::new(Remote::Ehr, method, address, Arc::clone(&transport), now.clone(), new_id.clone())
+            .map_err(&wrong)?;
+    let key_system = settings.servicenow_identifier_system().unwrap_or_default();
+    let client_settings =
+        EhrSettings { page_records: own.page_size, ..EhrSettings::new(base_url, key_system) };
+    Ehr::new(client_settings, transport, Arc::new(sign_in), now.clone()).map_err(wrong)
+}
+
+fn key_algorithm(name: &str, remote: Remote) -> Result<KeyAlgorithm, StartError> {
+    KeyAlgorithm::parse(&name.to_uppercase()).ok_or_else(|| StartError::Connection {
+        remote: remote.label(),
+        problem: format!("the algorithm {name} is not one we can sign with"),
+    })
+}
+
+fn catalogue(settings: &Settings) -> Result<record::Catalogue, StartError> {
+    settings.patient_catalogue().map_err(|problem| StartError::Incomplete { missing: problem.to_string() })
+}
+
+/// Column names as configured: mapped fields first, in catalogue order, then the columns of active and deceased.
+fn asked_columns(settings: &Settings) -> Result<Vec<String>, StartError> {
+    let own = &settings.servicenow;
+    let mut columns: Vec<String> = catalogue(settings)?
+        .fields
+        .iter()
+        .map(|spec| own.columns.get(&spec.id).cloned().unwrap_or_else(|| spec.column.clone()))
+        .collect();
+    columns.extend(own.active_column.clone());
+    columns.extend(own.deceased_column.clone());
+    Ok(columns)
+}
+
+/// Where the columns found at the last start are kept.
+pub const fn columns_key() -> &'static str {
+    "columns.patient"
+}
+
+/// How long the first start waits for ServiceNow to name its columns.
+const COLUMNS_WAIT: Duration = Duration::from_secs(5);
+
+/// Both lenses. The column names are those ServiceNow has (wire-facts 5.6): found now, or as found at an earlier start,
+/// or, where neither is to be had, as the platform names them by default.
+async fn lenses(
+    settings: &Settings,
+    client: &Arc<ServiceNow>,
+    store: &dyn Store,
+) -> Result<Lenses, StartError> {
+    let catalogue = Arc::new(catalogue(settings)?);
+    let conventions = Arc::new(settings.record_conventions());
+    let own = &settings.servicenow;
+    let asked = asked_columns(settings)?;
+    let mut names: Vec<&str> = asked.iter().map(String::as_str).collect();
+    names.push(&own.ehr_id_column);
+    let known: Option<Vec<(String, Option<String>, Option<String>)>> =
+        store.value(columns_key()).await?.and_then(|text| serde_json::from_str(&text).ok());
+    let found = match known
+        .filter(|known| known.iter().map(|(asked, _, _)| asked.as_str()).eq(names.iter().copied()))
+    {
+        Some(known) => known,
+        None => match tokio::time::timeout(COLUMNS_WAIT, client.resolve_columns(RecordKind::Patient, &names))
+            .await
+        {
+            Ok(Ok(resolved)) => {
+                let found: Vec<_> = resolved
+                    .into_iter()
+                    .map(|Resolved { asked, column, internal_type, .. }| (asked, column, internal_type))
+                    .collect();
+                if let Ok(value) = serde_json::to_string(&found) {
+                    store
+                        .commit(vec![store::Change::PutValue { key: columns_key().to_owned(), value }])
+                        .await?;
+                }
+                found
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(error = %error, "columns.not_resolved");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::warn!("columns.not_resolved_in_time");
+                Vec::new()
+            }
+        },
+    };
+    let column = |asked: &str| {
+        found
+            .iter()
+            .find(|(name, _, _)| name == asked)
+            .and_then(|(_, column, _)| column.clone())
+            .unwrap_or_else(|| {
+                if asked.starts_with("u_") || asked.starts_with("x_") {
+                    asked.to_owned()
+                } else {
+                    format!("u_{asked}")
+                }
+            })
+    };
+    let mut row = RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions));
+    row.columns = asked.iter().take(catalogue.fields.len()).map(|asked| column(asked)).collect();
+    row.column_types = asked
+        .iter()
+        .take(catalogue.fields.len())
+        .map(|asked| {
+            found
+                .iter()
+                .find(|(name, _, _)| name == asked)
+                .and_then(|(_, _, internal_type)| internal_type.as_deref())
+                .map_or(ColumnType::Text, |internal_type| {
+                    ColumnType::of_dictionary(internal_type, Vec::new())
+                })
+        })
+        .collect();
+    row.ehr_id_column = column(&own.ehr_id_column);
+    row.active_column = own.active_column.as_deref().map(column);
+    row.deceased_column = own.deceased_column.as_deref().map(column);
+    let patient = PatientLens {
+        catalogue,
+        conventions,
+        servicenow_system: settings.servicenow_identifier_system().unwrap_or_default(),
+        microchip_system: settings.ehr.microchip_system.clone(),
+        microchip_systems_read: settings.ehr.microchip_systems_read.clone(),
+    };
+    Ok(Lenses { row, patient })
+}
+
+fn people(settings: &Settings) -> Vec<Person> {
+    settings
+        .people
+        .iter()
+        .map(|person| Person {
+            id: person.id.clone(),
+            name: person.name.clone(),
+            role: match person.role {
+                settings::Role::FrontDesk => Role::FrontDesk,
+                settings::Role::Clinician => Role::Clinician,
+                settings::Role::It => Role::It,
+                settings::Role::Admin => Role::Admin,
+                settings::Role::Auditor => Role::Auditor,
+            },
+        })
+        .collect()
+}
+
+fn who_sits_here(options: &Options, settings: &Settings) -> Result<String, StartError> {
+    let user = ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .filter(|user| !user.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned());
+    if let Some(person) = &options.person {
+        return match settings.people.iter().find(|known| known.id == *person) {
+            Some(known) => Ok(known.id.clone()),
+            None => Err(StartError::NobodyHere { user: person.clone() }),
+        };
+    }
+    settings
+        .people
+        .iter()
+        .find(|person| person.os_user.as_deref() == Some(user.as_str()))
+        .or_else(|| settings.people.first().filter(|_| options.demo))
+        .map(|person| person.id.clone())
+        .ok_or(StartError::NobodyHere { user })
+}
+
+/// Starts the engine and the console over what [`open`] opened.
+pub async fn start(opened: Opened) -> Result<Running, StartError> {
+    let person = who_sits_here(&opened.options, &opened.settings)?;
+    let one_person_may_approve = opened.settings.console.second_person == settings::SecondPerson::TypedReason;
+    let policy = Policy {
+        tries: u32::from(opened.settings.retry_attempts),
+        brake: reconcile_limits(&opened.settings),
+        one_person_may_approve,
+        ..Policy::default()
+    };
+    let ids = Arc::new(SeededIds::new(new_key()));
+    let engine = Engine::new(Arc::clone(&opened.store), Arc::clone(&opened.lenses), policy, ids);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (handle, task) =
+        engine::drive::start(engine, opened.remotes.clone(), Arc::clone(&opened.clock), async {
+            // A dropped sender means the same as a sent stop.
+            let _either = stopped.await;
+        });
+    let console = Console::new(Parts {
+        store: Arc::clone(&opened.store),
+        engine: handle.clone(),
+        remotes: opened.remotes,
+        lenses: opened.lenses,
+        clock: opened.clock,
+        people: people(&opened.settings),
+        person,
+        hospital: opened.settings.hospital.name.clone(),
+        demo: opened.options.demo,
+        one_person_may_approve,
+    });
+    if opened.options.run_at_start {
+        handle.ask(Command::StartRun { trigger: "start".to_owned(), actor: None, plan_only: false }).await?;
+    }
+    Ok(Running { console, engine: handle, store: opened.store, stop: Some(stop), task })
+}
+
+fn reconcile_limits(settings: &Settings) -> engine::BrakeLimits {
+    engine::BrakeLimits {
+        pairs_max: u64::from(settings.brake.records),
+        share_max_percent: settings.brake.share_percent,
+        ..engine::BrakeLimits::default()
+    }
+}

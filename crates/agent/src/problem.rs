@@ -1,0 +1,141 @@
+//! What can be wrong at start.
+
+use console_api::dto::{ApiError, ErrorCode};
+use std::path::PathBuf;
+
+/// A start that did not succeed; nothing was changed or lost.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no settings file yet.
+    #[error("there is no settings file at {path}")]
+    NoSettings {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The settings are wrong: file, line, key, what is expected.
+    #[error(transparent)]
+    Settings(#[from] settings::SettingsError),
+    /// Settings that are still missing.
+    #[error("the settings are not complete: {missing}")]
+    Incomplete {
+        /// Which, with the way out.
+        missing: String,
+    },
+    /// The keyring, or a secret in it.
+    #[error(transparent)]
+    Secrets(#[from] secrets::SecretError),
+    /// A secret that is not there.
+    #[error("the secret {name} is not stored in {place}")]
+    NoSecret {
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// A secret that should be text and is not.
+    #[error("the secret {name} in {place} is not text")]
+    NotText {
+        /// Its name.
+        name: String,
+        /// Where it stands.
+        place: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The data folder.
+    #[error("the data folder {path} cannot be used: {problem}")]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system said.
+        problem: String,
+    },
+    /// A connection's settings.
+    #[error("{remote}: {problem}")]
+    Connection {
+        /// Which remote.
+        remote: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Nobody of the configured people sits here.
+    #[error("nobody in [[people]] is this computer's user {user:?}")]
+    NobodyHere {
+        /// The account.
+        user: String,
+    },
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] engine::EngineError),
+}
+
+impl StartError {
+    /// What to do about it.
+    pub fn way_out(&self) -> String {
+        match self {
+            StartError::NoSettings { .. } => {
+                "Copy docs/vetsync.sample.toml there and fill it in, or try the sample data with `cargo xtask demo`.".to_owned()
+            }
+            StartError::Settings(_) => "Correct the settings file as said, then try again.".to_owned(),
+            StartError::Incomplete { .. } => "Add what is missing to the settings file, then try again.".to_owned(),
+            StartError::Secrets(error) => {
+                // The text ends with its way out.
+                error.to_string().split_once(": ").map_or_else(String::new, |(_, way_out)| way_out.to_owned())
+            }
+            StartError::NoSecret { name, .. } | StartError::NotText { name, .. } => format!("Store it once with `vetsync secret set {name}`, then try again."),
+            StartError::Store(error) => console_api::store_advice(error).way_out,
+            StartError::DataDir { .. } => {
+                "Make the folder writable for this account, or choose another one with storage.data_dir.".to_owned()
+            }
+            StartError::Connection { .. } => "Correct this connection in the settings file, then run `vetsync doctor`.".to_owned(),
+            StartError::NobodyHere { .. } => {
+                "Add a [[people]] entry with this os_user and a role, or name one of the people with --person.".to_owned()
+            }
+            StartError::Engine(_) => "Run `vetsync doctor`; nothing is lost.".to_owned(),
+        }
+    }
+
+    /// Exit code of the command line, documented in `vetsync --help`.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            StartError::NoSettings { .. }
+            | StartError::Settings(_)
+            | StartError::Incomplete { .. }
+            | StartError::Connection { .. }
+            | StartError::NobodyHere { .. } => 3,
+            StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => 4,
+            StartError::Store(_) | StartError::DataDir { .. } => 5,
+            StartError::Engine(_) => 1,
+        }
+    }
+}
+
+impl From<StartError> for ApiError {
+    fn from(error: StartError) -> ApiError {
+        let code = match &error {
+            StartError::Store(store::StoreError::WrongKey | store::StoreError::Locked) => ErrorCode::Locked,
+            StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => {
+                ErrorCode::Locked
+            }
+            StartError::NoSettings { .. }
+            | StartError::Settings(_)
+            | StartError::Incomplete { .. }
+            | StartError::Connection { .. }
+            | StartError::NobodyHere { .. } => ErrorCode::Invalid,
+            StartError::Store(_) | StartError::DataDir { .. } | StartError::Engine(_) => ErrorCode::Internal,
+        };
+        let way_out = error.way_out();
+        let mut message = match &error {
+            StartError::Secrets(error) => {
+                let text = error.to_string();
+                text.split_once(": ").map_or_else(|| text.clone(), |(what, _)| what.to_owned())
+            }
+            error => error.to_string(),
+        };
+        if let Some(first) = message.chars().next() {
+            message.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
+        }
+        ApiError { code, message, way_out, field: None }
+    }
+}

@@ -1,0 +1,342 @@
+//! The verbs that work on the configured systems, through the console's commands like every other host.
+
+mod doctor;
+mod secret;
+
+pub use doctor::doctor;
+pub use secret::{Secret, secret};
+
+use crate::exit::Failure;
+use crate::{Outcome, demo, output};
+use agent::{Options, Running};
+use clap::{Args, Subcommand};
+use console_api::dto::{
+    Approve, Approved, ChoiceKind, CompareView, ConflictList, ConflictQuery, FieldChoice, Id, MakePlan,
+    PatientPage, PatientPageRows, PatientSearch, PlanView, StartRun,
+};
+use engine::runs::counts_of;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::process::ExitCode;
+
+async fn started(options: Options) -> Result<Running, Failure> {
+    Ok(agent::start(agent::open(options).await?).await?)
+}
+
+async fn call<Q: Serialize, R: DeserializeOwned>(
+    running: &Running,
+    command: &str,
+    request: &Q,
+) -> Result<R, Failure> {
+    let payload = serde_json::to_value(request).map_err(anyhow::Error::from)?;
+    let value = running.console.call(command, payload).await?;
+    Ok(serde_json::from_value(value).map_err(anyhow::Error::from)?)
+}
+
+/// `vetsync sync`
+pub async fn sync(options: Options, patient: Option<String>, json: bool) -> Outcome {
+    let Some(patient) = patient else { return reconcile(options, false, json).await };
+    let running = started(options).await?;
+    let request = StartRun { patient_id: Some(patient.clone()), plan_only: false };
+    let _run: serde_json::Value = call(&running, "run.start", &request).await?;
+    let page: PatientPage = wait_until_written(&running, &patient).await?;
+    running.stop().await;
+    if json {
+        output::json(&page)?;
+    } else {
+        println!("{}: {}", page.patient.name, page.trust);
+    }
+    Ok(if page.conflict_id.is_some() { ExitCode::from(7) } else { ExitCode::SUCCESS })
+}
+
+/// Waits until no write for this patient is under way.
+async fn wait_until_written(running: &Running, patient: &str) -> Result<PatientPage, Failure> {
+    let mut notices = running.engine.notices();
+    loop {
+        if !engine::step::lane_busy(&*running.store, patient).await? {
+            return call(running, "patients.get", &Id { id: patient.to_owned() }).await;
+        }
+        // Whatever happens next, or nothing for a second: look again.
+        let _woken = tokio::time::timeout(std::time::Duration::from_secs(1), notices.recv()).await;
+    }
+}
+
+/// `vetsync reconcile`
+pub async fn reconcile(options: Options, plan_only: bool, json: bool) -> Outcome {
+    let running = started(options).await?;
+    let person = running.console.person();
+    // The permission is the console's to check.
+    if !console_api::permissions::may(&person, console_api::dto::Capability::SyncAll) {
+        running.stop().await;
+        return Err(console_api::dto::ApiError {
+            code: console_api::dto::ErrorCode::NotAllowed,
+            message: "Your role may not start a comparison of everything.".to_owned(),
+            way_out: "Ask an administrator.".to_owned(),
+            field: None,
+        }
+        .into());
+    }
+    let row = demo::run_row(&running.engine, &*running.store, plan_only, Some(person.id)).await?;
+    let counts = counts_of(&row)?;
+    running.stop().await;
+    let conflicts: u64 = counts.conflicts.iter().sum();
+    if json {
+        output::json(
+            &serde_json::json!({ "run": row.id, "state": row.state, "problem": row.problem, "counts": counts }),
+        )?;
+    } else {
+        println!("read      {} in ServiceNow, {} in the EHR", counts.servicenow, counts.ehr);
+        println!("compared  {} ({} equal, {} newly linked)", counts.compared, counts.equal, counts.linked);
+        println!(
+            "settled   {} fields by rule ({} patients{})",
+            counts.settled,
+            counts.to_settle,
+            if plan_only { ", planned only" } else { "" }
+        );
+        println!(
+            "written   {} to ServiceNow, {} to the EHR, {} created",
+            counts.writes[0], counts.writes[1], counts.created
+        );
+        println!("conflicts {conflicts} wait for a person; {} payloads could not be read", counts.malformed);
+        if let Some(problem) = &row.problem {
+            println!("note      {problem}");
+        }
+    }
+    Ok(match row.state.as_str() {
+        "done" if conflicts == 0 => ExitCode::SUCCESS,
+        "done" | "stopped" => ExitCode::from(7),
+        _ => ExitCode::from(6),
+    })
+}
+
+/// `vetsync patients`
+#[derive(Debug, Args)]
+pub struct Patients {
+    /// Words of name, owner, phone, microchip or any id; the beginning of each is enough.
+    query: Vec<String>,
+    /// At most this many.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+}
+
+/// Searches patients.
+pub async fn patients(options: Options, patients: Patients, json: bool) -> Outcome {
+    let running = started(options).await?;
+    let request =
+        PatientSearch { query: patients.query.join(" "), status: None, offset: 0, limit: patients.limit };
+    let found: PatientPageRows = call(&running, "patients.search", &request).await?;
+    running.stop().await;
+    if json {
+        output::json(&found)?;
+    } else {
+        let rows: Vec<Vec<String>> = found
+            .rows
+            .iter()
+            .map(|row| {
+                vec![
+                    row.id.clone(),
+                    row.name.clone(),
+                    row.species.clone(),
+                    row.owner.clone(),
+                    row.phone.clone(),
+                    format!("{:?}", row.status),
+                ]
+            })
+            .collect();
+        output::table(&["ID", "NAME", "SPECIES", "OWNER", "PHONE", "STATUS"], &rows);
+        if u64::from(found.total) > rows.len() as u64 {
+            eprintln!("{} of {}{}", rows.len(), found.total, if found.capped { " or more" } else { "" });
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `vetsync conflicts`
+#[derive(Debug, Args)]
+pub struct Conflicts {
+    #[command(subcommand)]
+    verb: ConflictVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConflictVerb {
+    /// The open conflicts, gravest and oldest first.
+    List {
+        /// Only conflicts about this field (its id, like owner_phone).
+        #[arg(long)]
+        field: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// One conflict: both values, what was last agreed, and why it is asked.
+    Show {
+        /// The conflict's id.
+        id: String,
+    },
+    /// Decide fields and carry the plan out: `FIELD=servicenow|ehr|agreed|both|own:TEXT`.
+    Decide {
+        /// The conflict's id.
+        id: String,
+        /// One choice a field.
+        #[arg(required = true, value_name = "FIELD=CHOICE")]
+        choices: Vec<String>,
+        /// Why; needed where two people decide.
+        #[arg(long)]
+        reason: Option<String>,
+        /// Only show the plan.
+        #[arg(long)]
+        plan: bool,
+    },
+}
+
+/// Works on conflicts.
+pub async fn conflicts(options: Options, conflicts: Conflicts, json: bool) -> Outcome {
+    match conflicts.verb {
+        ConflictVerb::List { field, limit } => list(options, field, limit, json).await,
+        ConflictVerb::Show { id } => show(options, id, json).await,
+        ConflictVerb::Decide { id, choices, reason, plan } => {
+            decide(options, id, &choices, reason, plan, json).await
+        }
+    }
+}
+
+async fn list(options: Options, field: Option<String>, limit: u32, json: bool) -> Outcome {
+    let running = started(options).await?;
+    let query = ConflictQuery {
+        text: String::new(),
+        grade: None,
+        field,
+        cause: None,
+        status: None,
+        offset: 0,
+        limit,
+    };
+    let found: ConflictList = call(&running, "conflicts.list", &query).await?;
+    running.stop().await;
+    if json {
+        output::json(&found)?;
+    } else {
+        let rows: Vec<Vec<String>> = found
+            .items
+            .iter()
+            .map(|item| {
+                vec![
+                    item.id.clone(),
+                    item.grade.to_string(),
+                    item.patient.clone(),
+                    item.fields.join(","),
+                    item.why.clone(),
+                ]
+            })
+            .collect();
+        output::table(&["ID", "GRADE", "PATIENT", "FIELDS", "WHY"], &rows);
+    }
+    Ok(if found.total == 0 { ExitCode::SUCCESS } else { ExitCode::from(7) })
+}
+
+async fn show(options: Options, id: String, json: bool) -> Outcome {
+    let running = started(options).await?;
+    let view: CompareView = call(&running, "conflicts.get", &Id { id }).await?;
+    running.stop().await;
+    if json {
+        output::json(&view)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{} ({}), owner {}: {}",
+        view.conflict.patient, view.conflict.species, view.conflict.owner, view.conflict.why
+    );
+    let rows: Vec<Vec<String>> = view
+        .fields
+        .iter()
+        .map(|field| {
+            vec![
+                field.field.clone(),
+                field.service_now.text.clone(),
+                field.last_agreed.text.clone(),
+                field.ehr.text.clone(),
+                field.sentence.clone(),
+            ]
+        })
+        .collect();
+    output::table(&["FIELD", "SERVICENOW", "LAST AGREED", "EHR", "WHY"], &rows);
+    for candidate in &view.candidates {
+        println!("resembles {} ({}), owner {}", candidate.name, candidate.species, candidate.owner);
+        for sentence in &candidate.for_sentences {
+            println!("  for      {sentence}");
+        }
+        for sentence in &candidate.against_sentences {
+            println!("  against  {sentence}");
+        }
+    }
+    println!("{} fields agree", view.agreeing.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn choice(text: &str) -> Result<FieldChoice, Failure> {
+    let wrong = || Failure {
+        code: 2,
+        ..Failure::new(
+            format!("{text:?} is not a choice."),
+            "Write FIELD=servicenow, FIELD=ehr, FIELD=agreed, FIELD=both or FIELD=own:TEXT.",
+        )
+    };
+    let (field, value) = text.split_once('=').ok_or_else(wrong)?;
+    let (choice, own) = match value {
+        "servicenow" => (ChoiceKind::TakeServiceNow, None),
+        "ehr" => (ChoiceKind::TakeEhr, None),
+        "agreed" => (ChoiceKind::TakeLastAgreed, None),
+        "both" => (ChoiceKind::KeepBoth, None),
+        other => (ChoiceKind::Own, Some(other.strip_prefix("own:").ok_or_else(wrong)?.to_owned())),
+    };
+    Ok(FieldChoice { field: field.to_owned(), choice, own })
+}
+
+async fn decide(
+    options: Options,
+    id: String,
+    choices: &[String],
+    reason: Option<String>,
+    plan_only: bool,
+    json: bool,
+) -> Outcome {
+    let choices = choices.iter().map(|text| choice(text)).collect::<Result<Vec<_>, _>>()?;
+    let running = started(options).await?;
+    let view: CompareView = call(&running, "conflicts.get", &Id { id: id.clone() }).await?;
+    let request =
+        MakePlan { conflict_id: id, fingerprint: view.fingerprint, choices, reason: reason.clone() };
+    let plan: PlanView = call(&running, "plans.make", &request).await?;
+    if plan_only {
+        running.stop().await;
+        show_plan(&plan, json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let approve = Approve { plan_id: plan.id.clone(), hash: plan.hash.clone(), reason };
+    let approved: Approved = call(&running, "plans.approve", &approve).await?;
+    wait_until_written(&running, &plan.patient_id).await?;
+    let done: PlanView = call(&running, "plans.get", &Id { id: plan.id }).await?;
+    running.stop().await;
+    show_plan(&done, json)?;
+    Ok(if approved.operations.is_empty() && done.needs_second {
+        ExitCode::from(7)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn show_plan(plan: &PlanView, json: bool) -> Result<(), Failure> {
+    if json {
+        output::json(plan)?;
+        return Ok(());
+    }
+    println!("plan {} ({:?}): {} writes", plan.id, plan.status, plan.writes.len());
+    for write in &plan.writes {
+        println!("  {}", write.sentence);
+        println!("    {} {}", write.method, write.url);
+    }
+    if plan.needs_second && matches!(plan.status, console_api::dto::PlanStatus::AwaitingSecond) {
+        println!("  waits for a second person");
+    }
+    Ok(())
+}
