@@ -92,9 +92,14 @@ pub fn same_animal(catalogue: &Catalogue, left: &Record, right: &Record) -> Matc
 
 /// [`same_animal`] on features computed once per record.
 pub fn match_features(left: &Features, right: &Features) -> Match {
+    let reference = cross_reference(left, right);
+    let same_chip = left.chip.is_some() && left.chip == right.chip;
+    if matches!(reference, CrossReference::None) && !same_chip && features::names_cannot_match(left, right) {
+        return Match::No;
+    }
     let likeness = Likeness::of(left, right);
     let possible = |tier| Match::Possible { tier, evidence: evidence(&likeness) };
-    match cross_reference(left, right) {
+    match reference {
         CrossReference::Agreed if !contradicts_itself(&likeness) => {
             return Match::Certain { by: CertainBy::CrossReference };
         }

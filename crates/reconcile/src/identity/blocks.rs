@@ -7,6 +7,9 @@ use std::collections::HashMap;
 /// A block larger than this (a shelter's phone number) is narrowed to names with the same first letter.
 const BLOCK_MAX: usize = 64;
 
+/// More possible matches of one record than this tell nothing more; nobody looks through them.
+const POSSIBLE_MAX: usize = 20;
+
 /// A record that resembles another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resemblance {
@@ -20,6 +23,9 @@ pub struct Resemblance {
 #[derive(Debug, Clone, Default)]
 pub struct BlockIndex {
     blocks: HashMap<String, Vec<u32>>,
+    /// Records without an owner by their birth key: an owner that is known decides, so two records with one never meet
+    /// by a day of birth, of which estimated ones (the first of January) are shared by many.
+    born_without_owner: HashMap<String, Vec<u32>>,
 }
 
 impl BlockIndex {
@@ -38,13 +44,21 @@ impl BlockIndex {
         for key in features.blocking_keys() {
             self.blocks.entry(key).or_default().push(at);
         }
+        if let Some(key) = features.birth_key().filter(|_| features.owner.is_empty()) {
+            self.born_without_owner.entry(key).or_default().push(at);
+        }
     }
 
     /// Places of the records that share a key with `features`, ascending, each once.
     pub fn candidates(&self, features: &Features, records: &[Features]) -> Vec<usize> {
         let mut places: Vec<usize> = Vec::new();
         for key in features.blocking_keys() {
-            let Some(block) = self.blocks.get(&key) else { continue };
+            let blocks = if key.starts_with("born:") && !features.owner.is_empty() {
+                &self.born_without_owner
+            } else {
+                &self.blocks
+            };
+            let Some(block) = blocks.get(&key) else { continue };
             let narrow = block.len() > BLOCK_MAX && !key.starts_with("chip:");
             places.extend(block.iter().filter_map(|at| usize::try_from(*at).ok()).filter(|at| {
                 !narrow
@@ -112,7 +126,7 @@ pub struct PossibleLink {
 pub struct Linking {
     /// To be linked by themselves, in ServiceNow's order.
     pub certain: Vec<CertainLink>,
-    /// Possible duplicates of at least one record that stays without a link.
+    /// Possible duplicates of at least one record that stays without a link, at most the 20 likeliest of each.
     pub possible: Vec<PossibleLink>,
     /// ServiceNow's records that nothing resembles: to be created in the EHR.
     pub only_servicenow: Vec<usize>,
@@ -155,45 +169,74 @@ pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
 
     // What is left is held against every record of the other side, linked ones too: a second row of a patient that is
     // linked already is a duplicate, not a new patient.
+    let mut found: Vec<PossibleLink> = Vec::new();
+    for (left, right) in unsure {
+        found.extend(possible_link(servicenow, ehr, left, right));
+    }
     let ehr_index = BlockIndex::new(ehr);
-    let servicenow_index = BlockIndex::new(servicenow);
     for (left, features) in servicenow.iter().enumerate() {
         if linked[0].get(left) == Some(&false) {
-            unsure.extend(ehr_index.candidates(features, ehr).into_iter().map(|right| (left, right)));
-        }
-    }
-    for (right, features) in ehr.iter().enumerate() {
-        if linked[1].get(right) == Some(&false) {
-            unsure.extend(
-                servicenow_index.candidates(features, servicenow).into_iter().map(|left| (left, right)),
+            let candidates = ehr_index.candidates(features, ehr).into_iter();
+            keep_likeliest(
+                &mut found,
+                candidates.filter_map(|right| possible_link(servicenow, ehr, left, right)),
             );
         }
     }
-    unsure.sort_unstable();
-    unsure.dedup();
-    let mut resembled = linked.clone();
-    for (left, right) in unsure {
-        let matched = match matched(servicenow, ehr, left, right) {
-            Match::No => continue,
-            // Certain between the two, but the chip or the reference is claimed by others as well.
-            Match::Certain { .. } => match (servicenow.get(left), ehr.get(right)) {
-                (Some(one), Some(other)) => {
-                    Match::Possible { tier: Tier::Probable, evidence: super::evidence_of(one, other) }
-                }
-                (Some(_) | None, _) => continue,
-            },
-            possible @ Match::Possible { .. } => possible,
-        };
-        set(&mut resembled[0], left);
-        set(&mut resembled[1], right);
-        linking.possible.push(PossibleLink { servicenow: left, ehr: right, matched });
+    drop(ehr_index);
+    let servicenow_index = BlockIndex::new(servicenow);
+    for (right, features) in ehr.iter().enumerate() {
+        if linked[1].get(right) == Some(&false) {
+            let candidates = servicenow_index.candidates(features, servicenow).into_iter();
+            keep_likeliest(
+                &mut found,
+                candidates.filter_map(|left| possible_link(servicenow, ehr, left, right)),
+            );
+        }
     }
+    found.sort_by_key(|link| (link.servicenow, link.ehr));
+    found.dedup_by_key(|link| (link.servicenow, link.ehr));
+    let mut resembled = linked;
+    for link in &found {
+        set(&mut resembled[0], link.servicenow);
+        set(&mut resembled[1], link.ehr);
+    }
+    linking.possible = found;
     let alone = |resembled: &[bool]| {
         resembled.iter().enumerate().filter(|(_, resembled)| !**resembled).map(|(at, _)| at).collect()
     };
     linking.only_servicenow = alone(&resembled[0]);
     linking.only_ehr = alone(&resembled[1]);
     linking
+}
+
+/// What two records come to that are not linked by themselves.
+fn possible_link(
+    servicenow: &[Features],
+    ehr: &[Features],
+    left: usize,
+    right: usize,
+) -> Option<PossibleLink> {
+    let (one, other) = (servicenow.get(left)?, ehr.get(right)?);
+    let matched = match match_features(one, other) {
+        Match::No => return None,
+        // Certain between the two, but the chip or the reference is claimed by others as well.
+        Match::Certain { .. } => {
+            Match::Possible { tier: Tier::Probable, evidence: super::evidence_of(one, other) }
+        }
+        possible @ Match::Possible { .. } => possible,
+    };
+    Some(PossibleLink { servicenow: left, ehr: right, matched })
+}
+
+/// Adds one record's possible matches, the likeliest ones of too many.
+fn keep_likeliest(found: &mut Vec<PossibleLink>, matches: impl Iterator<Item = PossibleLink>) {
+    let mut matches: Vec<PossibleLink> = matches.collect();
+    if matches.len() > POSSIBLE_MAX {
+        matches.sort_by_key(|link| likelihood(&link.matched));
+        matches.truncate(POSSIBLE_MAX);
+    }
+    found.append(&mut matches);
 }
 
 fn matched(servicenow: &[Features], ehr: &[Features], left: usize, right: usize) -> Match {

@@ -124,10 +124,10 @@ impl Features {
         }
     }
 
-    /// See [`crate::identity::blocking_keys`]. The first letters of the name go together with those of a word of the
-    /// owner's name (whatever the species, since one side may not say it), or with species and day of birth, so that
-    /// the Bellas of a large clinic do not all meet. A name misspelt in its first two letters still meets by its
-    /// owner's phone or e-mail.
+    /// See [`crate::identity::blocking_keys`]. The first letters of the name go together with the initials of two
+    /// words of the owner's name (whatever the species, since one side may not say it), or with species and day of
+    /// birth, so that the Bellas of a large clinic do not all meet. A name misspelt in its first two letters still meets
+    /// by its owner's phone or e-mail.
     pub fn blocking_keys(&self) -> Vec<String> {
         let mut keys = Vec::with_capacity(6);
         if let Some((number, _)) = &self.chip {
@@ -143,21 +143,66 @@ impl Features {
             return keys;
         }
         let letters: String = self.name.chars().take(2).collect();
-        for word in &self.owner {
-            let beginning: String = word.chars().take(2).collect();
-            let key = format!("name:{letters}:{beginning}");
+        let mut add = |key: String| {
             if !keys.contains(&key) {
                 keys.push(key);
             }
+        };
+        if let [only] = self.owner.as_slice() {
+            add(format!("name:{letters}:{}", only.chars().take(2).collect::<String>()));
         }
-        if let (Some(Species::Concept(species) | Species::Text(species)), Some(born)) =
-            (&self.species, self.birth_date)
-            && let PartialDate { year, month: Some(month), day: Some(day) } = born
-        {
-            keys.push(format!("born:{species}:{letters}:{year:04}-{month:02}-{day:02}"));
+        for (at, word) in self.owner.iter().enumerate() {
+            for other in self.owner.iter().skip(at + 1) {
+                let initials: String = word.chars().take(1).chain(other.chars().take(1)).collect();
+                add(format!("name:{letters}:{initials}"));
+            }
         }
+        keys.extend(self.birth_key());
         keys
     }
+
+    /// The key by which records meet of which one does not say who owns the animal; nothing without a day of birth.
+    pub(super) fn birth_key(&self) -> Option<String> {
+        let (Species::Concept(species) | Species::Text(species)) = self.species.as_ref()?;
+        let PartialDate { year, month: Some(month), day: Some(day) } = self.birth_date? else { return None };
+        let letters: String = self.name.chars().take(2).collect();
+        (!letters.is_empty()).then(|| format!("born:{species}:{letters}:{year:04}-{month:02}-{day:02}"))
+    }
+}
+
+/// Whether two records cannot match by anything but chip or cross reference: the cheap part of the tier table, which
+/// decides most pairs that meet in a block.
+pub(super) fn names_cannot_match(left: &Features, right: &Features) -> bool {
+    let species_differ = match (&left.species, &right.species) {
+        (Some(Species::Concept(one)), Some(Species::Concept(other))) => one != other,
+        (Some(_) | None, _) => false,
+    };
+    species_differ
+        || left.name.is_empty()
+        || right.name.is_empty()
+        || !could_be_alike(&left.name, &right.name)
+}
+
+/// Whether Jaro-Winkler can reach what a possible match needs (0.85, so Jaro 0.75), judged by the letters that occur in
+/// both alone.
+fn could_be_alike(left: &str, right: &str) -> bool {
+    if left == right {
+        return true;
+    }
+    let letters = |text: &str| text.chars().fold(0_u32, |set, letter| set | bit(letter));
+    let shared = letters(left) & letters(right);
+    let share = |text: &str| {
+        let (all, common) = text.chars().fold((0_u32, 0_u32), |(all, common), letter| {
+            (all + 1, common + u32::from(bit(letter) & shared != 0))
+        });
+        f64::from(common) / f64::from(all.max(1))
+    };
+    share(left) + share(right) >= 1.25
+}
+
+/// A bit for a letter; letters that share one only make the test laxer.
+fn bit(letter: char) -> u32 {
+    1 << (u32::from(letter) % 32)
 }
 
 /// How two records' chips relate.
