@@ -11,7 +11,9 @@ async fn main() -> Result<(), simulator::StartError> {
     while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
         match (name.as_str(), value.parse::<u64>()) {
             ("--seed", Ok(seed)) => options.seed = seed,
-            ("--patients", Ok(patients)) => options.patients = usize::try_from(patients).unwrap_or(options.patients),
+            ("--patients", Ok(patients)) => {
+                options.patients = usize::try_from(patients).unwrap_or(options.patients);
+            }
             _ => eprintln!("not understood: {name}; use --seed N and --patients N"),
         }
     }

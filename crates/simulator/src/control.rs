@@ -28,7 +28,12 @@ pub struct Control {
 
 impl Control {
     /// Takes the remotes in hand and fills them with a clinic.
-    pub fn new(servicenow: Arc<Instance>, ehr: Arc<Ehr>, idp: Arc<IdentityProvider>, clinic: Clinic) -> Control {
+    pub fn new(
+        servicenow: Arc<Instance>,
+        ehr: Arc<Ehr>,
+        idp: Arc<IdentityProvider>,
+        clinic: Clinic,
+    ) -> Control {
         clinic.load(&servicenow, &ehr);
         Control { servicenow, ehr, idp, clinic: Arc::new(Mutex::new(clinic.without_records())) }
     }
@@ -68,13 +73,15 @@ impl Control {
             ["servicenow", "rows", rest @ ..] => self.rows(request, rest, &body),
             ["servicenow", "run-async-rules"] => Some(json!({"changed": self.servicenow.run_async_rules()})),
             ["ehr", "patients", rest @ ..] => self.patients(request, rest, &body),
-            ["ehr", "dialect"] => self.dialect(&request.method, body),
+            ["ehr", "dialect"] => self.dialect(&request.method, &body),
             [remote, rest @ ..] => self.remote(request, remote, rest, body),
             [] => None,
         };
         match found {
             Some(value) => Reply::json(StatusCode::OK, value.to_string()),
-            None => Reply::json(StatusCode::NOT_FOUND, json!({"error": "no such thing to control"}).to_string()),
+            None => {
+                Reply::json(StatusCode::NOT_FOUND, json!({"error": "no such thing to control"}).to_string())
+            }
         }
     }
 
@@ -118,20 +125,28 @@ impl Control {
 
     fn rows(&self, request: &Request, rest: &[&str], body: &Value) -> Option<Value> {
         let user = body.get("user").and_then(Value::as_str).unwrap_or("front.desk");
-        let values: BTreeMap<String, String> =
-            body.get("values").and_then(|values| serde_json::from_value(values.clone()).ok()).unwrap_or_default();
-        let pairs: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let values: BTreeMap<String, String> = body
+            .get("values")
+            .and_then(|values| serde_json::from_value(values.clone()).ok())
+            .unwrap_or_default();
+        let pairs: Vec<(&str, &str)> =
+            values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         match (request.method.as_str(), rest) {
             ("GET", [table]) => {
                 let parameters: BTreeMap<String, String> = request.params().into_iter().collect();
                 let query = parameters.get("query").map_or("", String::as_str);
-                let rows: Vec<_> = self.servicenow.rows(table, query).into_iter().map(|(_, row)| row).collect();
+                let rows: Vec<_> =
+                    self.servicenow.rows(table, query).into_iter().map(|(_, row)| row).collect();
                 Some(json!({"rows": rows}))
             }
             ("GET", [table, key]) => serde_json::to_value(self.servicenow.row(table, key)?).ok(),
             ("POST", [table]) => Some(json!({"sys_id": self.servicenow.insert_row(table, &pairs, user)?})),
-            ("PATCH", [table, key]) => Some(json!({"changed": self.servicenow.edit_row(table, key, &pairs, user)})),
-            ("DELETE", [table, key]) => Some(json!({"deleted": self.servicenow.delete_row(table, key, user)})),
+            ("PATCH", [table, key]) => {
+                Some(json!({"changed": self.servicenow.edit_row(table, key, &pairs, user)}))
+            }
+            ("DELETE", [table, key]) => {
+                Some(json!({"deleted": self.servicenow.delete_row(table, key, user)}))
+            }
             _ => None,
         }
     }
@@ -141,7 +156,8 @@ impl Control {
             ("GET", []) => Some(json!({"ids": self.ehr.ids()})),
             ("GET", [id]) => {
                 let chart = self.ehr.chart(id)?;
-                let text = |json: &Json| serde_json::from_str::<Value>(&json.to_string()).unwrap_or(Value::Null);
+                let text =
+                    |json: &Json| serde_json::from_str::<Value>(&json.to_string()).unwrap_or(Value::Null);
                 Some(json!({
                     "patient": text(&chart.patient),
                     "allergies": chart.allergies.iter().map(text).collect::<Vec<_>>(),
@@ -178,7 +194,7 @@ impl Control {
     }
 
     /// Members that are given change the dialect, the others stay.
-    fn dialect(&self, method: &Method, body: Value) -> Option<Value> {
+    fn dialect(&self, method: &Method, body: &Value) -> Option<Value> {
         if *method == Method::POST {
             let mut merged = serde_json::to_value(self.ehr.dialect()).ok()?;
             for (name, value) in body.as_object()? {

@@ -139,14 +139,18 @@ impl Faults {
     pub(crate) fn meet(&self, request: &Request) -> Met {
         let mut met = Vec::new();
         for (planned, seen, hits) in lock(&self.plan).iter_mut() {
-            let fits = planned.method.as_deref().is_none_or(|method| method.eq_ignore_ascii_case(request.method.as_str()))
+            let fits = planned
+                .method
+                .as_deref()
+                .is_none_or(|method| method.eq_ignore_ascii_case(request.method.as_str()))
                 && planned.path_contains.as_deref().is_none_or(|part| request.path.contains(part));
             if !fits || (planned.times > 0 && *hits >= planned.times) {
                 continue;
             }
             let position = *seen;
             *seen = seen.saturating_add(1);
-            let due = position >= planned.skip && (position - planned.skip).is_multiple_of(planned.every.max(1));
+            let due =
+                position >= planned.skip && (position - planned.skip).is_multiple_of(planned.every.max(1));
             if due {
                 *hits = hits.saturating_add(1);
                 met.push(planned.fault.clone());

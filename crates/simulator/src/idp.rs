@@ -70,7 +70,8 @@ impl IdentityProvider {
 
     /// Where it is reached, without a slash at the end.
     pub fn set_base_url(&self, url: &str) {
-        url.trim_end_matches('/').clone_into(&mut self.base_url.write().unwrap_or_else(PoisonError::into_inner));
+        url.trim_end_matches('/')
+            .clone_into(&mut self.base_url.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn base_url(&self) -> String {
@@ -142,21 +143,34 @@ impl IdentityProvider {
     fn client_keys(&self, id: &str) -> Reply {
         let inner = lock(&self.inner);
         let keys = inner.clients.get(id).and_then(|client| serde_json::to_string(&client.keys).ok());
-        keys.map_or_else(|| refused(StatusCode::NOT_FOUND, "invalid_client", "unknown client"), |keys| Reply::json(StatusCode::OK, keys))
+        keys.map_or_else(
+            || refused(StatusCode::NOT_FOUND, "invalid_client", "unknown client"),
+            |keys| Reply::json(StatusCode::OK, keys),
+        )
     }
 
     fn token(&self, request: &Request) -> Reply {
-        let is_form = request.header_text("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let is_form = request
+            .header_text("content-type")
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
         if !is_form {
             return refused(StatusCode::BAD_REQUEST, "invalid_request", "the body must be a form");
         }
         let form: BTreeMap<String, String> = decode_form(&request.body).into_iter().collect();
         let field = |name: &str| form.get(name).map_or("", String::as_str);
         if field("grant_type") != "client_credentials" {
-            return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant_type must be client_credentials");
+            return refused(
+                StatusCode::BAD_REQUEST,
+                "unsupported_grant_type",
+                "grant_type must be client_credentials",
+            );
         }
         if field("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
-            return refused(StatusCode::BAD_REQUEST, "invalid_request", "client_assertion_type must be jwt-bearer");
+            return refused(
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "client_assertion_type must be jwt-bearer",
+            );
         }
         let now_s = self.clock.now_ms().div_euclid(1_000);
         let audience = self.token_url();
@@ -174,7 +188,9 @@ impl IdentityProvider {
         let lifetime_s = inner.lifetime_s;
         inner.tokens.retain(|_, (_, expires_s)| *expires_s > now_s);
         inner.tokens.insert(token.clone(), (scope.clone(), now_s + lifetime_s));
-        let mut body = format!("{{\"access_token\":\"{token}\",\"token_type\":\"bearer\",\"expires_in\":{lifetime_s},\"scope\":");
+        let mut body = format!(
+            "{{\"access_token\":\"{token}\",\"token_type\":\"bearer\",\"expires_in\":{lifetime_s},\"scope\":"
+        );
         push_json_string(&scope, &mut body);
         body.push('}');
         Reply::json(StatusCode::OK, body).with("cache-control", "no-store").with("pragma", "no-cache")
@@ -190,9 +206,15 @@ fn refused(status: StatusCode, code: &str, description: &str) -> Reply {
     Reply::json(status, body)
 }
 
-fn check_assertion(inner: &mut Inner, assertion: &str, audience: &str, now_s: i64) -> Result<BackendClient, &'static str> {
-    let unverified: serde_json::Value =
-        jsonwebtoken::dangerous::insecure_decode(assertion).map_err(|_| "client_assertion is not a JWT")?.claims;
+fn check_assertion(
+    inner: &mut Inner,
+    assertion: &str,
+    audience: &str,
+    now_s: i64,
+) -> Result<BackendClient, &'static str> {
+    let unverified: serde_json::Value = jsonwebtoken::dangerous::insecure_decode(assertion)
+        .map_err(|_| "client_assertion is not a JWT")?
+        .claims;
     let named = unverified.get("iss").and_then(serde_json::Value::as_str).unwrap_or_default();
     let client = inner.clients.get(named).cloned().ok_or("iss is not a registered client")?;
     let header = jsonwebtoken::decode_header(assertion).map_err(|_| "client_assertion is not a JWT")?;
@@ -237,12 +259,18 @@ fn read_scope(scope: &str) -> Option<(&str, String)> {
     };
     // The letters stand in the order c r u d s.
     let mut left = "cruds".chars();
-    letters.chars().all(|letter| left.by_ref().any(|known| known == letter)).then(|| (resource, letters.to_owned()))
+    letters
+        .chars()
+        .all(|letter| left.by_ref().any(|known| known == letter))
+        .then(|| (resource, letters.to_owned()))
 }
 
 /// Whether a scope allows an interaction on a resource type.
 pub(crate) fn allows(scope: &str, resource: &str, letter: char) -> bool {
-    scope.split_whitespace().filter_map(read_scope).any(|(known, letters)| (known == resource || known == "*") && letters.contains(letter))
+    scope
+        .split_whitespace()
+        .filter_map(read_scope)
+        .any(|(known, letters)| (known == resource || known == "*") && letters.contains(letter))
 }
 
 /// What of the asked scopes a client is granted; everything it may have if it asks for none in particular.

@@ -47,11 +47,15 @@ impl Journal {
         inner.0.requests += 1;
         *inner.0.by_status.entry(status).or_default() += 1;
         *inner.0.by_route.entry(route(request)).or_default() += 1;
-        let target =
-            if request.query.is_empty() { request.path.clone() } else { format!("{}?{}", request.path, request.query) };
+        let target = if request.query.is_empty() {
+            request.path.clone()
+        } else {
+            format!("{}?{}", request.path, request.query)
+        };
         // Token requests carry secrets; their bodies are not kept.
         let is_record = request.path.contains("/api/");
-        let body = if is_record { String::from_utf8_lossy(&request.body).into_owned() } else { String::new() };
+        let body =
+            if is_record { String::from_utf8_lossy(&request.body).into_owned() } else { String::new() };
         if inner.1.len() == ENTRIES_MAX {
             inner.1.pop_front();
         }

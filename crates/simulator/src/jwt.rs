@@ -40,7 +40,9 @@ pub(crate) fn verify(token: &str, keys: &JwkSet, allowed: &[Algorithm]) -> Resul
         return Err("the signing algorithm is not allowed");
     }
     let picked: Vec<&Jwk> = match &header.kid {
-        Some(kid) => keys.keys.iter().filter(|key| key.common.key_id.as_deref() == Some(kid.as_str())).collect(),
+        Some(kid) => {
+            keys.keys.iter().filter(|key| key.common.key_id.as_deref() == Some(kid.as_str())).collect()
+        }
         None => keys.keys.iter().collect(),
     };
     if picked.is_empty() {
@@ -54,10 +56,16 @@ pub(crate) fn verify(token: &str, keys: &JwkSet, allowed: &[Algorithm]) -> Resul
     validation.validate_aud = false;
     let fits = |key: &Jwk| {
         let is_rsa = matches!(key.algorithm, AlgorithmParameters::RSA(_));
-        is_rsa == matches!(
-            header.alg,
-            Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 | Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512
-        )
+        is_rsa
+            == matches!(
+                header.alg,
+                Algorithm::RS256
+                    | Algorithm::RS384
+                    | Algorithm::RS512
+                    | Algorithm::PS256
+                    | Algorithm::PS384
+                    | Algorithm::PS512
+            )
     };
     picked
         .into_iter()

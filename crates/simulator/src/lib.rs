@@ -5,6 +5,9 @@
 //! requests ([`servicenow::Instance::answer`], [`ehr::Ehr::answer`], [`idp::IdentityProvider::answer`]), a router for
 //! use in process ([`serve`]), and, started by [`Simulation`], a server with TLS 1.3 on loopback.
 
+// A refusal is the whole reply, made once per request: boxing it would buy nothing.
+#![allow(clippy::result_large_err)]
+
 pub mod clinic;
 pub mod clock;
 pub mod control;
@@ -22,5 +25,7 @@ pub mod wire;
 pub use clock::Clock;
 pub use control::Control;
 pub use faults::{Fault, Faults, PlannedFault};
-pub use simulation::{Credentials, EhrCredentials, Options, Running, ServiceNowCredentials, Simulation, StartError};
+pub use simulation::{
+    Credentials, EhrCredentials, Options, Running, ServiceNowCredentials, Simulation, StartError,
+};
 pub use tls::{SigningKey, TlsError};

@@ -84,7 +84,11 @@ fn router<R: Answers>(remote: Arc<R>, control: Option<Control>) -> Router {
     })
 }
 
-async fn respond<R: Answers>(remote: Arc<R>, control: Option<Control>, request: axum::extract::Request) -> Response {
+async fn respond<R: Answers>(
+    remote: Arc<R>,
+    control: Option<Control>,
+    request: axum::extract::Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return response(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE));
@@ -135,7 +139,9 @@ fn response(reply: Reply) -> Response {
 
 /// A reply whose body fails at once: the server breaks the connection (or resets the stream) instead of finishing it.
 fn broken() -> Response {
-    let failing = futures_util::stream::once(async { Err::<Bytes, std::io::Error>(std::io::ErrorKind::ConnectionReset.into()) });
+    let failing = futures_util::stream::once(async {
+        Err::<Bytes, std::io::Error>(std::io::ErrorKind::ConnectionReset.into())
+    });
     let mut response = Response::new(Body::from_stream(failing));
     *response.status_mut() = StatusCode::OK;
     response

@@ -160,10 +160,15 @@ impl Simulation {
             let (seed, patients, rates) = (options.seed, options.patients, options.rates.clone());
             tokio::task::spawn_blocking(move || clinic::generate_with(seed, patients, &rates))
         };
-        let (control, credentials) = set_up(&options, &servicenow_url, &ehr_url, &idp_url, clinic_made.await.unwrap_or_default())?;
+        let (control, credentials) =
+            set_up(&options, &servicenow_url, &ehr_url, &idp_url, clinic_made.await.unwrap_or_default())?;
 
         let routers = [
-            (servicenow_listener, servicenow_port, serve::servicenow_router(Arc::clone(&control.servicenow), Some(control.clone()))),
+            (
+                servicenow_listener,
+                servicenow_port,
+                serve::servicenow_router(Arc::clone(&control.servicenow), Some(control.clone())),
+            ),
             (ehr_listener, ehr_port, serve::ehr_router(Arc::clone(&control.ehr), Some(control.clone()))),
             (idp_listener, idp_port, serve::idp_router(Arc::clone(&control.idp), Some(control.clone()))),
         ];
@@ -176,7 +181,15 @@ impl Simulation {
         for (handle, _) in &servers {
             handle.listening().await;
         }
-        Ok(Running { servicenow_url, ehr_url, idp_url, ca_pem: authority.ca_pem, credentials, control, servers })
+        Ok(Running {
+            servicenow_url,
+            ehr_url,
+            idp_url,
+            ca_pem: authority.ca_pem,
+            credentials,
+            control,
+            servers,
+        })
     }
 }
 
@@ -228,7 +241,8 @@ fn serve_tls(
     router: Router,
 ) -> std::io::Result<(Handle<SocketAddr>, tokio::task::JoinHandle<std::io::Result<()>>)> {
     let handle = Handle::new();
-    let server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config))?.handle(handle.clone());
+    let server =
+        axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config))?.handle(handle.clone());
     Ok((handle, tokio::spawn(server.serve(router.into_make_service()))))
 }
 

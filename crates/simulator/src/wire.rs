@@ -71,7 +71,11 @@ impl Request {
 
     /// The path's segments, decoded.
     pub fn segments(&self) -> Vec<String> {
-        self.path.split('/').filter(|segment| !segment.is_empty()).map(|segment| decode(segment, false)).collect()
+        self.path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(|segment| decode(segment, false))
+            .collect()
     }
 }
 
@@ -128,7 +132,10 @@ pub(crate) fn decode(text: &str, plus_is_blank: bool) -> String {
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'+' if plus_is_blank => out.push(b' '),
-            b'%' => match (bytes.get(at + 1).copied().and_then(nibble), bytes.get(at + 2).copied().and_then(nibble)) {
+            b'%' => match (
+                bytes.get(at + 1).copied().and_then(nibble),
+                bytes.get(at + 2).copied().and_then(nibble),
+            ) {
                 (Some(high), Some(low)) => {
                     out.push(high * 16 + low);
                     at += 2;

@@ -1,4 +1,5 @@
 //! The whole simulation over real sockets: TLS 1.3, sign-in, lists, writes.
+#![allow(clippy::unwrap_used)] // Helpers of tests.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -26,7 +27,9 @@ async fn ehr_token(client: &reqwest::Client, running: &Running, jti: &str, algor
         Algorithm::ES384 => {
             (&login.es384_key_id, EncodingKey::from_ec_pem(login.es384_private_key_pem.as_bytes()).unwrap())
         }
-        _ => (&login.rs384_key_id, EncodingKey::from_rsa_pem(login.rs384_private_key_pem.as_bytes()).unwrap()),
+        _ => {
+            (&login.rs384_key_id, EncodingKey::from_rsa_pem(login.rs384_private_key_pem.as_bytes()).unwrap())
+        }
     };
     let mut header = Header::new(algorithm);
     header.kid = Some(kid.clone());
@@ -111,10 +114,12 @@ async fn the_ehr_is_read_and_written_with_both_signing_algorithms() {
             .json()
             .await
             .unwrap();
-        let matches = page["entry"].as_array().unwrap().iter().filter(|entry| entry["search"]["mode"] == "match");
+        let matches =
+            page["entry"].as_array().unwrap().iter().filter(|entry| entry["search"]["mode"] == "match");
         assert_eq!(matches.count(), 7);
         let id = page["entry"][0]["resource"]["id"].as_str().unwrap();
-        let one = client.get(format!("{}/patients/{id}", running.ehr_url)).bearer_auth(token).send().await.unwrap();
+        let one =
+            client.get(format!("{}/patients/{id}", running.ehr_url)).bearer_auth(token).send().await.unwrap();
         let etag = one.headers()["etag"].to_str().unwrap().to_owned();
         let mut body: Value = one.json().await.unwrap();
         body["type"] = json!("collection");
@@ -126,7 +131,12 @@ async fn the_ehr_is_read_and_written_with_both_signing_algorithms() {
         }
         body["entry"][0]["resource"]["birthDate"] = json!("2019-06");
         let put = |etag: &str| {
-            client.put(format!("{}/patients/{id}", running.ehr_url)).bearer_auth(token).header("if-match", etag).json(&body).send()
+            client
+                .put(format!("{}/patients/{id}", running.ehr_url))
+                .bearer_auth(token)
+                .header("if-match", etag)
+                .json(&body)
+                .send()
         };
         let written = put(&etag).await.unwrap();
         assert_eq!(written.status(), 200);
@@ -143,7 +153,11 @@ async fn a_dropped_reply_breaks_the_connection_after_the_write() {
     let running = start().await;
     let client = client(&running);
     let token = servicenow_token(&client, &running).await;
-    running.control.servicenow.faults.add(simulator::PlannedFault::once(simulator::Fault::DropReply).method("POST"));
+    running
+        .control
+        .servicenow
+        .faults
+        .add(simulator::PlannedFault::once(simulator::Fault::DropReply).method("POST"));
     let table = format!("{}/api/now/table/u_patient_record", running.servicenow_url);
     let before = running.control.servicenow.row_count("u_patient_record");
     let sent = client
@@ -178,8 +192,15 @@ async fn another_process_controls_it_at_sim() {
     assert_eq!(refused.status(), 503);
     let counts: Value = client.get(format!("{base}/idp/counts")).send().await.unwrap().json().await.unwrap();
     assert_eq!(counts["by_status"]["503"], 1);
-    let edits: Value =
-        client.post(format!("{base}/clinic/evolve")).json(&json!({"seed": 3})).send().await.unwrap().json().await.unwrap();
+    let edits: Value = client
+        .post(format!("{base}/clinic/evolve"))
+        .json(&json!({"seed": 3}))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert!(!edits["edits"].as_array().unwrap().is_empty());
     running.stop().await;
 }

@@ -56,7 +56,8 @@ fn animal(facts: &Facts, draw: &mut Draw) -> Json {
     };
     let mut parts = vec![part("species", species_concept)];
     if let Some(breed) = facts.breed {
-        let codings = breed.code.map(|(code, display)| coding(SNOMED, code, Some(display))).into_iter().collect();
+        let codings =
+            breed.code.map(|(code, display)| coding(SNOMED, code, Some(display))).into_iter().collect();
         parts.push(part("breed", concept(codings, Some(breed.text))));
     }
     let status = match facts.neuter {
@@ -66,7 +67,10 @@ fn animal(facts: &Facts, draw: &mut Draw) -> Json {
         Neuter::Unknown => None,
     };
     if let Some((code, display)) = status {
-        parts.push(part("genderStatus", concept(vec![coding("http://hl7.org/fhir/animal-genderstatus", code, Some(display))], None)));
+        parts.push(part(
+            "genderStatus",
+            concept(vec![coding("http://hl7.org/fhir/animal-genderstatus", code, Some(display))], None),
+        ));
     }
     Json::object([("url", text(ANIMAL_URL)), ("extension", list(parts))])
 }
@@ -82,7 +86,17 @@ fn gender(sex: Sex) -> &'static str {
 fn chip_identifier(chip: &str) -> Json {
     Json::object([
         ("use", text("official")),
-        ("type", concept(vec![coding("http://terminology.hl7.org/CodeSystem/v2-0203", "MCN", Some("Microchip Number"))], None)),
+        (
+            "type",
+            concept(
+                vec![coding(
+                    "http://terminology.hl7.org/CodeSystem/v2-0203",
+                    "MCN",
+                    Some("Microchip Number"),
+                )],
+                None,
+            ),
+        ),
         ("system", text("https://vetsync.example/fhir/identifier/microchip")),
         ("value", text(chip)),
     ])
@@ -98,7 +112,12 @@ fn e164(phone: &str) -> String {
 }
 
 fn phone_point(phone: &str) -> Json {
-    Json::object([("system", text("phone")), ("value", text(&e164(phone))), ("use", text("mobile")), ("rank", Json::Number("1".to_owned()))])
+    Json::object([
+        ("system", text("phone")),
+        ("value", text(&e164(phone))),
+        ("use", text("mobile")),
+        ("rank", Json::Number("1".to_owned())),
+    ])
 }
 
 fn email_point(email: &str) -> Json {
@@ -117,7 +136,10 @@ fn person_name(name: &str) -> Json {
 
 fn owner(facts: &Facts, alone: bool, draw: &mut Draw) -> Option<Json> {
     let mut contact = Json::Object(Vec::new());
-    let plain = concept(vec![coding("http://terminology.hl7.org/CodeSystem/v2-0131", "CP", Some("Contact person"))], None);
+    let plain = concept(
+        vec![coding("http://terminology.hl7.org/CodeSystem/v2-0131", "CP", Some("Contact person"))],
+        None,
+    );
     let relationship = match draw.below(10) {
         0 if alone => plain,
         1 => concept(Vec::new(), Some("Owner")),
@@ -137,8 +159,13 @@ fn owner(facts: &Facts, alone: bool, draw: &mut Draw) -> Option<Json> {
         }
         contact.set("name", name);
     }
-    let points: Vec<Json> =
-        facts.phone.as_deref().map(phone_point).into_iter().chain(facts.email.as_deref().map(email_point)).collect();
+    let points: Vec<Json> = facts
+        .phone
+        .as_deref()
+        .map(phone_point)
+        .into_iter()
+        .chain(facts.email.as_deref().map(email_point))
+        .collect();
     if !points.is_empty() {
         contact.set("telecom", list(points));
     }
@@ -148,14 +175,23 @@ fn owner(facts: &Facts, alone: bool, draw: &mut Draw) -> Option<Json> {
 fn second_contact(draw: &mut Draw) -> Json {
     let name = draw.owner_name();
     Json::object([
-        ("relationship", list(vec![concept(vec![coding("http://terminology.hl7.org/CodeSystem/v2-0131", "N", Some("Next-of-Kin"))], None)])),
+        (
+            "relationship",
+            list(vec![concept(
+                vec![coding("http://terminology.hl7.org/CodeSystem/v2-0131", "N", Some("Next-of-Kin"))],
+                None,
+            )]),
+        ),
         ("name", person_name(&name)),
         ("telecom", list(vec![phone_point(&draw.phone())])),
     ])
 }
 
 fn note(lines: &[String]) -> Json {
-    Json::object([("url", text(NOTE_URL)), ("valueAnnotation", Json::object([("text", Json::String(lines.join("\n")))]))])
+    Json::object([
+        ("url", text(NOTE_URL)),
+        ("valueAnnotation", Json::object([("text", Json::String(lines.join("\n")))])),
+    ])
 }
 
 fn weight(tenths: u32, pounds: bool) -> Json {
@@ -179,7 +215,9 @@ fn weight(tenths: u32, pounds: bool) -> Json {
 }
 
 fn allergy(words: &str, code: Json, category: Option<&str>) -> Json {
-    let status = |system: &str, code: &str| concept(vec![coding(&format!("http://terminology.hl7.org/CodeSystem/{system}"), code, None)], None);
+    let status = |system: &str, code: &str| {
+        concept(vec![coding(&format!("http://terminology.hl7.org/CodeSystem/{system}"), code, None)], None)
+    };
     let mut resource = Json::object([("resourceType", text("AllergyIntolerance"))]);
     resource.set("clinicalStatus", status("allergyintolerance-clinical", "active"));
     resource.set("verificationStatus", status("allergyintolerance-verification", "confirmed"));
@@ -198,12 +236,17 @@ pub(crate) fn allergies(known: &Allergies) -> Vec<Json> {
     match known {
         Allergies::Silent => Vec::new(),
         Allergies::NoneKnown => {
-            vec![allergy("No known allergies", concept(vec![coding(SNOMED, "716186003", Some("No known allergy"))], None), None)]
+            vec![allergy(
+                "No known allergies",
+                concept(vec![coding(SNOMED, "716186003", Some("No known allergy"))], None),
+                None,
+            )]
         }
         Allergies::To(substances) => substances
             .iter()
             .map(|substance| {
-                let category = SUBSTANCES.iter().find(|(name, _)| name == substance).map(|(_, category)| *category);
+                let category =
+                    SUBSTANCES.iter().find(|(name, _)| name == substance).map(|(_, category)| *category);
                 allergy(substance, concept(Vec::new(), None), category)
             })
             .collect(),
@@ -220,7 +263,10 @@ pub(crate) fn render(id: &str, facts: &Facts, servicenow_key: Option<&str>, draw
     if draw.chance(20) {
         patient.set(
             "text",
-            Json::object([("status", text("generated")), ("div", text("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>Patient summary</p></div>"))]),
+            Json::object([
+                ("status", text("generated")),
+                ("div", text("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>Patient summary</p></div>")),
+            ]),
         );
     }
     let mut extensions = vec![animal(facts, draw)];
@@ -254,7 +300,10 @@ pub(crate) fn render(id: &str, facts: &Facts, servicenow_key: Option<&str>, draw
         patient.set("identifier", list(identifiers));
     }
     patient.set("active", Json::Bool(!facts.deceased));
-    patient.set("name", list(vec![Json::object([("use", text("usual")), ("given", list(vec![text(&facts.name)]))])]));
+    patient.set(
+        "name",
+        list(vec![Json::object([("use", text("usual")), ("given", list(vec![text(&facts.name)]))])]),
+    );
     patient.set("gender", text(gender(facts.sex)));
     if let Some(birth) = &facts.birth {
         patient.set("birthDate", Json::String(birth.text()));
@@ -271,7 +320,10 @@ pub(crate) fn render(id: &str, facts: &Facts, servicenow_key: Option<&str>, draw
         patient.set("contact", list(contacts));
     }
     if draw.chance(50) {
-        patient.set("managingOrganization", Json::object([("display", text("Main Street Veterinary Hospital"))]));
+        patient.set(
+            "managingOrganization",
+            Json::object([("display", text("Main Street Veterinary Hospital"))]),
+        );
     }
     Chart { patient, allergies: allergies(&facts.allergies) }
 }
@@ -285,7 +337,9 @@ pub(crate) fn set(chart: &mut Chart, field: &str, facts: &Facts) {
     let patient = &mut chart.patient;
     match field {
         "patient_name" => set_name(patient, &facts.name),
-        "date_of_birth" => set_or_remove(patient, "birthDate", facts.birth.as_ref().map(|birth| Json::String(birth.text()))),
+        "date_of_birth" => {
+            set_or_remove(patient, "birthDate", facts.birth.as_ref().map(|birth| Json::String(birth.text())));
+        }
         "species" | "breed" | "gender" => {
             patient.set("gender", text(gender(facts.sex)));
             let fresh = animal(facts, &mut Draw::plain());
@@ -295,7 +349,13 @@ pub(crate) fn set(chart: &mut Chart, field: &str, facts: &Facts) {
         "owner_name" | "owner_phone" | "owner_email" => set_owner(patient, field, facts),
         "allergies" => {
             let wanted = allergies(&facts.allergies);
-            let words = |allergy: &Json| allergy.get("code").and_then(|code| code.get("text")).and_then(Json::as_str).map(str::to_owned);
+            let words = |allergy: &Json| {
+                allergy
+                    .get("code")
+                    .and_then(|code| code.get("text"))
+                    .and_then(Json::as_str)
+                    .map(str::to_owned)
+            };
             chart.allergies.retain(|known| wanted.iter().any(|wanted| words(wanted) == words(known)));
             for wanted in wanted {
                 if !chart.allergies.iter().any(|known| words(known) == words(&wanted)) {
@@ -303,7 +363,9 @@ pub(crate) fn set(chart: &mut Chart, field: &str, facts: &Facts) {
                 }
             }
         }
-        "medical_notes" => replace_extension(patient, NOTE_URL, (!facts.notes.is_empty()).then(|| note(&facts.notes))),
+        "medical_notes" => {
+            replace_extension(patient, NOTE_URL, (!facts.notes.is_empty()).then(|| note(&facts.notes)));
+        }
         _ => replace_extension(patient, WEIGHT_URL, facts.weight.map(|tenths| weight(tenths, false))),
     }
 }
@@ -318,7 +380,8 @@ fn set_or_remove(object: &mut Json, name: &str, value: Option<Json>) {
 }
 
 fn set_name(patient: &mut Json, name: &str) {
-    if let Some(first) = patient.get_mut("name").and_then(Json::items_mut).and_then(|names| names.first_mut()) {
+    if let Some(first) = patient.get_mut("name").and_then(Json::items_mut).and_then(|names| names.first_mut())
+    {
         first.set("given", list(vec![text(name)]));
         first.remove("text");
         first.remove("family");
@@ -358,7 +421,8 @@ fn set_chip(patient: &mut Json, chip: Option<&str>) {
         patient.set("identifier", list(Vec::new()));
     }
     let is_chip = |identifier: &Json| {
-        let codings = identifier.get("type").and_then(|kind| kind.get("coding")).map(Json::items).unwrap_or_default();
+        let codings =
+            identifier.get("type").and_then(|kind| kind.get("coding")).map(Json::items).unwrap_or_default();
         codings.iter().any(|coding| coding.get("code").and_then(Json::as_str) == Some("MCN"))
     };
     if let Some(all) = patient.get_mut("identifier").and_then(Json::items_mut) {
@@ -374,7 +438,9 @@ fn set_chip(patient: &mut Json, chip: Option<&str>) {
 /// The owner is the contact with the code or the word, else the first.
 fn set_owner(patient: &mut Json, field: &str, facts: &Facts) {
     let Some(contacts) = patient.get_mut("contact").and_then(Json::items_mut) else { return };
-    let says_owner = |contact: &Json| contact.get("relationship").is_some_and(|relationship| relationship.to_string().contains("Owner"));
+    let says_owner = |contact: &Json| {
+        contact.get("relationship").is_some_and(|relationship| relationship.to_string().contains("Owner"))
+    };
     let at = contacts.iter().position(says_owner).unwrap_or(0);
     let Some(contact) = contacts.get_mut(at) else { return };
     let (system, point) = match field {

@@ -7,7 +7,12 @@ use super::truth::{Expected, FieldTruth, LinkTruth};
 use super::vocabulary::{SPECIES, UNREADABLE_DATES};
 
 /// A difference that a rule may settle.
-pub(crate) fn minor(ours: &mut Facts, theirs: &mut Facts, link: LinkTruth, draw: &mut Draw) -> Option<FieldTruth> {
+pub(crate) fn minor(
+    ours: &mut Facts,
+    theirs: &mut Facts,
+    link: LinkTruth,
+    draw: &mut Draw,
+) -> Option<FieldTruth> {
     let start = draw.below(10);
     (0..10).find_map(|step| minor_kind((start + step) % 10, ours, theirs, link, draw))
 }
@@ -33,11 +38,19 @@ fn blank<T: Clone + PartialEq>(
     Some(FieldTruth::may(field, expected))
 }
 
-fn minor_kind(kind: u32, ours: &mut Facts, theirs: &mut Facts, link: LinkTruth, draw: &mut Draw) -> Option<FieldTruth> {
+fn minor_kind(
+    kind: u32,
+    ours: &mut Facts,
+    theirs: &mut Facts,
+    link: LinkTruth,
+    draw: &mut Draw,
+) -> Option<FieldTruth> {
     match kind {
         0 => blank("breed", &mut ours.breed, &mut theirs.breed, None, draw),
         1 => blank("date_of_birth", &mut ours.birth, &mut theirs.birth, None, draw),
-        2 if link == LinkTruth::CrossReference => blank("microchip_id", &mut ours.chip, &mut theirs.chip, None, draw),
+        2 if link == LinkTruth::CrossReference => {
+            blank("microchip_id", &mut ours.chip, &mut theirs.chip, None, draw)
+        }
         3 => blank("owner_email", &mut ours.email, &mut theirs.email, None, draw),
         4 => blank("allergies", &mut ours.allergies, &mut theirs.allergies, Allergies::Silent, draw),
         5 => blank("weight", &mut ours.weight, &mut theirs.weight, None, draw),
@@ -86,11 +99,20 @@ fn minor_kind(kind: u32, ours: &mut Facts, theirs: &mut Facts, link: LinkTruth, 
 
 pub(crate) fn another_substance(known: &[String], draw: &mut Draw) -> String {
     let start = draw.index(11);
-    (start..start + 11).map(substance).find(|name| known.iter().all(|known| known != name)).unwrap_or("Sulfonamides").to_owned()
+    (start..start + 11)
+        .map(substance)
+        .find(|name| known.iter().all(|known| known != name))
+        .unwrap_or("Sulfonamides")
+        .to_owned()
 }
 
 /// A difference only a person may settle.
-pub(crate) fn conflict(ours: &mut Facts, theirs: &mut Facts, link: LinkTruth, draw: &mut Draw) -> Option<FieldTruth> {
+pub(crate) fn conflict(
+    ours: &mut Facts,
+    theirs: &mut Facts,
+    link: LinkTruth,
+    draw: &mut Draw,
+) -> Option<FieldTruth> {
     let start = draw.below(15);
     (0..15).find_map(|step| conflict_kind((start + step) % 15, ours, theirs, link, draw)).map(FieldTruth::ask)
 }
@@ -145,8 +167,11 @@ fn conflict_kind(
         }
         9 => {
             let Allergies::To(substances) = &ours.allergies else { return None };
-            theirs.allergies =
-                if draw.chance(50) { Allergies::NoneKnown } else { Allergies::To(vec![another_substance(substances, draw)]) };
+            theirs.allergies = if draw.chance(50) {
+                Allergies::NoneKnown
+            } else {
+                Allergies::To(vec![another_substance(substances, draw)])
+            };
             Some("allergies")
         }
         10 if !ours.notes.is_empty() => {

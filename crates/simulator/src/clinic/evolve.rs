@@ -58,7 +58,9 @@ impl Clinic {
                 row.extend(columns.iter().map(|(column, value)| ((*column).to_owned(), value.clone())));
             }
             let _ = ours;
-            if let Some((chart, at_ms)) = self.charts.get_mut(&edit.ehr_key).filter(|_| !edit.in_ehr.is_empty()) {
+            if let Some((chart, at_ms)) =
+                self.charts.get_mut(&edit.ehr_key).filter(|_| !edit.in_ehr.is_empty())
+            {
                 edit_chart(chart, &edit.in_ehr, theirs);
                 *at_ms += 1_000;
             }
@@ -70,7 +72,8 @@ impl Clinic {
     pub(crate) fn evolve_live(&mut self, seed: u64, servicenow: &Instance, ehr: &Ehr) -> Vec<Edit> {
         let edits = self.plan(seed);
         for (edit, columns, _, theirs) in &edits {
-            let values: Vec<(&str, &str)> = columns.iter().map(|(column, value)| (*column, value.as_str())).collect();
+            let values: Vec<(&str, &str)> =
+                columns.iter().map(|(column, value)| (*column, value.as_str())).collect();
             if !values.is_empty() {
                 servicenow.edit_row("u_patient_record", &edit.servicenow_key, &values, "front.desk");
             }
@@ -84,17 +87,19 @@ impl Clinic {
     fn plan(&mut self, seed: u64) -> Vec<Planned> {
         let mut draw = Draw::new(seed ^ 0xe501, 0);
         let mut planned = Vec::new();
-        let mut at = 0;
-        for case in Cases::new(self.seed, self.patients, &self.rates) {
-            let index = at;
-            at += 1;
-            let (Some(facts), Some((sys_id, _)), Some((ehr_id, _))) = (case.agreed, case.row, case.chart) else { continue };
+        for (index, case) in Cases::new(self.seed, self.patients, &self.rates).enumerate() {
+            let (Some(facts), Some((sys_id, _)), Some((ehr_id, _))) = (case.agreed, case.row, case.chart)
+            else {
+                continue;
+            };
             if !draw.per_mille(self.rates.edited) || self.edited.contains(&sys_id) {
                 continue;
             }
             let (mut ours, mut theirs) = (facts.clone(), facts.clone());
             let start = draw.below(KINDS);
-            let Some(work) = (0..KINDS).find_map(|step| work((start + step) % KINDS, &facts, &mut ours, &mut theirs, &mut draw)) else {
+            let Some(work) = (0..KINDS)
+                .find_map(|step| work((start + step) % KINDS, &facts, &mut ours, &mut theirs, &mut draw))
+            else {
                 continue;
             };
             let columns: Vec<(&'static str, String)> = work

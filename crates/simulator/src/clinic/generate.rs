@@ -4,7 +4,8 @@ use super::differ;
 use super::facts::{Allergies, Birth, Facts, Neuter, Sex};
 use super::truth::{FieldTruth, LinkTruth, PairTruth};
 use super::vocabulary::{
-    AREA_CODES, FAMILY_BACK, FAMILY_FRONT, GIVEN, ISO_PREFIXES, NOTES, PETS, PLACEHOLDERS, SPECIES, SUBSTANCES,
+    AREA_CODES, FAMILY_BACK, FAMILY_FRONT, GIVEN, ISO_PREFIXES, NOTES, PETS, PLACEHOLDERS, SPECIES,
+    SUBSTANCES,
 };
 use super::{Rates, chart, row};
 use crate::ehr::Chart;
@@ -40,7 +41,7 @@ impl Draw {
     /// A number below `end`.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
         let drawn = self.next() >> 32;
-        u32::try_from(drawn * u64::from(end) >> 32).unwrap_or_default()
+        u32::try_from((drawn * u64::from(end)) >> 32).unwrap_or_default()
     }
 
     /// `true` this many times in a hundred.
@@ -117,7 +118,14 @@ pub struct Cases {
 impl Cases {
     /// The clinic of this seed with that many animals.
     pub fn new(seed: u64, patients: usize, rates: &Rates) -> Cases {
-        Cases { seed, rates: rates.clone(), left: patients, household: 0, number: 0, waiting: VecDeque::new() }
+        Cases {
+            seed,
+            rates: rates.clone(),
+            left: patients,
+            household: 0,
+            number: 0,
+            waiting: VecDeque::new(),
+        }
     }
 }
 
@@ -131,7 +139,8 @@ impl Iterator for Cases {
         while self.waiting.is_empty() {
             self.household += 1;
             let draw = Draw::new(self.seed, self.household);
-            let mut household = Household { draw, rates: &self.rates, number: &mut self.number, out: &mut self.waiting };
+            let mut household =
+                Household { draw, rates: &self.rates, number: &mut self.number, out: &mut self.waiting };
             household.fill();
         }
         self.left -= 1;
@@ -170,10 +179,18 @@ impl Household<'_> {
         });
         let owner = Owner { name, phone, email };
         let litter = draw.chance(6);
-        let count = if litter { 3 + draw.below(3) } else { [1, 1, 1, 1, 2, 2, 3, 4].get(draw.index(8)).copied().unwrap_or(1) };
+        let count = if litter {
+            3 + draw.below(3)
+        } else {
+            [1, 1, 1, 1, 2, 2, 3, 4].get(draw.index(8)).copied().unwrap_or(1)
+        };
         let mother = self.animal(&owner, None, 0);
         for at in 0..count {
-            let facts = if at == 0 && !litter { mother.clone() } else { self.animal(&owner, litter.then_some(&mother), at) };
+            let facts = if at == 0 && !litter {
+                mother.clone()
+            } else {
+                self.animal(&owner, litter.then_some(&mother), at)
+            };
             self.case(facts);
         }
     }
@@ -207,12 +224,27 @@ impl Household<'_> {
                 _ => Some(Birth::Known(year, Some(month), Some(1 + draw.below(28)))),
             }
         };
-        let breed = if kind.breeds.is_empty() || draw.chance(5) { None } else { kind.breeds.get(draw.index(kind.breeds.len())) };
+        let breed = if kind.breeds.is_empty() || draw.chance(5) {
+            None
+        } else {
+            kind.breeds.get(draw.index(kind.breeds.len()))
+        };
         let name = match (mother.is_some(), draw.below(5)) {
             (true, 0) => format!("{} {}", draw.pick(PLACEHOLDERS), at + 1),
             _ => draw.pick(PETS).to_owned(),
         };
-        let sex = [Sex::Male, Sex::Female, Sex::Male, Sex::Female, Sex::Male, Sex::Female, Sex::Male, Sex::Female, Sex::Male, Sex::Unknown];
+        let sex = [
+            Sex::Male,
+            Sex::Female,
+            Sex::Male,
+            Sex::Female,
+            Sex::Male,
+            Sex::Female,
+            Sex::Male,
+            Sex::Female,
+            Sex::Male,
+            Sex::Unknown,
+        ];
         let sex = sex.get(draw.index(10)).copied().unwrap_or(Sex::Unknown);
         let neuter = match (sex, draw.below(10)) {
             (Sex::Unknown, _) | (_, 0) => Neuter::Unknown,
@@ -265,7 +297,11 @@ impl Household<'_> {
 
     /// An animal on one side only that resembles nothing on the other.
     fn alone(&mut self, mut facts: Facts, in_servicenow: bool) {
-        facts.name = format!("{}{}", self.draw.pick(FAMILY_FRONT), self.draw.pick(&["ina", "ko", "zu", "belle", "ix"]));
+        facts.name = format!(
+            "{}{}",
+            self.draw.pick(FAMILY_FRONT),
+            self.draw.pick(&["ina", "ko", "zu", "belle", "ix"])
+        );
         facts.owner = Some(self.draw.owner_name());
         facts.phone = Some(self.draw.phone());
         facts.email = None;
@@ -278,7 +314,8 @@ impl Household<'_> {
             fields: Vec::new(),
         };
         let row = in_servicenow.then(|| (sys_id, row::render(&facts, &mut self.draw, &mut Vec::new())));
-        let chart = (!in_servicenow).then(|| (ehr_id.clone(), chart::render(&ehr_id, &facts, None, &mut self.draw)));
+        let chart =
+            (!in_servicenow).then(|| (ehr_id.clone(), chart::render(&ehr_id, &facts, None, &mut self.draw)));
         self.push(row, chart, truth, None);
     }
 
@@ -293,15 +330,20 @@ impl Household<'_> {
         let iso = facts.chip.as_ref().is_some_and(|chip| chip.len() == 15);
         let placeholder = PLACEHOLDERS.iter().any(|word| facts.name.starts_with(word));
         let roll = self.draw.below(1_000);
-        let (in_row, in_chart, link) = if roll < rates.unlinked && facts.chip.is_none() && facts.phone.is_some() && !placeholder {
-            (false, false, LinkTruth::Ask)
-        } else if roll < rates.unlinked + rates.chip_only && iso {
-            (false, false, LinkTruth::Microchip)
-        } else if roll >= 1_000 - rates.one_reference {
-            if roll % 2 == 0 { (true, false, LinkTruth::CrossReference) } else { (false, true, LinkTruth::CrossReference) }
-        } else {
-            (true, true, LinkTruth::CrossReference)
-        };
+        let (in_row, in_chart, link) =
+            if roll < rates.unlinked && facts.chip.is_none() && facts.phone.is_some() && !placeholder {
+                (false, false, LinkTruth::Ask)
+            } else if roll < rates.unlinked + rates.chip_only && iso {
+                (false, false, LinkTruth::Microchip)
+            } else if roll >= 1_000 - rates.one_reference {
+                if roll.is_multiple_of(2) {
+                    (true, false, LinkTruth::CrossReference)
+                } else {
+                    (false, true, LinkTruth::CrossReference)
+                }
+            } else {
+                (true, true, LinkTruth::CrossReference)
+            };
         let (mut ours, mut theirs) = (facts.clone(), facts);
         let mut fields = Vec::new();
         if link != LinkTruth::Ask {
@@ -334,7 +376,14 @@ impl Household<'_> {
         };
         self.push(Some((sys_id.clone(), row)), Some((ehr_id.clone(), chart)), truth, agreed.clone());
         let lookalike = self.draw.per_mille(rates.lookalike);
-        if let Some(facts) = agreed.filter(|facts| lookalike && link == LinkTruth::CrossReference && in_row && in_chart && !placeholder && facts.phone.is_some()) {
+        if let Some(facts) = agreed.filter(|facts| {
+            lookalike
+                && link == LinkTruth::CrossReference
+                && in_row
+                && in_chart
+                && !placeholder
+                && facts.phone.is_some()
+        }) {
             self.lookalike(&facts, &sys_id, &ehr_id);
         }
     }
@@ -348,7 +397,7 @@ impl Household<'_> {
             // The chip typed on the wrong animal.
             other.species = usize::from(facts.species == 0);
             other.breed = None;
-            other.name = "Xanthippe".to_owned();
+            "Xanthippe".clone_into(&mut other.name);
             other.owner = Some(self.draw.owner_name());
             other.phone = Some(self.draw.phone());
             other.email = None;
@@ -366,11 +415,18 @@ impl Household<'_> {
             fields: Vec::new(),
         };
         let row = in_servicenow.then(|| (new_sys_id, row::render(&other, &mut self.draw, &mut Vec::new())));
-        let chart = (!in_servicenow).then(|| (new_ehr_id.clone(), chart::render(&new_ehr_id, &other, None, &mut self.draw)));
+        let chart = (!in_servicenow)
+            .then(|| (new_ehr_id.clone(), chart::render(&new_ehr_id, &other, None, &mut self.draw)));
         self.push(row, chart, truth, None);
     }
 
-    fn push(&mut self, row: Option<(String, row::RowDraft)>, chart: Option<(String, Chart)>, truth: PairTruth, agreed: Option<Facts>) {
+    fn push(
+        &mut self,
+        row: Option<(String, row::RowDraft)>,
+        chart: Option<(String, Chart)>,
+        truth: PairTruth,
+        agreed: Option<Facts>,
+    ) {
         let draw = &mut self.draw;
         let two_years_s = 2 * 365 * 86_400;
         let ago = |draw: &mut Draw| HISTORY_ENDS_MS - i64::from(draw.below(two_years_s)) * 1_000;

@@ -136,7 +136,8 @@ pub fn generate_with(seed: u64, patients: usize, rates: &Rates) -> Clinic {
 fn full_row(key: &str, draft: &RowDraft, case: &Case) -> BTreeMap<String, String> {
     let updated = servicenow_text(case.row_updated_ms);
     let created = servicenow_text(case.row_updated_ms - i64::from(case.mod_count) * 86_400_000);
-    let mut row: BTreeMap<String, String> = draft.iter().map(|(column, value)| ((*column).to_owned(), value.clone())).collect();
+    let mut row: BTreeMap<String, String> =
+        draft.iter().map(|(column, value)| ((*column).to_owned(), value.clone())).collect();
     let system = [
         ("sys_id", key),
         ("sys_mod_count", &case.mod_count.to_string()),
@@ -157,7 +158,8 @@ impl Clinic {
     /// [`Clinic::without_records`].
     pub fn load(&self, servicenow: &Instance, ehr: &Ehr) {
         for row in self.rows.values() {
-            let values: Vec<(&str, &str)> = row.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let values: Vec<(&str, &str)> =
+                row.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             servicenow.insert_row("u_patient_record", &values, "front.desk");
         }
         for (id, (chart, at_ms)) in &self.charts {

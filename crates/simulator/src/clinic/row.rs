@@ -64,7 +64,9 @@ pub(crate) fn spell(facts: &Facts, field: &str, draw: &mut Draw) -> (&'static st
                     substances.reverse();
                 }
                 if draw.chance(30) {
-                    substances.iter_mut().for_each(|substance| *substance = substance.to_lowercase());
+                    for substance in &mut substances {
+                        *substance = substance.to_lowercase();
+                    }
                 }
                 ("u_allergies", substances.join(draw.pick(&[", ", "; ", "\n", ","])), true)
             }
@@ -110,7 +112,10 @@ pub(crate) fn render(facts: &Facts, draw: &mut Draw, odd: &mut Vec<&'static str>
     }
     if draw.chance(60) {
         row.push(("u_loyalty_points", draw.below(5_000).to_string()));
-        row.push(("u_usual_visit_length", draw.pick(&["1970-01-01 00:15:00", "1970-01-01 00:30:00"]).to_owned()));
+        row.push((
+            "u_usual_visit_length",
+            draw.pick(&["1970-01-01 00:15:00", "1970-01-01 00:30:00"]).to_owned(),
+        ));
     }
     row
 }

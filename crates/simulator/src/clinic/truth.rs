@@ -41,7 +41,10 @@ pub struct PairTruth {
 impl PairTruth {
     /// What is expected of a field.
     pub fn expected(&self, field: &str) -> &Expected {
-        self.fields.iter().find(|truth| truth.field == field).map_or(&Expected::Equal, |truth| &truth.expected)
+        self.fields
+            .iter()
+            .find(|truth| truth.field == field)
+            .map_or(&Expected::Equal, |truth| &truth.expected)
     }
 
     /// Whether every field is equal.
@@ -81,11 +84,21 @@ pub enum Expected {
 
 impl FieldTruth {
     pub(crate) fn equal(field: &str) -> FieldTruth {
-        FieldTruth { field: field.to_owned(), expected: Expected::Equal, ask_is_fine: false, harmful_if_auto: false }
+        FieldTruth {
+            field: field.to_owned(),
+            expected: Expected::Equal,
+            ask_is_fine: false,
+            harmful_if_auto: false,
+        }
     }
 
     pub(crate) fn ask(field: &str) -> FieldTruth {
-        FieldTruth { field: field.to_owned(), expected: Expected::Ask, ask_is_fine: true, harmful_if_auto: true }
+        FieldTruth {
+            field: field.to_owned(),
+            expected: Expected::Ask,
+            ask_is_fine: true,
+            harmful_if_auto: true,
+        }
     }
 
     /// A rule may settle it, and asking does no harm either.

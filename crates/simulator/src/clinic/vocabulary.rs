@@ -35,7 +35,12 @@ const fn breed(
 const DOGS: &[Breed] = &[
     breed("Labrador Retriever", "62137007", "Labrador retriever", &["Lab", "lab", "Labrador retriever"]),
     breed("Golden Retriever", "58108001", "Golden retriever", &["golden retriever", "GOLDEN RETRIEVER"]),
-    breed("German Shepherd", "42252000", "German shepherd dog", &["GSD", "german shepherd", "German shepherd dog"]),
+    breed(
+        "German Shepherd",
+        "42252000",
+        "German shepherd dog",
+        &["GSD", "german shepherd", "German shepherd dog"],
+    ),
     breed("French Bulldog", "59643008", "French bulldog", &["french bulldog"]),
     breed("Bulldog", "38184008", "Bulldog", &["BULLDOG"]),
     breed("Beagle", "44696006", "Beagle", &["beagle"]),
@@ -49,7 +54,12 @@ const DOGS: &[Breed] = &[
 ];
 
 const CATS: &[Breed] = &[
-    breed("Domestic Shorthair", "15020009", "Domestic shorthaired cat", &["DSH", "dsh", "domestic shorthair"]),
+    breed(
+        "Domestic Shorthair",
+        "15020009",
+        "Domestic shorthaired cat",
+        &["DSH", "dsh", "domestic shorthair"],
+    ),
     breed("Domestic Longhair", "8419007", "Domestic longhaired cat", &["DLH", "domestic longhair"]),
     breed("Domestic Mediumhair", "409914009", "Domestic medium-haired cat", &["DMH"]),
     breed("Siamese", "65694005", "Siamese cat", &["siamese"]),
@@ -128,30 +138,75 @@ pub(crate) const SPECIES: &[Species] = &[
 ];
 
 pub(crate) const PETS: &[&str] = &[
-    "Bella", "Max", "Luna", "Charlie", "Lucy", "Cooper", "Daisy", "Milo", "Sadie", "Rocky", "Molly", "Buddy", "Ruby",
-    "Oscar", "Willow", "Simba", "Cleo", "Shadow", "Ginger", "Pepper", "Zoë", "Felix", "Mr Whiskers", "Princess Leia",
-    "Socks", "Tigger", "Nala", "Duke", "Hazel", "Bruno", "Gizmo", "Maple", "Oreo", "Pumpkin", "Quincy", "Rosie",
-    "Scout", "Teddy", "Ursa", "Violet", "Winston", "Ziggy", "Biscuit", "Clover", "Domino", "Ember", "Fudge", "Gus",
+    "Bella",
+    "Max",
+    "Luna",
+    "Charlie",
+    "Lucy",
+    "Cooper",
+    "Daisy",
+    "Milo",
+    "Sadie",
+    "Rocky",
+    "Molly",
+    "Buddy",
+    "Ruby",
+    "Oscar",
+    "Willow",
+    "Simba",
+    "Cleo",
+    "Shadow",
+    "Ginger",
+    "Pepper",
+    "Zoë",
+    "Felix",
+    "Mr Whiskers",
+    "Princess Leia",
+    "Socks",
+    "Tigger",
+    "Nala",
+    "Duke",
+    "Hazel",
+    "Bruno",
+    "Gizmo",
+    "Maple",
+    "Oreo",
+    "Pumpkin",
+    "Quincy",
+    "Rosie",
+    "Scout",
+    "Teddy",
+    "Ursa",
+    "Violet",
+    "Winston",
+    "Ziggy",
+    "Biscuit",
+    "Clover",
+    "Domino",
+    "Ember",
+    "Fudge",
+    "Gus",
 ];
 
 /// Names that say nothing: animals of shelters and litters.
 pub(crate) const PLACEHOLDERS: &[&str] = &["Kitten", "Puppy", "Stray", "Baby"];
 
 pub(crate) const GIVEN: &[&str] = &[
-    "Peter", "Maria", "James", "Aisha", "Wei", "Elena", "Carlos", "Priya", "John", "Fatima", "Olga", "David", "Grace",
-    "Hiro", "Ingrid", "Kofi", "Laura", "Mohammed", "Nora", "Oliver", "Paula", "Quentin", "Rosa", "Samuel", "Tara",
-    "Umar", "Vera", "William", "Ximena", "Yusuf", "Zofia", "Anders", "Beatriz", "Chen", "Dolores", "Emil",
+    "Peter", "Maria", "James", "Aisha", "Wei", "Elena", "Carlos", "Priya", "John", "Fatima", "Olga", "David",
+    "Grace", "Hiro", "Ingrid", "Kofi", "Laura", "Mohammed", "Nora", "Oliver", "Paula", "Quentin", "Rosa",
+    "Samuel", "Tara", "Umar", "Vera", "William", "Ximena", "Yusuf", "Zofia", "Anders", "Beatriz", "Chen",
+    "Dolores", "Emil",
 ];
 
 pub(crate) const FAMILY_FRONT: &[&str] = &[
-    "Chal", "Harring", "Ander", "Whit", "Black", "Thorn", "Ash", "Carl", "Mont", "Sander", "Brook", "Wind", "Hol",
-    "Gar", "Kest", "Lang", "Marl", "Nor", "Oak", "Pem", "Rad", "Stan", "Tren", "Val", "West", "York", "Es", "Fair",
-    "Green", "Hart",
+    "Chal", "Harring", "Ander", "Whit", "Black", "Thorn", "Ash", "Carl", "Mont", "Sander", "Brook", "Wind",
+    "Hol", "Gar", "Kest", "Lang", "Marl", "Nor", "Oak", "Pem", "Rad", "Stan", "Tren", "Val", "West", "York",
+    "Es", "Fair", "Green", "Hart",
 ];
 
 pub(crate) const FAMILY_BACK: &[&str] = &[
-    "mers", "ton", "son", "more", "field", "worth", "ley", "gomery", "berg", "wood", "ham", "by", "rel", "ford", "den",
-    "croft", "well", "shaw", "brough", "stone", "wick", "ridge", "dale", "man",
+    "mers", "ton", "son", "more", "field", "worth", "ley", "gomery", "berg", "wood", "ham", "by", "rel",
+    "ford", "den", "croft", "well", "shaw", "brough", "stone", "wick", "ridge", "dale", "man",
 ];
 
 /// Substances with the FHIR category of each.
@@ -170,7 +225,8 @@ pub(crate) const SUBSTANCES: &[(&str, &str)] = &[
 ];
 
 /// How "no known allergies" is typed.
-pub(crate) const NONE_KNOWN: &[&str] = &["NKA", "NKDA", "No known allergies", "no known allergies", "None known"];
+pub(crate) const NONE_KNOWN: &[&str] =
+    &["NKA", "NKDA", "No known allergies", "no known allergies", "None known"];
 
 pub(crate) const NOTES: &[&str] = &[
     "Nervous at the clinic; muzzle for nail trims.",
@@ -185,7 +241,8 @@ pub(crate) const NOTES: &[&str] = &[
     "Do not put next to cats in the waiting room.",
 ];
 
-pub(crate) const AREA_CODES: &[&str] = &["415", "212", "312", "206", "617", "503", "512", "303", "646", "718"];
+pub(crate) const AREA_CODES: &[&str] =
+    &["415", "212", "312", "206", "617", "503", "512", "303", "646", "718"];
 
 pub(crate) const ISO_PREFIXES: &[&str] = &["981", "956", "977", "982", "985", "840"];
 

@@ -62,7 +62,10 @@ pub(crate) fn bare(stored: &Stored, allergies_url: &str) -> String {
     let mut patient = chart.patient;
     let texts: Vec<&str> = chart.allergies.iter().filter_map(substance).collect();
     if !texts.is_empty() {
-        let extension = Json::object([("url", Json::str(allergies_url)), ("valueString", Json::String(texts.join("; ")))]);
+        let extension = Json::object([
+            ("url", Json::str(allergies_url)),
+            ("valueString", Json::String(texts.join("; "))),
+        ]);
         match patient.get_mut("extension").and_then(Json::items_mut) {
             Some(extensions) => extensions.push(extension),
             None => patient.set("extension", Json::Array(vec![extension])),
@@ -74,6 +77,12 @@ pub(crate) fn bare(stored: &Stored, allergies_url: &str) -> String {
 /// What an allergy is called.
 pub(crate) fn substance(allergy: &Json) -> Option<&str> {
     let code = allergy.get("code")?;
-    let coding = || code.get("coding").map(Json::items).unwrap_or_default().iter().find_map(|coding| coding.get("display").and_then(Json::as_str));
+    let coding = || {
+        code.get("coding")
+            .map(Json::items)
+            .unwrap_or_default()
+            .iter()
+            .find_map(|coding| coding.get("display").and_then(Json::as_str))
+    };
     code.get("text").and_then(Json::as_str).or_else(coding)
 }

@@ -19,7 +19,7 @@ pub enum ListShape {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatientBody {
-    /// Patient and AllergyIntolerance resources: a searchset on read, a collection on write.
+    /// Patient and `AllergyIntolerance` resources: a searchset on read, a collection on write.
     Bundle,
     /// A bare Patient; its allergies as one extension with the substances as text.
     Bare {

@@ -40,25 +40,30 @@ impl Ehr {
         let base_url = self.base_url();
         let Search { mut cursor, identifier, heeded } = search;
         let fits = |stored: &Stored| {
-            cursor.from_ms.is_none_or(|from| stored.updated_ms >= from) && cursor.before_ms.is_none_or(|before| stored.updated_ms < before)
+            cursor.from_ms.is_none_or(|from| stored.updated_ms >= from)
+                && cursor.before_ms.is_none_or(|before| stored.updated_ms < before)
         };
         let mut page: Vec<(&str, &Stored)>;
         let mut more = false;
         if let Some((system, value)) = &identifier {
             let ids = store.with_identifier(system.as_deref(), value);
-            page = ids.into_iter().filter_map(|id| Some((id, store.get(id)?))).filter(|(_, stored)| fits(stored)).collect();
+            page = ids
+                .into_iter()
+                .filter_map(|id| Some((id, store.get(id)?)))
+                .filter(|(_, stored)| fits(stored))
+                .collect();
             cursor.total = Some(page.len());
         } else {
             let from_ms = cursor.from_ms.unwrap_or(i64::MIN);
             if cursor.total.is_none() && dialect.total {
                 let unfiltered = cursor.from_ms.is_none() && cursor.before_ms.is_none();
-                let count = || store.from_updated(from_ms, None).filter(|(_, stored)| fits(stored)).count();
+                let count = || store.changed_from(from_ms, None).filter(|(_, stored)| fits(stored)).count();
                 cursor.total = Some(if unfiltered { store.len() } else { count() });
             }
             let behind = cursor.behind.as_ref().map(|(ms, id)| (*ms, id.as_str()));
             let size = if dialect.list == ListShape::Array { usize::MAX } else { cursor.count };
             page = store
-                .from_updated(from_ms, behind)
+                .changed_from(from_ms, behind)
                 .filter(|(_, stored)| fits(stored))
                 .take(size.saturating_add(1))
                 .collect();
@@ -77,7 +82,15 @@ impl Ehr {
         match dialect.list {
             ListShape::Searchset => {
                 let query = if heeded.is_empty() { String::new() } else { format!("?{}", heeded.join("&")) };
-                searchset(&base_url, &query, next.as_deref(), cursor.total.filter(|_| dialect.total), &page, dialect, &mut out);
+                searchset(
+                    &base_url,
+                    &query,
+                    next.as_deref(),
+                    cursor.total.filter(|_| dialect.total),
+                    &page,
+                    dialect,
+                    &mut out,
+                );
             }
             ListShape::Array => elements(&base_url, &page, dialect, &mut out),
             ListShape::DataNext => {
@@ -105,7 +118,9 @@ fn searchset(
 ) {
     out.push_str("{\"resourceType\":\"Bundle\",\"type\":\"searchset\",");
     if let Some(total) = total {
-        out.push_str(&format!("\"total\":{total},"));
+        out.push_str("\"total\":");
+        out.push_str(&total.to_string());
+        out.push(',');
     }
     out.push_str("\"link\":[{\"relation\":\"self\",\"url\":");
     push_json_string(&format!("{base_url}/patients{query}"), out);
@@ -159,7 +174,8 @@ fn read_search(request: &Request, dialect: &Dialect, met: &Met) -> Result<Search
         let written = format!("{}={}", encode(&name, ""), encode(&value, ":"));
         match name.as_str() {
             "cursor" => {
-                let decoded = URL_SAFE_NO_PAD.decode(&value).ok().and_then(|text| serde_json::from_slice(&text).ok());
+                let decoded =
+                    URL_SAFE_NO_PAD.decode(&value).ok().and_then(|text| serde_json::from_slice(&text).ok());
                 search.cursor = decoded.ok_or_else(|| invalid("The cursor is not one of this server's"))?;
             }
             "_count" => {
@@ -167,7 +183,8 @@ fn read_search(request: &Request, dialect: &Dialect, met: &Met) -> Result<Search
                 search.cursor.count = count.clamp(1, dialect.max_count);
             }
             "_lastUpdated" if dialect.last_updated_search => {
-                read_last_updated(&value, &mut search.cursor).ok_or_else(|| invalid("_lastUpdated is not a date this server can read"))?;
+                read_last_updated(&value, &mut search.cursor)
+                    .ok_or_else(|| invalid("_lastUpdated is not a date this server can read"))?;
             }
             "identifier" if dialect.identifier_search => {
                 search.identifier = Some(read_token(&value));
@@ -217,6 +234,10 @@ fn moments(text: &str) -> Option<(i64, i64)> {
         let width = if text.contains('.') { 1 } else { 1_000 };
         return Some((start, start + width));
     }
-    let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis();
+    let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .ok()?
+        .and_hms_opt(0, 0, 0)?
+        .and_utc()
+        .timestamp_millis();
     Some((day, day + 86_400_000))
 }

@@ -51,7 +51,8 @@ impl Ehr {
 
     /// Where its routes begin, `/api/v1` included, without a slash at the end.
     pub fn set_base_url(&self, url: &str) {
-        url.trim_end_matches('/').clone_into(&mut self.base_url.write().unwrap_or_else(PoisonError::into_inner));
+        url.trim_end_matches('/')
+            .clone_into(&mut self.base_url.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(crate) fn base_url(&self) -> String {
@@ -110,23 +111,43 @@ impl Ehr {
             dialect.last_updated_search = false;
         }
         let (letter, work): (char, Box<dyn FnOnce() -> Reply>) = match (&request.method, rest) {
-            (&(Method::GET | Method::HEAD), ["patients"]) => ('s', Box::new(|| self.list(request, &dialect, met))),
-            (&(Method::GET | Method::HEAD), ["patients", id]) => ('r', Box::new(|| self.get_one(id, &dialect))),
+            (&(Method::GET | Method::HEAD), ["patients"]) => {
+                ('s', Box::new(|| self.list(request, &dialect, met)))
+            }
+            (&(Method::GET | Method::HEAD), ["patients", id]) => {
+                ('r', Box::new(|| self.get_one(id, &dialect)))
+            }
             (&Method::POST, ["patients"]) => ('c', Box::new(|| self.create(request, &dialect))),
             (&Method::PUT, ["patients", id]) => ('u', Box::new(|| self.replace(request, id, &dialect))),
             (_, ["patients"] | ["patients", _]) => {
-                return outcome(StatusCode::METHOD_NOT_ALLOWED, "not-supported", "Method not supported", None);
+                return outcome(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "not-supported",
+                    "Method not supported",
+                    None,
+                );
             }
             _ => return outcome(StatusCode::NOT_FOUND, "not-found", "Unknown route", None),
         };
         let bearer = request.header_text("authorization").and_then(|value| value.split_once(' '));
-        let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map_or("", |(_, token)| token);
+        let token =
+            bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map_or("", |(_, token)| token);
         let Some(scope) = self.identity.scope_of(token) else {
-            return outcome(StatusCode::UNAUTHORIZED, "login", "The access token is missing, unknown or expired", None)
-                .with("www-authenticate", "Bearer error=\"invalid_token\"");
+            return outcome(
+                StatusCode::UNAUTHORIZED,
+                "login",
+                "The access token is missing, unknown or expired",
+                None,
+            )
+            .with("www-authenticate", "Bearer error=\"invalid_token\"");
         };
         if dialect.enforces_scopes && !crate::idp::allows(&scope, "Patient", letter) {
-            return outcome(StatusCode::FORBIDDEN, "forbidden", "The access token's scope does not allow this", None);
+            return outcome(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "The access token's scope does not allow this",
+                None,
+            );
         }
         let mut reply = work();
         if request.method == Method::HEAD {

@@ -11,7 +11,7 @@ pub(crate) struct Stored {
     pub(crate) updated_ms: i64,
     /// The Patient, `meta` included, as JSON text.
     pub(crate) patient: Box<str>,
-    /// Id and JSON text of each AllergyIntolerance.
+    /// Id and JSON text of each `AllergyIntolerance`.
     pub(crate) allergies: Vec<(Box<str>, Box<str>)>,
 }
 
@@ -20,15 +20,19 @@ pub(crate) struct Stored {
 pub struct Chart {
     /// The Patient.
     pub patient: Json,
-    /// Its AllergyIntolerance resources.
+    /// Its `AllergyIntolerance` resources.
     pub allergies: Vec<Json>,
 }
+
+/// System of an identifier, and the patient that has it.
+type Holder = (Box<str>, Box<str>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     patients: BTreeMap<Box<str>, Stored>,
     by_updated: BTreeSet<(i64, Box<str>)>,
-    by_identifier: BTreeMap<Box<str>, Vec<(Box<str>, Box<str>)>>,
+    /// By value: system and patient.
+    by_identifier: BTreeMap<Box<str>, Vec<Holder>>,
     deleted: BTreeSet<Box<str>>,
     assigned: u64,
 }
@@ -62,7 +66,7 @@ impl Store {
     }
 
     /// Patients in the order of their last change, then id, behind a position and from a time on.
-    pub(crate) fn from_updated<'a>(
+    pub(crate) fn changed_from<'a>(
         &'a self,
         from_ms: i64,
         behind: Option<(i64, &str)>,
@@ -81,7 +85,11 @@ impl Store {
     /// Ids of the patients that have an identifier; no system means any, an empty one none.
     pub(crate) fn with_identifier(&self, system: Option<&str>, value: &str) -> BTreeSet<&str> {
         let holders = self.by_identifier.get(value).map_or([].as_slice(), Vec::as_slice);
-        holders.iter().filter(|(own, _)| system.is_none_or(|system| &**own == system)).map(|(_, id)| &**id).collect()
+        holders
+            .iter()
+            .filter(|(own, _)| system.is_none_or(|system| &**own == system))
+            .map(|(_, id)| &**id)
+            .collect()
     }
 
     /// Stores a patient and its allergies under a new version; stamps `meta` and rewrites references to it.
@@ -96,7 +104,8 @@ impl Store {
         let allergies = allergies
             .into_iter()
             .map(|mut allergy| {
-                let own = allergy.get("id").and_then(Json::as_str).map_or_else(|| self.assign("ai"), str::to_owned);
+                let own =
+                    allergy.get("id").and_then(Json::as_str).map_or_else(|| self.assign("ai"), str::to_owned);
                 set_id(&mut allergy, "AllergyIntolerance", &own);
                 stamp(&mut allergy, version, updated_ms);
                 if let Some(reference) = allergy.get_mut("patient") {
@@ -177,8 +186,10 @@ fn set_id(resource: &mut Json, kind: &str, id: &str) {
 
 /// The server's own `versionId` and `lastUpdated`; what the sender wrote there is not kept, the rest of `meta` is.
 fn stamp(resource: &mut Json, version: u64, updated_ms: i64) {
-    let mut members =
-        vec![("versionId".to_owned(), Json::String(version.to_string())), ("lastUpdated".to_owned(), Json::String(instant(updated_ms)))];
+    let mut members = vec![
+        ("versionId".to_owned(), Json::String(version.to_string())),
+        ("lastUpdated".to_owned(), Json::String(instant(updated_ms))),
+    ];
     if let Some(Json::Object(old)) = resource.get("meta") {
         members.extend(old.iter().filter(|(name, _)| name != "versionId" && name != "lastUpdated").cloned());
     }

@@ -1,4 +1,4 @@
-//! What a strict R4 server refuses: structure by the definitions of Patient and AllergyIntolerance, JSON's empties,
+//! What a strict R4 server refuses: structure by the definitions of Patient and `AllergyIntolerance`, JSON's empties,
 //! required bindings and the invariants that matter here (wire-facts 1, 2.1, 2.4, 3.1).
 
 use record::Json;
@@ -79,7 +79,8 @@ const IDENTIFIER: &[Element] = &[
     one("assigner", Kind::Complex(REFERENCE_FLAT)),
 ];
 // A reference inside an identifier inside a reference is as deep as real resources go.
-const REFERENCE_FLAT: &[Element] = &[one("reference", Kind::Text), one("type", Kind::Text), one("display", Kind::Text)];
+const REFERENCE_FLAT: &[Element] =
+    &[one("reference", Kind::Text), one("type", Kind::Text), one("display", Kind::Text)];
 const NAME: &[Element] = &[
     one("use", Kind::CodeOf(&["usual", "official", "temp", "nickname", "anonymous", "old", "maiden"])),
     one("text", Kind::Text),
@@ -153,7 +154,8 @@ const CONTACT: &[Element] = &[
     one("organization", Kind::Complex(REFERENCE)),
     one("period", Kind::Complex(PERIOD)),
 ];
-const COMMUNICATION: &[Element] = &[need("language", Kind::Complex(CONCEPT)), one("preferred", Kind::Boolean)];
+const COMMUNICATION: &[Element] =
+    &[need("language", Kind::Complex(CONCEPT)), one("preferred", Kind::Boolean)];
 const LINK: &[Element] = &[
     need("other", Kind::Complex(REFERENCE)),
     need("type", Kind::CodeOf(&["replaced-by", "replaces", "refer", "seealso"])),
@@ -275,11 +277,21 @@ pub fn validate(resource: &Json) -> Vec<Problem> {
 
 impl Checker {
     fn structure(&mut self, expression: &str, text: &str) {
-        self.problems.push(Problem { structural: true, code: "structure", expression: expression.to_owned(), text: text.to_owned() });
+        self.problems.push(Problem {
+            structural: true,
+            code: "structure",
+            expression: expression.to_owned(),
+            text: text.to_owned(),
+        });
     }
 
     fn rule(&mut self, code: &'static str, expression: &str, text: &str) {
-        self.problems.push(Problem { structural: false, code, expression: expression.to_owned(), text: text.to_owned() });
+        self.problems.push(Problem {
+            structural: false,
+            code,
+            expression: expression.to_owned(),
+            text: text.to_owned(),
+        });
     }
 
     fn object(&mut self, value: &Json, elements: &[Element], path: &str, is_resource: bool) {
@@ -303,7 +315,9 @@ impl Checker {
                 self.scalar(member, Kind::Text, &at);
             } else if let Some(sibling) = name.strip_prefix('_') {
                 match elements.iter().find(|element| element.name == sibling) {
-                    Some(element) if !matches!(element.kind, Kind::Complex(_) | Kind::Resource) => self.sibling(member, &at),
+                    Some(element) if !matches!(element.kind, Kind::Complex(_) | Kind::Resource) => {
+                        self.sibling(member, &at);
+                    }
                     _ => self.structure(&at, "unknown property"),
                 }
             } else if let Some(element) = elements.iter().find(|element| element.name == name) {
@@ -362,8 +376,7 @@ impl Checker {
     fn scalar(&mut self, value: &Json, kind: Kind, path: &str) {
         let text = match (kind, value) {
             (_, Json::Null) => return self.structure(path, "null is not allowed"),
-            (Kind::Boolean, Json::Bool(_)) => return,
-            (Kind::Decimal, Json::Number(_)) => return,
+            (Kind::Boolean, Json::Bool(_)) | (Kind::Decimal, Json::Number(_)) => return,
             (Kind::PositiveInt | Kind::UnsignedInt, Json::Number(number)) => {
                 let lowest = u32::from(kind == Kind::PositiveInt);
                 if !number.parse::<u32>().is_ok_and(|number| number >= lowest) {
@@ -389,7 +402,9 @@ impl Checker {
             }
             Kind::Id if !is_id(text) => self.structure(path, "not a valid id"),
             Kind::Date if !is_date(text) => self.structure(path, "not a valid date"),
-            Kind::DateTime if !is_date(text) && !is_instant(text) => self.structure(path, "not a valid dateTime"),
+            Kind::DateTime if !is_date(text) && !is_instant(text) => {
+                self.structure(path, "not a valid dateTime");
+            }
             Kind::Instant if !is_instant(text) => self.structure(path, "not a valid instant"),
             _ => {}
         }
@@ -398,7 +413,10 @@ impl Checker {
     /// A primitive's `_name`: an element or, in arrays, elements and holes.
     fn sibling(&mut self, value: &Json, path: &str) {
         match value {
-            Json::Array(items) => items.iter().filter(|item| **item != Json::Null).for_each(|item| self.object(item, &[], path, false)),
+            Json::Array(items) => items
+                .iter()
+                .filter(|item| **item != Json::Null)
+                .for_each(|item| self.object(item, &[], path, false)),
             other => self.object(other, &[], path, false),
         }
     }
@@ -419,7 +437,10 @@ impl Checker {
             if item.get("url").and_then(Json::as_str).is_none_or(str::is_empty) {
                 self.structure(&path, "an extension needs its url");
             }
-            let values: Vec<&(String, Json)> = members.iter().filter(|(name, _)| name.trim_start_matches('_').starts_with("value")).collect();
+            let values: Vec<&(String, Json)> = members
+                .iter()
+                .filter(|(name, _)| name.trim_start_matches('_').starts_with("value"))
+                .collect();
             let nested = item.get("extension");
             // ext-1
             if values.is_empty() == nested.is_none() {
@@ -444,9 +465,15 @@ impl Checker {
             Json::Null => self.structure(path, "null is not allowed"),
             Json::String(text) if text.is_empty() => self.structure(path, "a string must not be empty"),
             Json::Array(items) if items.is_empty() => self.structure(path, "an array must not be empty"),
-            Json::Object(members) if members.is_empty() => self.structure(path, "an object must not be empty"),
+            Json::Object(members) if members.is_empty() => {
+                self.structure(path, "an object must not be empty");
+            }
             Json::Array(items) => items.iter().for_each(|item| self.empties(item, path)),
-            Json::Object(members) => members.iter().for_each(|(name, member)| self.empties(member, &format!("{path}.{name}"))),
+            Json::Object(members) => {
+                for (name, member) in members {
+                    self.empties(member, &format!("{path}.{name}"));
+                }
+            }
             Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
         }
     }
@@ -454,11 +481,19 @@ impl Checker {
     fn patient(&mut self, patient: &Json) {
         for (at, contact) in items(patient, "contact").iter().enumerate() {
             if ["name", "telecom", "address", "organization"].iter().all(|name| contact.get(name).is_none()) {
-                self.rule("invariant", &format!("Patient.contact[{at}]"), "pat-1: a contact needs a name, telecom, address or organization");
+                self.rule(
+                    "invariant",
+                    &format!("Patient.contact[{at}]"),
+                    "pat-1: a contact needs a name, telecom, address or organization",
+                );
             }
             for point in items(contact, "telecom") {
                 if point.get("value").is_some() && point.get("system").is_none() {
-                    self.rule("invariant", &format!("Patient.contact[{at}].telecom"), "cpt-2: a value needs a system");
+                    self.rule(
+                        "invariant",
+                        &format!("Patient.contact[{at}].telecom"),
+                        "cpt-2: a value needs a system",
+                    );
                 }
             }
         }
@@ -466,7 +501,9 @@ impl Checker {
             self.structure("Patient.deceased[x]", "only one of the choices may be given");
         }
         for extension in items(patient, "extension") {
-            if extension.get("url").and_then(Json::as_str) == Some("http://hl7.org/fhir/StructureDefinition/patient-animal") {
+            if extension.get("url").and_then(Json::as_str)
+                == Some("http://hl7.org/fhir/StructureDefinition/patient-animal")
+            {
                 self.animal(extension);
             }
         }
@@ -475,7 +512,9 @@ impl Checker {
     fn animal(&mut self, extension: &Json) {
         let path = "Patient.extension(patient-animal)";
         let parts = items(extension, "extension");
-        let count = |url: &str| parts.iter().filter(|part| part.get("url").and_then(Json::as_str) == Some(url)).count();
+        let count = |url: &str| {
+            parts.iter().filter(|part| part.get("url").and_then(Json::as_str) == Some(url)).count()
+        };
         if count("species") != 1 {
             self.rule("required", path, "patient-animal needs exactly one species");
         }
@@ -483,21 +522,35 @@ impl Checker {
             self.rule("invariant", path, "breed and genderStatus may be given once");
         }
         for part in parts {
-            let known = matches!(part.get("url").and_then(Json::as_str), Some("species" | "breed" | "genderStatus"));
+            let known =
+                matches!(part.get("url").and_then(Json::as_str), Some("species" | "breed" | "genderStatus"));
             if !known || part.get("valueCodeableConcept").is_none() {
-                self.rule("structure", path, "parts are species, breed and genderStatus, each a CodeableConcept");
+                self.rule(
+                    "structure",
+                    path,
+                    "parts are species, breed and genderStatus, each a CodeableConcept",
+                );
             }
         }
     }
 
     fn allergy(&mut self, allergy: &Json) {
         let code = |name: &str| {
-            allergy.get(name).map(|concept| items(concept, "coding")).unwrap_or_default().iter().find_map(|coding| coding.get("code").and_then(Json::as_str))
+            allergy
+                .get(name)
+                .map(|concept| items(concept, "coding"))
+                .unwrap_or_default()
+                .iter()
+                .find_map(|coding| coding.get("code").and_then(Json::as_str))
         };
         let in_error = code("verificationStatus") == Some("entered-in-error");
         let has_status = allergy.get("clinicalStatus").is_some();
         if !in_error && !has_status {
-            self.rule("invariant", "AllergyIntolerance", "ait-1: clinicalStatus is needed unless entered in error");
+            self.rule(
+                "invariant",
+                "AllergyIntolerance",
+                "ait-1: clinicalStatus is needed unless entered in error",
+            );
         }
         if in_error && has_status {
             self.rule("invariant", "AllergyIntolerance", "ait-2: no clinicalStatus when entered in error");
@@ -507,7 +560,11 @@ impl Checker {
             ("verificationStatus", ["unconfirmed", "confirmed", "refuted", "entered-in-error"].as_slice()),
         ] {
             if allergy.get(name).is_some() && code(name).is_none_or(|code| !codes.contains(&code)) {
-                self.rule("code-invalid", &format!("AllergyIntolerance.{name}"), "the code is not in the required value set");
+                self.rule(
+                    "code-invalid",
+                    &format!("AllergyIntolerance.{name}"),
+                    "the code is not in the required value set",
+                );
             }
         }
     }
@@ -518,17 +575,24 @@ fn items<'a>(value: &'a Json, name: &str) -> &'a [Json] {
 }
 
 fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
 }
 
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
-    let digits = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+    let digits =
+        |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
     match parts.as_slice() {
         [year] => digits(year, 4) && *year != "0000",
-        [year, month] => digits(year, 4) && digits(month, 2) && (1..=12).contains(&month.parse().unwrap_or(0)),
+        [year, month] => {
+            digits(year, 4) && digits(month, 2) && (1..=12).contains(&month.parse().unwrap_or(0))
+        }
         [year, month, day] => {
-            digits(year, 4) && digits(month, 2) && digits(day, 2) && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+            digits(year, 4)
+                && digits(month, 2)
+                && digits(day, 2)
+                && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
         }
         _ => false,
     }

@@ -32,12 +32,20 @@ impl Ehr {
                         return match store.get(id) {
                             Some(stored) => {
                                 let location = self.location(id, stored.version);
-                                self.patient_reply(StatusCode::OK, id, stored, dialect).with("location", &location)
+                                self.patient_reply(StatusCode::OK, id, stored, dialect)
+                                    .with("location", &location)
                             }
                             None => missing(&store, id, dialect),
                         };
                     }
-                    _ => return outcome(StatusCode::PRECONDITION_FAILED, "multiple-matches", "If-None-Exist matches more than one patient", None),
+                    _ => {
+                        return outcome(
+                            StatusCode::PRECONDITION_FAILED,
+                            "multiple-matches",
+                            "If-None-Exist matches more than one patient",
+                            None,
+                        );
+                    }
                 },
             }
         }
@@ -72,7 +80,8 @@ impl Ehr {
         if dialect.etag {
             match request.header_text("if-match") {
                 Some(expected) if !version_matches(expected, current.version) => {
-                    let status = StatusCode::from_u16(dialect.stale_status).unwrap_or(StatusCode::PRECONDITION_FAILED);
+                    let status =
+                        StatusCode::from_u16(dialect.stale_status).unwrap_or(StatusCode::PRECONDITION_FAILED);
                     return outcome(status, "conflict", "Version mismatch", None);
                 }
                 None if dialect.if_match_required => {
@@ -91,7 +100,11 @@ impl Ehr {
                 allergies
                     .into_iter()
                     .map(|allergy| {
-                        known.iter().find(|known| bundle::substance(known) == bundle::substance(&allergy)).cloned().unwrap_or(allergy)
+                        known
+                            .iter()
+                            .find(|known| bundle::substance(known) == bundle::substance(&allergy))
+                            .cloned()
+                            .unwrap_or(allergy)
                     })
                     .collect()
             }
@@ -128,10 +141,20 @@ fn version_matches(expected: &str, version: u64) -> bool {
 fn existing(store: &Store, condition: &str) -> Result<Vec<String>, Reply> {
     let parameters = decode_form(condition.trim_start_matches('?').as_bytes());
     let [(name, value)] = parameters.as_slice() else {
-        return Err(outcome(StatusCode::BAD_REQUEST, "invalid", "If-None-Exist must hold one identifier", None));
+        return Err(outcome(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "If-None-Exist must hold one identifier",
+            None,
+        ));
     };
     if name != "identifier" {
-        return Err(outcome(StatusCode::BAD_REQUEST, "not-supported", "If-None-Exist must hold one identifier", None));
+        return Err(outcome(
+            StatusCode::BAD_REQUEST,
+            "not-supported",
+            "If-None-Exist must hold one identifier",
+            None,
+        ));
     }
     let (system, value) = read_token(value);
     Ok(store.with_identifier(system.as_deref(), &value).into_iter().map(str::to_owned).collect())
@@ -141,7 +164,12 @@ fn read_body(request: &Request, dialect: &Dialect, id: Option<&str>) -> Result<S
     let bad = |text: &str| outcome(StatusCode::BAD_REQUEST, "structure", text, None);
     let content_type = request.header_text("content-type").unwrap_or_default();
     if !content_type.starts_with("application/fhir+json") && !content_type.starts_with("application/json") {
-        return Err(outcome(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", "The body must be application/fhir+json", None));
+        return Err(outcome(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            "The body must be application/fhir+json",
+            None,
+        ));
     }
     let text = std::str::from_utf8(&request.body).map_err(|_| bad("The body is not UTF-8"))?;
     let body = Json::parse(text).map_err(|_| bad("The body is not valid JSON"))?;
@@ -158,16 +186,27 @@ fn read_body(request: &Request, dialect: &Dialect, id: Option<&str>) -> Result<S
     if let (Some(id), Some(own)) = (id, sent.patient.get("id").and_then(Json::as_str))
         && own != id
     {
-        return Err(outcome(StatusCode::BAD_REQUEST, "invalid", "The id of the body is not the id of the URL", Some("Patient.id")));
+        return Err(outcome(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "The id of the body is not the id of the URL",
+            Some("Patient.id"),
+        ));
     }
     if id.is_some() && sent.patient.get("id").is_none() {
-        return Err(outcome(StatusCode::BAD_REQUEST, "required", "The body must carry the id of the URL", Some("Patient.id")));
+        return Err(outcome(
+            StatusCode::BAD_REQUEST,
+            "required",
+            "The body must carry the id of the URL",
+            Some("Patient.id"),
+        ));
     }
     if id.is_none() {
         sent.patient.remove("id");
     }
     let allergies = sent.allergies.as_deref().unwrap_or_default();
-    let mut problems: Vec<Problem> = std::iter::once(&sent.patient).chain(allergies).flat_map(validate).collect();
+    let mut problems: Vec<Problem> =
+        std::iter::once(&sent.patient).chain(allergies).flat_map(validate).collect();
     if !dialect.strict {
         problems.retain(|problem| problem.text != "unknown property");
     }
@@ -176,8 +215,10 @@ fn read_body(request: &Request, dialect: &Dialect, id: Option<&str>) -> Result<S
     }
     let structural = problems.iter().any(|problem| problem.structural);
     let status = if structural { StatusCode::BAD_REQUEST } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let issues: Vec<_> =
-        problems.into_iter().map(|problem| (problem.code.to_owned(), problem.text, vec![problem.expression])).collect();
+    let issues: Vec<_> = problems
+        .into_iter()
+        .map(|problem| (problem.code.to_owned(), problem.text, vec![problem.expression]))
+        .collect();
     Err(outcomes(status, &issues))
 }
 
@@ -187,7 +228,19 @@ fn read_bundle(body: &Json, id: Option<&str>) -> Result<Sent, Reply> {
         return Err(bad("A Bundle of type collection is expected", "Bundle.type"));
     }
     for (name, _) in body.members() {
-        if !["resourceType", "id", "meta", "identifier", "type", "timestamp", "entry", "language", "implicitRules"].contains(&name.as_str()) {
+        if ![
+            "resourceType",
+            "id",
+            "meta",
+            "identifier",
+            "type",
+            "timestamp",
+            "entry",
+            "language",
+            "implicitRules",
+        ]
+        .contains(&name.as_str())
+        {
             return Err(bad("unknown property of a collection", "Bundle"));
         }
     }
@@ -198,7 +251,10 @@ fn read_bundle(body: &Json, id: Option<&str>) -> Result<Sent, Reply> {
         for (name, _) in entry.members() {
             // bdl-2, bdl-3, bdl-4
             if !["fullUrl", "resource", "link", "id"].contains(&name.as_str()) {
-                return Err(bad("search, request and response do not belong into a collection", "Bundle.entry"));
+                return Err(bad(
+                    "search, request and response do not belong into a collection",
+                    "Bundle.entry",
+                ));
             }
         }
         let Some(resource) = entry.get("resource") else {
@@ -213,18 +269,32 @@ fn read_bundle(body: &Json, id: Option<&str>) -> Result<Sent, Reply> {
         match resource.get("resourceType").and_then(Json::as_str) {
             Some("Patient") if patient.is_none() => patient = Some((url.to_owned(), resource.clone())),
             Some("AllergyIntolerance") => allergies.push(resource.clone()),
-            _ => return Err(bad("one Patient and its AllergyIntolerance resources are expected", "Bundle.entry.resource")),
+            _ => {
+                return Err(bad(
+                    "one Patient and its AllergyIntolerance resources are expected",
+                    "Bundle.entry.resource",
+                ));
+            }
         }
     }
     let Some((url, patient)) = patient else {
         return Err(bad("a Patient is expected", "Bundle.entry"));
     };
     for allergy in &allergies {
-        let reference = allergy.get("patient").and_then(|patient| patient.get("reference")).and_then(Json::as_str).unwrap_or_default();
+        let reference = allergy
+            .get("patient")
+            .and_then(|patient| patient.get("reference"))
+            .and_then(Json::as_str)
+            .unwrap_or_default();
         let own_id = patient.get("id").and_then(Json::as_str).or(id);
-        let relative = own_id.is_some_and(|id| reference.ends_with(&format!("Patient/{id}")) || reference.ends_with(&format!("patients/{id}")));
+        let relative = own_id.is_some_and(|id| {
+            reference.ends_with(&format!("Patient/{id}")) || reference.ends_with(&format!("patients/{id}"))
+        });
         if !relative && (url.is_empty() || reference != url) {
-            return Err(bad("an allergy must refer to the patient of its Bundle", "AllergyIntolerance.patient.reference"));
+            return Err(bad(
+                "an allergy must refer to the patient of its Bundle",
+                "AllergyIntolerance.patient.reference",
+            ));
         }
     }
     Ok(Sent { patient, allergies: Some(allergies) })

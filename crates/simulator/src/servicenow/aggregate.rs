@@ -17,7 +17,11 @@ impl Instance {
             return error(StatusCode::BAD_REQUEST, &format!("Invalid table {table}"), None);
         }
         if state.access.closed_tables.contains(table) {
-            return error(StatusCode::FORBIDDEN, "User Not Authorized", Some("Failed API level ACL Validation"));
+            return error(
+                StatusCode::FORBIDDEN,
+                "User Not Authorized",
+                Some("Failed API level ACL Validation"),
+            );
         }
         let text = if met.has(&Fault::IgnoreQuery) { "" } else { parameter("sysparm_query") };
         let bound = evaluate::bind(&state.tables, table, &query::parse(text), &session);
@@ -25,13 +29,17 @@ impl Instance {
             return error(StatusCode::BAD_REQUEST, &format!("Invalid table {table}"), None);
         };
         let counted = parameter("sysparm_count") == "true";
-        let stats = |count: usize| if counted { format!("{{\"count\":\"{count}\"}}") } else { "{}".to_owned() };
+        let counted_stats =
+            |count: usize| if counted { format!("{{\"count\":\"{count}\"}}") } else { "{}".to_owned() };
         let columns: Vec<(&str, evaluate::Path)> = parameter("sysparm_group_by")
             .split(',')
             .filter_map(|name| evaluate::resolve(&state.tables, table, name).map(|path| (name, path)))
             .collect();
         if columns.is_empty() {
-            return Reply::json(StatusCode::OK, format!("{{\"result\":{{\"stats\":{}}}}}", stats(page.rows.len())));
+            return Reply::json(
+                StatusCode::OK,
+                format!("{{\"result\":{{\"stats\":{}}}}}", counted_stats(page.rows.len())),
+            );
         }
         let mut groups: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
         for (_, row) in &page.rows {
@@ -44,7 +52,7 @@ impl Instance {
                 body.push(',');
             }
             body.push_str("{\"stats\":");
-            body.push_str(&stats(*count));
+            body.push_str(&counted_stats(*count));
             body.push_str(",\"groupby_fields\":[");
             for (index, ((name, _), value)) in columns.iter().zip(key).enumerate() {
                 if index > 0 {

@@ -13,15 +13,20 @@ const ITEM_BYTES_MAX: usize = 5 * 1024 * 1024;
 
 impl Instance {
     pub(crate) fn batch(&self, request: &Request, met: &Met) -> Reply {
-        let malformed = |detail: &str| error(StatusCode::BAD_REQUEST, "Exception while reading request", Some(detail));
-        let Some(parsed) = std::str::from_utf8(&request.body).ok().and_then(|text| Json::parse(text).ok()) else {
+        let malformed =
+            |detail: &str| error(StatusCode::BAD_REQUEST, "Exception while reading request", Some(detail));
+        let Some(parsed) = std::str::from_utf8(&request.body).ok().and_then(|text| Json::parse(text).ok())
+        else {
             return malformed("The payload is not valid JSON");
         };
         let Some(requests @ Json::Array(_)) = parsed.get("rest_requests") else {
             return malformed("rest_requests is missing");
         };
         let mut body = String::from("{\"batch_request_id\":");
-        push_json_string(parsed.get("batch_request_id").and_then(Json::as_str).unwrap_or_default(), &mut body);
+        push_json_string(
+            parsed.get("batch_request_id").and_then(Json::as_str).unwrap_or_default(),
+            &mut body,
+        );
         body.push_str(",\"serviced_requests\":[");
         let mut unserviced = Vec::new();
         let mut first = true;
@@ -38,12 +43,18 @@ impl Instance {
             first = false;
             body.push_str("{\"id\":");
             push_json_string(id, &mut body);
-            body.push_str(&format!(
-                ",\"status_code\":{},\"status_text\":\"{}\",\"body\":\"{}\"",
-                reply.status.as_u16(),
-                reply.status.canonical_reason().unwrap_or_default(),
-                STANDARD.encode(&reply.body)
-            ));
+            let encoded = STANDARD.encode(&reply.body);
+            let text = reply.status.canonical_reason().unwrap_or_default();
+            let code = reply.status.as_str();
+            body.extend([
+                ",\"status_code\":",
+                code,
+                ",\"status_text\":\"",
+                text,
+                "\",\"body\":\"",
+                &encoded,
+                "\"",
+            ]);
             if item.get("exclude_response_headers") != Some(&Json::Bool(true)) {
                 body.push_str(",\"headers\":[");
                 for (at, (name, value)) in reply.headers.iter().enumerate() {
@@ -73,7 +84,8 @@ impl Instance {
 
     /// One item as a request of its own, signed in like the batch; nothing if it cannot be carried out.
     fn inner_request(&self, outer: &Request, item: &Json) -> Option<Request> {
-        let method = item.get("method").and_then(Json::as_str).and_then(|name| Method::try_from(name).ok())?;
+        let method =
+            item.get("method").and_then(Json::as_str).and_then(|name| Method::try_from(name).ok())?;
         let url = item.get("url").and_then(Json::as_str)?;
         let target = url.strip_prefix(self.base_url().as_str()).unwrap_or(url);
         // A batch within a batch is not carried out.

@@ -48,7 +48,15 @@ impl Instance {
         let state = self.read();
         let known = state.tables.get(table)?;
         let row = known.get(sys_id)?;
-        Some(known.schema.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), value.to_string())).collect())
+        Some(
+            known
+                .schema
+                .columns
+                .iter()
+                .zip(row)
+                .map(|(column, value)| (column.name.clone(), value.to_string()))
+                .collect(),
+        )
     }
 
     /// The rows that match an encoded query, by key; all of them for an empty one.
@@ -60,8 +68,18 @@ impl Instance {
         let Some(known) = state.tables.get(table) else { return Vec::new() };
         let bound = evaluate::bind(&state.tables, table, &query::parse(encoded_query), &session);
         let page = evaluate::run(&state.tables, table, &bound, 0, usize::MAX, false);
-        let values = |row: &Row| known.schema.columns.iter().zip(row).map(|(column, value)| (column.name.clone(), value.to_string())).collect();
-        page.map_or_else(Vec::new, |page| page.rows.into_iter().map(|(key, row)| (key.to_owned(), values(row))).collect())
+        let values = |row: &Row| {
+            known
+                .schema
+                .columns
+                .iter()
+                .zip(row)
+                .map(|(column, value)| (column.name.clone(), value.to_string()))
+                .collect()
+        };
+        page.map_or_else(Vec::new, |page| {
+            page.rows.into_iter().map(|(key, row)| (key.to_owned(), values(row))).collect()
+        })
     }
 
     /// How many rows a table has.
@@ -101,7 +119,11 @@ impl Instance {
             set("sys_updated_by", user);
         }
         let system = ["sys_mod_count", "sys_updated_on", "sys_updated_by"].map(|name| known.position(name));
-        let changed = old.iter().zip(&row).enumerate().any(|(at, (old, new))| old != new && !system.contains(&Some(at)));
+        let changed = old
+            .iter()
+            .zip(&row)
+            .enumerate()
+            .any(|(at, (old, new))| old != new && !system.contains(&Some(at)));
         if !changed || known.clash(sys_id, &row).is_some() {
             return false;
         }
@@ -122,9 +144,10 @@ impl Instance {
             let mut payload = format!("<{table}>");
             for (column, value) in known.schema.columns.iter().zip(&row) {
                 let escaped = value.replace('&', "&amp;").replace('<', "&lt;");
-                payload.push_str(&format!("<{0}>{escaped}</{0}>", column.name));
+                let tag = &column.name;
+                payload.extend(["<", tag, ">", &escaped, "</", tag, ">"]);
             }
-            payload.push_str(&format!("</{table}>"));
+            payload.extend(["</", table, ">"]);
             (known.value(&row, &known.schema.display).to_owned(), payload)
         };
         self.insert_row(

@@ -106,7 +106,12 @@ pub(crate) fn bind(tables: &Tables, table: &str, query: &EncodedQuery, session: 
     Bound { groups, order, nothing: bad && session.settings.invalid_query_returns_no_rows }
 }
 
-fn bind_condition(tables: &Tables, table: &str, condition: &Condition, session: &Session<'_>) -> Option<Test> {
+fn bind_condition(
+    tables: &Tables,
+    table: &str,
+    condition: &Condition,
+    session: &Session<'_>,
+) -> Option<Test> {
     let path = resolve(tables, table, &condition.field)?;
     let kind = tables.get(&path.table)?.schema.columns.get(path.last)?.column_type.clone();
     let mut other = None;
@@ -149,7 +154,8 @@ impl Test {
         let value = walk(tables, &self.path, row);
         let compare = |operand: &str| self.compare(value, operand);
         // A comparison with an empty column is never true, as with NULL in SQL.
-        let ordered = |wanted: fn(Ordering) -> bool, at: usize| !value.is_empty() && wanted(compare(self.operand(at)));
+        let ordered =
+            |wanted: fn(Ordering) -> bool, at: usize| !value.is_empty() && wanted(compare(self.operand(at)));
         match self.operator {
             Operator::Equal | Operator::Dynamic => self.same(value, self.operand(0)),
             Operator::NotEqual => !self.same(value, self.operand(0)),
@@ -170,8 +176,12 @@ impl Test {
             Operator::IsEmpty | Operator::EmptyString => value.is_empty(),
             Operator::IsNotEmpty => !value.is_empty(),
             Operator::Anything => true,
-            Operator::SameAs => self.other.as_ref().is_some_and(|other| self.same(value, walk(tables, other, row))),
-            Operator::NotSameAs => self.other.as_ref().is_some_and(|other| !self.same(value, walk(tables, other, row))),
+            Operator::SameAs => {
+                self.other.as_ref().is_some_and(|other| self.same(value, walk(tables, other, row)))
+            }
+            Operator::NotSameAs => {
+                self.other.as_ref().is_some_and(|other| !self.same(value, walk(tables, other, row)))
+            }
         }
     }
 
@@ -182,10 +192,14 @@ impl Test {
     fn same(&self, value: &str, operand: &str) -> bool {
         match self.kind {
             ColumnType::Text | ColumnType::Choice(_) if self.ignore_case => {
-                value == operand || (value.is_ascii() && operand.is_ascii() && value.eq_ignore_ascii_case(operand))
-                    || (!(value.is_ascii() && operand.is_ascii()) && value.to_lowercase() == operand.to_lowercase())
+                value == operand
+                    || (value.is_ascii() && operand.is_ascii() && value.eq_ignore_ascii_case(operand))
+                    || (!(value.is_ascii() && operand.is_ascii())
+                        && value.to_lowercase() == operand.to_lowercase())
             }
-            ColumnType::Integer | ColumnType::Decimal if !value.is_empty() => self.compare(value, operand).is_eq(),
+            ColumnType::Integer | ColumnType::Decimal if !value.is_empty() => {
+                self.compare(value, operand).is_eq()
+            }
             ColumnType::Boolean => values::boolean(value) == values::boolean(operand),
             ColumnType::DateTime => value == values::padded_datetime(operand),
             _ => value == operand,
@@ -254,7 +268,7 @@ impl Bound {
                 Operator::Equal if !test.operand(0).is_empty() => {
                     let found = table.by_unique(test.path.last, test.operand(0))?;
                     // A value in another case may still match; only a hit is an answer.
-                    found.map(|key| vec![key.to_owned()])
+                    Some(vec![found.to_owned()])
                 }
                 _ => None,
             }
@@ -284,7 +298,7 @@ pub(crate) fn run<'a>(
     if let Some(keys) = query.named_keys(table) {
         let mut rows: Vec<(&str, &Row)> = keys
             .iter()
-            .filter_map(|key| table.from_key(key).next().filter(|(found, _)| found == key))
+            .filter_map(|key| table.keys_from(key).next().filter(|(found, _)| found == key))
             .filter(|(_, row)| query.matches(tables, row))
             .collect();
         rows.sort_unstable_by(|left, right| left.0.cmp(right.0));
@@ -296,20 +310,24 @@ pub(crate) fn run<'a>(
     }
     let key = table.position("sys_id")?;
     let updated = table.position("sys_updated_on")?;
-    let plain: Vec<(usize, bool)> =
-        query.order.iter().map(|(path, descending)| (if path.steps.is_empty() { path.last } else { usize::MAX }, *descending)).collect();
+    let plain: Vec<(usize, bool)> = query
+        .order
+        .iter()
+        .map(|(path, descending)| (if path.steps.is_empty() { path.last } else { usize::MAX }, *descending))
+        .collect();
     let by_key = plain.first().is_none_or(|order| *order == (key, false));
     let by_updated = matches!(plain.as_slice(), [(first, false)] if *first == updated)
         || matches!(plain.as_slice(), [(first, false), (second, false), ..] if *first == updated && *second == key);
     if by_key {
         let from = query.lower_bound(key).unwrap_or_default();
-        return Some(scan(table.from_key(&from), tables, query, offset, limit, count, table.len()));
+        return Some(scan(table.keys_from(&from), tables, query, offset, limit, count, table.len()));
     }
     if by_updated {
         let from = query.lower_bound(updated).unwrap_or_default();
-        return Some(scan(table.from_updated(&from), tables, query, offset, limit, count, table.len()));
+        return Some(scan(table.changed_from(&from), tables, query, offset, limit, count, table.len()));
     }
-    let mut rows: Vec<(&str, &Row)> = table.from_key("").filter(|(_, row)| query.matches(tables, row)).collect();
+    let mut rows: Vec<(&str, &Row)> =
+        table.keys_from("").filter(|(_, row)| query.matches(tables, row)).collect();
     sort(tables, &query.order, &mut rows);
     let total = rows.len();
     Some(Page { rows: rows.into_iter().skip(offset).take(limit).collect(), total: count.then_some(total) })

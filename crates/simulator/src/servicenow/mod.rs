@@ -163,13 +163,18 @@ impl Instance {
             journal: Journal::default(),
         };
         for table in schema::system_tables() {
-            instance.define_table(table);
+            instance.define_table(&table);
         }
-        instance.define_table(schema::patient_table());
+        instance.define_table(&schema::patient_table());
         let refreshed = crate::clock::servicenow_text(instance.clock.now_ms());
         instance.insert_row(
             "ecc_agent",
-            &[("name", "mid-frontdesk"), ("status", "Up"), ("host_name", "frontdesk-server"), ("last_refreshed", &refreshed)],
+            &[
+                ("name", "mid-frontdesk"),
+                ("status", "Up"),
+                ("host_name", "frontdesk-server"),
+                ("last_refreshed", &refreshed),
+            ],
             "system",
         );
         instance
@@ -208,7 +213,12 @@ impl Instance {
     pub fn add_user(&self, user: User) -> String {
         let key = self.insert_row(
             "sys_user",
-            &[("user_name", &user.user_name), ("name", &user.name), ("email", &user.email), ("time_zone", user.zone.name())],
+            &[
+                ("user_name", &user.user_name),
+                ("name", &user.name),
+                ("email", &user.email),
+                ("time_zone", user.zone.name()),
+            ],
             "admin",
         );
         lock(&self.oauth).add_user(user);
@@ -245,7 +255,9 @@ impl Instance {
             return reply;
         }
         let mut request = std::borrow::Cow::Borrowed(request);
-        let renamed = request.header_text("x-http-method-override").and_then(|name| Method::try_from(name.to_ascii_uppercase().as_str()).ok());
+        let renamed = request
+            .header_text("x-http-method-override")
+            .and_then(|name| Method::try_from(name.to_ascii_uppercase().as_str()).ok());
         if let Some(method) = renamed {
             request.to_mut().method = method;
         }
@@ -260,7 +272,13 @@ impl Instance {
             ["oauth_token.do"] => return self.token(request),
             ["oauth_revoke_token.do"] => return self.revoke(request),
             ["api", "now", ..] => {}
-            _ => return Reply::new(StatusCode::NOT_FOUND, "text/html;charset=UTF-8", "<html><body>Page not found</body></html>"),
+            _ => {
+                return Reply::new(
+                    StatusCode::NOT_FOUND,
+                    "text/html;charset=UTF-8",
+                    "<html><body>Page not found</body></html>",
+                );
+            }
         }
         let caller = match self.authenticate(request) {
             Ok(caller) => caller,
@@ -280,8 +298,14 @@ impl Instance {
             ["table", table, key] => self.table_api(request, &caller, version, table, Some(key), met),
             ["stats", table] if request.method == Method::GET => self.aggregate(request, &caller, table, met),
             ["batch"] if request.method == Method::POST => self.batch(request, met),
-            ["table" | "stats" | "batch", ..] => error(StatusCode::METHOD_NOT_ALLOWED, "Method not supported", None),
-            _ => error(StatusCode::BAD_REQUEST, "Requested URI does not represent any resource", Some(&request.path)),
+            ["table" | "stats" | "batch", ..] => {
+                error(StatusCode::METHOD_NOT_ALLOWED, "Method not supported", None)
+            }
+            _ => error(
+                StatusCode::BAD_REQUEST,
+                "Requested URI does not represent any resource",
+                Some(&request.path),
+            ),
         };
         rate.into_iter().fold(reply, |reply, (name, value)| reply.with(name, &value))
     }
@@ -316,7 +340,7 @@ impl Instance {
     }
 
     /// Adds a table or gives one other columns; `sys_dictionary` follows.
-    pub fn define_table(&self, table: TableSchema) {
+    pub fn define_table(&self, table: &TableSchema) {
         let name = table.name.clone();
         {
             let mut state = self.write();
@@ -326,8 +350,7 @@ impl Instance {
             };
             state.tables.insert(name.clone(), changed);
         }
-        for (key, row) in self.rows("sys_dictionary", &format!("name={name}")) {
-            let _ = row;
+        for (key, _) in self.rows("sys_dictionary", &format!("name={name}")) {
             self.delete_row("sys_dictionary", &key, "admin");
         }
         if !self.read().tables.contains_key("sys_dictionary") {
@@ -369,7 +392,11 @@ pub(crate) fn error(status: StatusCode, message: &str, detail: Option<&str>) -> 
     }
     body.push_str("},\"status\":\"failure\"}");
     let reply = Reply::json(status, body);
-    if status == StatusCode::UNAUTHORIZED { reply.with("www-authenticate", "BASIC realm=\"Service-now\"") } else { reply }
+    if status == StatusCode::UNAUTHORIZED {
+        reply.with("www-authenticate", "BASIC realm=\"Service-now\"")
+    } else {
+        reply
+    }
 }
 
 /// What stands behind the rows of a page that the transaction quota cut off.

@@ -93,26 +93,46 @@ impl Oauth {
     }
 
     /// The token of this client and user that is still alive, or a new one.
-    fn access_token(&mut self, client_id: &str, user_name: &str, now_s: i64, lifetime_s: i64) -> (String, i64) {
+    fn access_token(
+        &mut self,
+        client_id: &str,
+        user_name: &str,
+        now_s: i64,
+        lifetime_s: i64,
+    ) -> (String, i64) {
         self.access.retain(|_, token| token.expires_s > now_s);
-        let same = self.access.iter().find(|(_, token)| token.client_id == client_id && token.user_name == user_name);
+        let same = self
+            .access
+            .iter()
+            .find(|(_, token)| token.client_id == client_id && token.user_name == user_name);
         if let Some((value, token)) = same {
             return (value.clone(), token.expires_s - now_s - 1);
         }
         let value = self.random_token();
-        let token = Token { user_name: user_name.to_owned(), client_id: client_id.to_owned(), expires_s: now_s + lifetime_s };
+        let token = Token {
+            user_name: user_name.to_owned(),
+            client_id: client_id.to_owned(),
+            expires_s: now_s + lifetime_s,
+        };
         self.access.insert(value.clone(), token);
         (value, lifetime_s - 1)
     }
 
     fn refresh_token(&mut self, client_id: &str, user_name: &str, now_s: i64, lifetime_s: i64) -> String {
         self.refresh.retain(|_, token| token.expires_s > now_s);
-        let same = self.refresh.iter().find(|(_, token)| token.client_id == client_id && token.user_name == user_name);
+        let same = self
+            .refresh
+            .iter()
+            .find(|(_, token)| token.client_id == client_id && token.user_name == user_name);
         if let Some((value, _)) = same {
             return value.clone();
         }
         let value = self.random_token();
-        let token = Token { user_name: user_name.to_owned(), client_id: client_id.to_owned(), expires_s: now_s + lifetime_s };
+        let token = Token {
+            user_name: user_name.to_owned(),
+            client_id: client_id.to_owned(),
+            expires_s: now_s + lifetime_s,
+        };
         self.refresh.insert(value.clone(), token);
         value
     }
@@ -132,7 +152,9 @@ impl Instance {
         if request.method != Method::POST {
             return refused(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "use POST");
         }
-        let is_form = request.header_text("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let is_form = request
+            .header_text("content-type")
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
         if !is_form {
             return refused(StatusCode::UNAUTHORIZED, "server_error", "access_denied");
         }
@@ -151,7 +173,11 @@ impl Instance {
         let (user_name, refreshable) = match grant {
             "client_credentials" => {
                 if !settings.client_credentials_enabled {
-                    return refused(StatusCode::UNAUTHORIZED, "unsupported_grant_type", "grant type is not supported");
+                    return refused(
+                        StatusCode::UNAUTHORIZED,
+                        "unsupported_grant_type",
+                        "grant type is not supported",
+                    );
                 }
                 if !secret_holds || client.client_secret.is_empty() {
                     return refused(StatusCode::UNAUTHORIZED, "invalid_client", "access_denied");
@@ -165,42 +191,64 @@ impl Instance {
                 if !secret_holds {
                     return refused(StatusCode::UNAUTHORIZED, "invalid_client", "access_denied");
                 }
-                match check_assertion(&mut oauth, &client, field("assertion"), now_s, settings.jwt_clock_skew_s) {
+                match check_assertion(
+                    &mut oauth,
+                    &client,
+                    field("assertion"),
+                    now_s,
+                    settings.jwt_clock_skew_s,
+                ) {
                     Ok(user) => (user, false),
                     Err(why) => return refused(StatusCode::UNAUTHORIZED, "invalid_grant", why),
                 }
             }
             "password" => {
                 if !settings.password_grant_enabled {
-                    return refused(StatusCode::UNAUTHORIZED, "unsupported_grant_type", "grant type is not supported");
+                    return refused(
+                        StatusCode::UNAUTHORIZED,
+                        "unsupported_grant_type",
+                        "grant type is not supported",
+                    );
                 }
-                let known = oauth.users.get(field("username")).is_some_and(|user| user.password == field("password"));
+                let known =
+                    oauth.users.get(field("username")).is_some_and(|user| user.password == field("password"));
                 if !secret_holds || !known {
                     return denied();
                 }
                 (field("username").to_owned(), true)
             }
             "refresh_token" => {
-                let known = oauth.refresh.get(field("refresh_token")).filter(|token| {
-                    token.client_id == client.client_id && token.expires_s > now_s
-                });
+                let known = oauth
+                    .refresh
+                    .get(field("refresh_token"))
+                    .filter(|token| token.client_id == client.client_id && token.expires_s > now_s);
                 match known {
                     Some(token) if secret_holds => (token.user_name.clone(), true),
                     _ => return refused(StatusCode::UNAUTHORIZED, "invalid_grant", "access_denied"),
                 }
             }
-            _ => return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant type is not supported"),
+            _ => {
+                return refused(
+                    StatusCode::BAD_REQUEST,
+                    "unsupported_grant_type",
+                    "grant type is not supported",
+                );
+            }
         };
-        let (access, left) = oauth.access_token(&client.client_id, &user_name, now_s, settings.access_token_lifetime_s);
+        let (access, left) =
+            oauth.access_token(&client.client_id, &user_name, now_s, settings.access_token_lifetime_s);
         let refresh = if refreshable {
-            let token = oauth.refresh_token(&client.client_id, &user_name, now_s, settings.refresh_token_lifetime_s);
+            let token =
+                oauth.refresh_token(&client.client_id, &user_name, now_s, settings.refresh_token_lifetime_s);
             format!("\"refresh_token\":\"{token}\",")
         } else {
             String::new()
         };
         Reply::json(
             StatusCode::OK,
-            format!("{{\"access_token\":\"{access}\",{refresh}\"scope\":\"useraccount\",\"token_type\":\"Bearer\",\"expires_in\":{left}}}"),
+            format!(
+                "{{\"access_token\":\"{access}\",{refresh}\"scope\":\"useraccount\",\"token_type\":\"Bearer\",\"expires_in\":{left}}}"
+            ),
         )
     }
 
@@ -217,7 +265,11 @@ impl Instance {
 
     pub(crate) fn authenticate(&self, request: &Request) -> Result<Caller, Reply> {
         let refusal = || {
-            error(StatusCode::UNAUTHORIZED, "User is not authenticated", Some("Required to provide Auth information"))
+            error(
+                StatusCode::UNAUTHORIZED,
+                "User is not authenticated",
+                Some("Required to provide Auth information"),
+            )
         };
         let header = request.header_text("authorization").ok_or_else(refusal)?;
         let (scheme, value) = header.split_once(' ').ok_or_else(refusal)?;
@@ -225,10 +277,12 @@ impl Instance {
         let user = {
             let oauth = lock(&self.oauth);
             if scheme.eq_ignore_ascii_case("bearer") {
-                let token = oauth.access.get(value).filter(|token| token.expires_s > now_s).ok_or_else(refusal)?;
+                let token =
+                    oauth.access.get(value).filter(|token| token.expires_s > now_s).ok_or_else(refusal)?;
                 oauth.users.get(&token.user_name).cloned()
             } else if scheme.eq_ignore_ascii_case("basic") && self.settings().basic_auth_enabled {
-                let decoded = base64::engine::general_purpose::STANDARD.decode(value).map_err(|_| refusal())?;
+                let decoded =
+                    base64::engine::general_purpose::STANDARD.decode(value).map_err(|_| refusal())?;
                 let decoded = String::from_utf8(decoded).map_err(|_| refusal())?;
                 let (name, password) = decoded.split_once(':').ok_or_else(refusal)?;
                 oauth.users.get(name).filter(|user| user.password == password).cloned()
@@ -241,7 +295,7 @@ impl Instance {
         let sys_id = state
             .tables
             .get("sys_user")
-            .and_then(|table| table.position("user_name").and_then(|at| table.by_unique(at, &user.user_name)).flatten())
+            .and_then(|table| table.position("user_name").and_then(|at| table.by_unique(at, &user.user_name)))
             .unwrap_or_default()
             .to_owned();
         Ok(Caller { user_name: user.user_name, sys_id, zone: user.zone })
@@ -256,13 +310,7 @@ fn check_assertion(
     now_s: i64,
     skew_s: i64,
 ) -> Result<String, &'static str> {
-    let allowed = [
-        Algorithm::RS256,
-        Algorithm::RS384,
-        Algorithm::RS512,
-        Algorithm::ES256,
-        Algorithm::ES384,
-    ];
+    let allowed = [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::ES256, Algorithm::ES384];
     let token = jwt::verify(assertion, &client.keys, &allowed)?;
     if !token.is_for(&client.audience) {
         return Err("aud must be the client id");

@@ -149,8 +149,9 @@ fn push(group: &mut Group, dropped: &mut Vec<String>, term: &str, alternative: b
 }
 
 fn parse_condition(term: &str) -> Option<Condition> {
-    let end = term
-        .find(|character: char| !(character.is_ascii_lowercase() || character.is_ascii_digit() || "_.".contains(character)))?;
+    let end = term.find(|character: char| {
+        !(character.is_ascii_lowercase() || character.is_ascii_digit() || "_.".contains(character))
+    })?;
     let (field, rest) = term.split_at(end);
     if field.is_empty() {
         return None;
@@ -203,14 +204,16 @@ mod tests {
     #[test]
     fn or_binds_to_its_neighbour_only() {
         let query = parse("a=1^ORa=2^b=3");
-        let shape: Vec<usize> = query.groups.iter().flat_map(|group| group.all.iter().map(Vec::len)).collect();
+        let shape: Vec<usize> =
+            query.groups.iter().flat_map(|group| group.all.iter().map(Vec::len)).collect();
         assert_eq!(shape, [2, 1]);
     }
 
     #[test]
     fn new_query_starts_a_group_and_order_belongs_to_all() {
-        let query =
-            parse("sys_updated_on=2025-03-01 09:12:44^sys_id>abc^NQsys_updated_on>2025-03-01 09:12:44^ORDERBYsys_updated_on^ORDERBYDESCsys_id^EQ");
+        let query = parse(
+            "sys_updated_on=2025-03-01 09:12:44^sys_id>abc^NQsys_updated_on>2025-03-01 09:12:44^ORDERBYsys_updated_on^ORDERBYDESCsys_id^EQ",
+        );
         assert_eq!(query.groups.len(), 2);
         assert_eq!(query.order, [("sys_updated_on".to_owned(), false), ("sys_id".to_owned(), true)]);
         assert!(query.dropped.is_empty());

@@ -73,7 +73,14 @@ impl Column {
             ColumnType::Text => 255,
             _ => 0,
         };
-        Column { name: name.to_owned(), label: label.to_owned(), column_type, max_length, default: String::new(), unique: false }
+        Column {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            column_type,
+            max_length,
+            default: String::new(),
+            unique: false,
+        }
     }
 
     /// With another length.

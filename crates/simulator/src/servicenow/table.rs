@@ -21,9 +21,15 @@ pub struct Table {
 
 impl Table {
     pub(crate) fn new(schema: TableSchema) -> Table {
-        let positions = schema.columns.iter().enumerate().map(|(at, column)| (column.name.clone(), at)).collect();
-        let unique =
-            schema.columns.iter().enumerate().filter(|(_, column)| column.unique).map(|(at, _)| (at, HashMap::new())).collect();
+        let positions =
+            schema.columns.iter().enumerate().map(|(at, column)| (column.name.clone(), at)).collect();
+        let unique = schema
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| column.unique)
+            .map(|(at, _)| (at, HashMap::new()))
+            .collect();
         let updated_at = schema.position("sys_updated_on").unwrap_or_default();
         Table {
             schema: Arc::new(schema),
@@ -52,19 +58,27 @@ impl Table {
     }
 
     /// Rows in the order of their keys, from a key on.
-    pub(crate) fn from_key<'a>(&'a self, from: &str) -> impl Iterator<Item = (&'a str, &'a Row)> + use<'a> {
-        self.rows.range::<str, _>((std::ops::Bound::Included(from), std::ops::Bound::Unbounded)).map(|(key, row)| (&**key, row))
+    pub(crate) fn keys_from<'a>(&'a self, from: &str) -> impl Iterator<Item = (&'a str, &'a Row)> + use<'a> {
+        self.rows
+            .range::<str, _>((std::ops::Bound::Included(from), std::ops::Bound::Unbounded))
+            .map(|(key, row)| (&**key, row))
     }
 
     /// Rows in the order of their last change, then key, from a time on.
-    pub(crate) fn from_updated<'a>(&'a self, from: &str) -> impl Iterator<Item = (&'a str, &'a Row)> + use<'a> {
+    pub(crate) fn changed_from<'a>(
+        &'a self,
+        from: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a Row)> + use<'a> {
         let start: (Box<str>, Box<str>) = (from.into(), "".into());
-        self.by_updated.range(start..).filter_map(|(_, key)| self.rows.get_key_value(key)).map(|(key, row)| (&**key, row))
+        self.by_updated
+            .range(start..)
+            .filter_map(|(_, key)| self.rows.get_key_value(key))
+            .map(|(key, row)| (&**key, row))
     }
 
     /// The key of the row that has this value in a unique column.
-    pub(crate) fn by_unique(&self, column: usize, value: &str) -> Option<Option<&str>> {
-        self.unique.get(&column).map(|index| index.get(value).map(|key| &**key))
+    pub(crate) fn by_unique(&self, column: usize, value: &str) -> Option<&str> {
+        self.unique.get(&column)?.get(value).map(|key| &**key)
     }
 
     /// The unique column in which this row would clash with another one.
@@ -72,7 +86,8 @@ impl Table {
         self.unique.iter().find_map(|(at, index)| {
             let value = row.get(*at).filter(|value| !value.is_empty())?;
             let holder = index.get(value)?;
-            (&**holder != sys_id).then(|| self.schema.columns.get(*at).map_or("", |column| column.name.as_str()))
+            (&**holder != sys_id)
+                .then(|| self.schema.columns.get(*at).map_or("", |column| column.name.as_str()))
         })
     }
 
@@ -113,7 +128,9 @@ impl Table {
                 .schema
                 .columns
                 .iter()
-                .map(|column| self.position(&column.name).and_then(|at| row.get(at)).cloned().unwrap_or_default())
+                .map(|column| {
+                    self.position(&column.name).and_then(|at| row.get(at)).cloned().unwrap_or_default()
+                })
                 .collect();
             changed.put(key, moved);
         }

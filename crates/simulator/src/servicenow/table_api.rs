@@ -112,16 +112,23 @@ impl Instance {
         };
         let session = self.session(caller, &settings);
         let reply = match (&request.method, key) {
-            (&(Method::GET | Method::HEAD), None) => self.list(request, version, table, &params, &session, met),
+            (&(Method::GET | Method::HEAD), None) => {
+                self.list(request, version, table, &params, &session, met)
+            }
             (&(Method::GET | Method::HEAD), Some(key)) => {
                 let state = self.read();
                 match shown(&state.tables, &state.access, table, key, &session) {
-                    Some(row) => single(StatusCode::OK, &self.render(&state.tables, &state.access, table, row, &params, &session)),
+                    Some(row) => single(
+                        StatusCode::OK,
+                        &self.render(&state.tables, &state.access, table, row, &params, &session),
+                    ),
                     None => not_found(),
                 }
             }
             (&Method::POST, None) => self.insert(request, caller, table, &params, &session),
-            (&(Method::PUT | Method::PATCH), Some(key)) => self.update(request, caller, table, key, &params, &session),
+            (&(Method::PUT | Method::PATCH), Some(key)) => {
+                self.update(request, caller, table, key, &params, &session)
+            }
             (&Method::DELETE, Some(key)) => self.delete(caller, table, key, &session),
             _ => error(StatusCode::METHOD_NOT_ALLOWED, "Method not supported", None),
         };
@@ -137,7 +144,11 @@ impl Instance {
         let accept = request.header_text("accept").unwrap_or_default();
         let accepts = ["application/json", "application/*", "*/*"].iter().any(|kind| accept.contains(kind));
         if accept.is_empty() {
-            return Some(error(StatusCode::BAD_REQUEST, "Missing header", Some("The Accept header is required")));
+            return Some(error(
+                StatusCode::BAD_REQUEST,
+                "Missing header",
+                Some("The Accept header is required"),
+            ));
         }
         if !accepts {
             return Some(error(StatusCode::NOT_ACCEPTABLE, "Requested format is not supported", None));
@@ -145,10 +156,18 @@ impl Instance {
         if matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
             let content_type = request.header_text("content-type").unwrap_or_default();
             if content_type.is_empty() {
-                return Some(error(StatusCode::BAD_REQUEST, "Missing header", Some("The Content-Type header is required")));
+                return Some(error(
+                    StatusCode::BAD_REQUEST,
+                    "Missing header",
+                    Some("The Content-Type header is required"),
+                ));
             }
             if !content_type.starts_with("application/json") {
-                return Some(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type", Some("Media-type not supported")));
+                return Some(error(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "Unsupported Media Type",
+                    Some("Media-type not supported"),
+                ));
             }
         }
         let state = self.read();
@@ -156,7 +175,11 @@ impl Instance {
             return Some(error(StatusCode::BAD_REQUEST, &format!("Invalid table {table}"), None));
         }
         if state.access.closed_tables.contains(table) {
-            return Some(error(StatusCode::FORBIDDEN, "User Not Authorized", Some("Failed API level ACL Validation")));
+            return Some(error(
+                StatusCode::FORBIDDEN,
+                "User Not Authorized",
+                Some("Failed API level ACL Validation"),
+            ));
         }
         None
     }
@@ -179,7 +202,7 @@ impl Instance {
             return error(StatusCode::BAD_REQUEST, &format!("Invalid table {table}"), None);
         };
         let hidden = hidden_rows(&state.tables, &state.access, table, session);
-        let columns = self.columns(&state.tables, &state.access, table, params);
+        let columns = Instance::columns(&state.tables, &state.access, table, params);
         let rows: Vec<&Row> = page
             .rows
             .iter()
@@ -188,7 +211,11 @@ impl Instance {
             .collect();
         // Version 1 answers an empty list with 404.
         if rows.is_empty() && version == "v1" {
-            return error(StatusCode::NOT_FOUND, "No Record found", Some("Record doesn't exist or ACL restricts the record retrieval"));
+            return error(
+                StatusCode::NOT_FOUND,
+                "No Record found",
+                Some("Record doesn't exist or ACL restricts the record retrieval"),
+            );
         }
         let cut = cut_by_quota(met);
         let kept = if cut { rows.len().div_ceil(2) } else { rows.len() };
@@ -211,7 +238,9 @@ impl Instance {
         let total = page.total.map(|total| match &hidden {
             Some(hidden) if !session.settings.total_count_before_acl => {
                 let all = evaluate::run(&state.tables, table, &bound, 0, usize::MAX, false);
-                all.map_or(total, |all| all.rows.iter().filter(|(_, row)| !hidden.matches(&state.tables, row)).count())
+                all.map_or(total, |all| {
+                    all.rows.iter().filter(|(_, row)| !hidden.matches(&state.tables, row)).count()
+                })
             }
             _ => total,
         });
@@ -229,7 +258,14 @@ impl Instance {
     }
 
     /// The `Link` header: absent when one page holds everything.
-    fn links(&self, request: &Request, params: &Params, offset: usize, total: Option<usize>, more: bool) -> String {
+    fn links(
+        &self,
+        request: &Request,
+        params: &Params,
+        offset: usize,
+        total: Option<usize>,
+        more: bool,
+    ) -> String {
         if offset == 0 && !more {
             return String::new();
         }
@@ -238,7 +274,9 @@ impl Instance {
             let mut pairs: Vec<String> = request
                 .params()
                 .iter()
-                .filter(|(name, _)| name != "sysparm_offset" && (name != "sysparm_limit" || !params.limit_given))
+                .filter(|(name, _)| {
+                    name != "sysparm_offset" && (name != "sysparm_limit" || !params.limit_given)
+                })
                 // Commas stay as they are: a reader that splits the header at commas goes wrong.
                 .map(|(name, value)| format!("{}={}", wire::encode(name, ""), wire::encode(value, ",:")))
                 .collect();
@@ -260,9 +298,12 @@ impl Instance {
     }
 
     /// The columns of a row, in order, with the names they come back under; hidden and unknown ones are left out.
-    fn columns(&self, tables: &Tables, access: &Access, table: &str, params: &Params) -> Vec<(String, Path)> {
+    fn columns(tables: &Tables, access: &Access, table: &str, params: &Params) -> Vec<(String, Path)> {
         let visible = |path: &Path| {
-            let name = tables.get(&path.table).and_then(|table| table.schema.columns.get(path.last)).map(|column| column.name.clone());
+            let name = tables
+                .get(&path.table)
+                .and_then(|table| table.schema.columns.get(path.last))
+                .map(|column| column.name.clone());
             name.is_some_and(|name| !access.hidden_columns.contains(&(path.table.clone(), name)))
         };
         let all: Vec<String> = match &params.fields {
@@ -286,7 +327,7 @@ impl Instance {
         params: &Params,
         session: &Session<'_>,
     ) -> String {
-        let columns = self.columns(tables, access, table, params);
+        let columns = Instance::columns(tables, access, table, params);
         let mut out = String::with_capacity(1_024);
         self.render_row(tables, row, &columns, params, session, &mut out);
         out
@@ -309,7 +350,8 @@ impl Instance {
             push_json_string(name, out);
             out.push(':');
             let stored = evaluate::walk(tables, path, row);
-            let Some(column) = tables.get(&path.table).and_then(|table| table.schema.columns.get(path.last)) else {
+            let Some(column) = tables.get(&path.table).and_then(|table| table.schema.columns.get(path.last))
+            else {
                 out.push_str("\"\"");
                 continue;
             };
@@ -363,10 +405,19 @@ pub(crate) fn single(status: StatusCode, row: &str) -> Reply {
 }
 
 pub(crate) fn not_found() -> Reply {
-    error(StatusCode::NOT_FOUND, "No Record found", Some("Record doesn't exist or ACL restricts the record retrieval"))
+    error(
+        StatusCode::NOT_FOUND,
+        "No Record found",
+        Some("Record doesn't exist or ACL restricts the record retrieval"),
+    )
 }
 
-fn hidden_rows(tables: &Tables, access: &Access, table: &str, session: &Session<'_>) -> Option<evaluate::Bound> {
+fn hidden_rows(
+    tables: &Tables,
+    access: &Access,
+    table: &str,
+    session: &Session<'_>,
+) -> Option<evaluate::Bound> {
     let text = access.hidden_rows.get(table)?;
     Some(evaluate::bind(tables, table, &query::parse(text), session))
 }

@@ -48,7 +48,9 @@ pub(crate) fn operand(text: &str, session: &Session<'_>) -> Option<String> {
         "gs.endOfTomorrow()" => day(1, true),
         "gs.getUserID()" => Some(session.user_sys_id.to_owned()),
         _ => {
-            let argument = |name: &str| script.strip_prefix(name).and_then(|rest| rest.strip_suffix(')'))?.trim().parse::<i64>().ok();
+            let argument = |name: &str| {
+                script.strip_prefix(name).and_then(|rest| rest.strip_suffix(')'))?.trim().parse::<i64>().ok()
+            };
             argument("gs.daysAgo(")
                 .map(|days| days * 86_400_000)
                 .or_else(|| argument("gs.hoursAgo(").map(|hours| hours * 3_600_000))
@@ -121,9 +123,10 @@ pub(crate) fn display(tables: &Tables, column: &Column, stored: &str, session: &
         return String::new();
     }
     match &column.column_type {
-        ColumnType::Choice(choices) => {
-            choices.iter().find(|(value, _)| value == stored).map_or_else(|| stored.to_owned(), |(_, label)| label.clone())
-        }
+        ColumnType::Choice(choices) => choices
+            .iter()
+            .find(|(value, _)| value == stored)
+            .map_or_else(|| stored.to_owned(), |(_, label)| label.clone()),
         ColumnType::DateTime => NaiveDateTime::parse_from_str(stored, DATETIME).map_or_else(
             |_| stored.to_owned(),
             |time| {
@@ -131,8 +134,10 @@ pub(crate) fn display(tables: &Tables, column: &Column, stored: &str, session: &
                 time.and_utc().with_timezone(&session.zone).format(&pattern).to_string()
             },
         ),
-        ColumnType::Date => NaiveDate::parse_from_str(stored, "%Y-%m-%d")
-            .map_or_else(|_| stored.to_owned(), |date| date.format(&session.settings.user_date_format).to_string()),
+        ColumnType::Date => NaiveDate::parse_from_str(stored, "%Y-%m-%d").map_or_else(
+            |_| stored.to_owned(),
+            |date| date.format(&session.settings.user_date_format).to_string(),
+        ),
         ColumnType::Duration => duration_words(stored),
         ColumnType::Integer => grouped(stored),
         ColumnType::Reference(target) => display_of(tables, target, stored),
@@ -165,7 +170,12 @@ fn grouped(digits: &str) -> String {
 fn duration_words(stored: &str) -> String {
     let Ok(point) = NaiveDateTime::parse_from_str(stored, DATETIME) else { return stored.to_owned() };
     let seconds = point.and_utc().timestamp();
-    let parts = [(seconds / 86_400, "Day"), (seconds / 3_600 % 24, "Hour"), (seconds / 60 % 60, "Minute"), (seconds % 60, "Second")];
+    let parts = [
+        (seconds / 86_400, "Day"),
+        (seconds / 3_600 % 24, "Hour"),
+        (seconds / 60 % 60, "Minute"),
+        (seconds % 60, "Second"),
+    ];
     let words: Vec<String> = parts
         .iter()
         .filter(|(count, _)| *count > 0)
@@ -220,17 +230,22 @@ pub(crate) fn accept(
             let padded = padded_datetime(sent);
             let time = NaiveDateTime::parse_from_str(&padded, DATETIME).ok()?;
             let is_local = as_display && matches!(column.column_type, ColumnType::DateTime);
-            Some(if is_local { servicenow_text(to_utc_ms(time, session)) } else { time.format(DATETIME).to_string() })
+            Some(if is_local {
+                servicenow_text(to_utc_ms(time, session))
+            } else {
+                time.format(DATETIME).to_string()
+            })
         }
-        ColumnType::Reference(target) => Some(if as_display { key_of(tables, target, sent) } else { sent.to_owned() }),
+        ColumnType::Reference(target) => {
+            Some(if as_display { key_of(tables, target, sent) } else { sent.to_owned() })
+        }
         ColumnType::List(target) => Some(if as_display {
             sent.split(',').map(|name| key_of(tables, target, name.trim())).collect::<Vec<_>>().join(",")
         } else {
             sent.to_owned()
         }),
-        ColumnType::SysId => {
-            (sent.len() == 32 && sent.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| sent.to_ascii_lowercase())
-        }
+        ColumnType::SysId => (sent.len() == 32 && sent.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .then(|| sent.to_ascii_lowercase()),
     }
 }
 
@@ -244,6 +259,6 @@ fn key_of(tables: &Tables, target: &str, name: &str) -> String {
     if table.get(name).is_some() {
         return name.to_owned();
     }
-    let found = table.from_key("").find(|(_, row)| table.value(row, &table.schema.display) == name);
+    let found = table.keys_from("").find(|(_, row)| table.value(row, &table.schema.display) == name);
     found.map_or_else(String::new, |(key, _)| key.to_owned())
 }

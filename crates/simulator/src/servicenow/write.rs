@@ -62,9 +62,12 @@ impl Refusal {
         let detail = match self {
             Refusal::Rule(name) => format!(
                 "Operation against file '{table}' was aborted by Business Rule '{name}^{:08x}'. Business Rule Stack:{name}",
-                name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+                name.bytes()
+                    .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
             ),
-            Refusal::Unique => format!("Error during insert of {table}: Unique Key violation detected by database"),
+            Refusal::Unique => {
+                format!("Error during insert of {table}: Unique Key violation detected by database")
+            }
         };
         error(StatusCode::FORBIDDEN, "Operation Failed", Some(&detail))
     }
@@ -72,9 +75,19 @@ impl Refusal {
 
 /// The first record of a body as column and text pairs; anything but an object is refused.
 fn body_fields(request: &Request) -> Result<Vec<(String, String)>, Reply> {
-    let malformed = || error(StatusCode::BAD_REQUEST, "Exception while reading request", Some("The payload is not valid JSON"));
+    let malformed = || {
+        error(
+            StatusCode::BAD_REQUEST,
+            "Exception while reading request",
+            Some("The payload is not valid JSON"),
+        )
+    };
     let text = std::str::from_utf8(&request.body).map_err(|_| malformed())?;
-    let parsed = if text.trim().is_empty() { Json::Object(Vec::new()) } else { Json::parse(text).map_err(|_| malformed())? };
+    let parsed = if text.trim().is_empty() {
+        Json::Object(Vec::new())
+    } else {
+        Json::parse(text).map_err(|_| malformed())?
+    };
     // One record per request: of an array only the first element counts.
     let record = match &parsed {
         Json::Array(items) => items.first().cloned().unwrap_or(Json::Object(Vec::new())),
@@ -85,7 +98,9 @@ fn body_fields(request: &Request) -> Result<Vec<(String, String)>, Reply> {
         Json::Null => String::new(),
         Json::String(text) | Json::Number(text) => text.clone(),
         Json::Bool(value) => value.to_string(),
-        Json::Object(_) => value.get("value").and_then(Json::as_str).map_or_else(|| value.to_string(), str::to_owned),
+        Json::Object(_) => {
+            value.get("value").and_then(Json::as_str).map_or_else(|| value.to_string(), str::to_owned)
+        }
         Json::Array(_) => value.to_string(),
     };
     Ok(members.iter().map(|(name, value)| (name.clone(), text_of(value))).collect())
@@ -101,7 +116,6 @@ impl Instance {
 
     /// Sets what the body says and the column accepts; unknown keys, `sys_` keys and closed columns vanish.
     fn apply(
-        &self,
         state: &State,
         table: &str,
         row: &mut Row,
@@ -141,11 +155,12 @@ impl Instance {
         };
         let mut state = self.write();
         let sys_id = state.new_sys_id();
-        let Some(mut row) = state.tables.get(table).map(|table| table.schema.columns.iter().map(|column| column.default.as_str().into()).collect::<Row>())
-        else {
+        let Some(mut row) = state.tables.get(table).map(|table| {
+            table.schema.columns.iter().map(|column| column.default.as_str().into()).collect::<Row>()
+        }) else {
             return not_found();
         };
-        self.apply(&state, table, &mut row, &fields, params.input_display, session);
+        Instance::apply(&state, table, &mut row, &fields, params.input_display, session);
         match store(&mut state, table, &sys_id, None, row, &caller.user_name, session) {
             Err(refusal) => refusal.reply(table),
             Ok(sys_id) => {
@@ -179,9 +194,11 @@ impl Instance {
             Err(reply) => return reply,
         };
         let mut state = self.write();
-        let Some(old) = shown(&state.tables, &state.access, table, key, session).cloned() else { return not_found() };
+        let Some(old) = shown(&state.tables, &state.access, table, key, session).cloned() else {
+            return not_found();
+        };
         let mut row = old.clone();
-        self.apply(&state, table, &mut row, &fields, params.input_display, session);
+        Instance::apply(&state, table, &mut row, &fields, params.input_display, session);
         match store(&mut state, table, key, Some(&old), row, &caller.user_name, session) {
             Err(refusal) => refusal.reply(table),
             Ok(key) => {
@@ -217,7 +234,8 @@ impl Instance {
         let deferred = std::mem::take(&mut self.write().deferred);
         let mut changed = 0;
         for change in deferred {
-            let set: Vec<(&str, &str)> = change.set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let set: Vec<(&str, &str)> =
+                change.set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             changed += usize::from(self.edit_row(&change.table, &change.sys_id, &set, "system"));
         }
         changed
@@ -240,9 +258,14 @@ fn store(
     let event = if old.is_some() { RuleEvent::BeforeUpdate } else { RuleEvent::BeforeInsert };
     let matching = |state: &State, row: &Row, event: RuleEvent| -> Vec<(String, RuleAction)> {
         let fits = |condition: &str| {
-            condition.is_empty() || evaluate::bind(&state.tables, table, &query::parse(condition), session).matches(&state.tables, row)
+            condition.is_empty()
+                || evaluate::bind(&state.tables, table, &query::parse(condition), session)
+                    .matches(&state.tables, row)
         };
-        let rules = state.rules.iter().filter(|rule| rule.table == table && rule.event == event && fits(&rule.condition));
+        let rules = state
+            .rules
+            .iter()
+            .filter(|rule| rule.table == table && rule.event == event && fits(&rule.condition));
         rules.map(|rule| (rule.name.clone(), rule.action.clone())).collect()
     };
     for (name, action) in matching(state, &row, event) {
