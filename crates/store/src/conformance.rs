@@ -25,11 +25,14 @@ pub struct Broken {
 /// What a case comes to.
 type Verdict = std::result::Result<(), String>;
 
+/// A case under way.
+type Trial<'s> = Pin<Box<dyn Future<Output = Verdict> + Send + 's>>;
+
 /// One property: a name and a way to try it on an empty store.
 #[derive(Clone, Copy)]
 struct Case {
     name: &'static str,
-    run: for<'s> fn(&'s dyn Store) -> Pin<Box<dyn Future<Output = Verdict> + Send + 's>>,
+    run: for<'s> fn(&'s dyn Store) -> Trial<'s>,
 }
 
 /// Names an async function as a case.
@@ -84,6 +87,7 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 /// Both are the same, or the case is broken.
+#[allow(clippy::needless_pass_by_value)] // both are made for this one comparison
 fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Verdict {
     if found == expected { Ok(()) } else { Err(format!("{what}: found {found:?}, expected {expected:?}")) }
 }

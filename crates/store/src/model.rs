@@ -18,7 +18,7 @@ pub struct SnapshotId {
 pub struct SnapshotRow {
     /// Its name.
     pub id: SnapshotId,
-    /// Version token: `sys_mod_count`, or the ETag's text.
+    /// Version token: `sys_mod_count`, or the text of the `ETag`.
     pub version: String,
     /// The raw payload as received.
     pub raw: String,

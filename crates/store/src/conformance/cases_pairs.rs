@@ -238,8 +238,9 @@ async fn key_belongs_to_one_pair(store: &dyn Store) -> Verdict {
 async fn pair_twice(store: &dyn Store) -> Verdict {
     let mut last = pair("p1");
     last.card = card("Zora", "Zed");
-    let list = vec![Change::PutPair(pair("p1")), Change::PutPair(pair("p2")), Change::PutPair(last.clone())];
-    store.commit(list).await.map_err(text)?;
+    let changes =
+        vec![Change::PutPair(pair("p1")), Change::PutPair(pair("p2")), Change::PutPair(last.clone())];
+    store.commit(changes).await.map_err(text)?;
     same("pair", store.pair("p1").await.map_err(text)?, Some(last))?;
     same("found by the old name", store.search_patients("bella", None, 0, 9).await.map_err(text)?.1, 1)?;
     same("found by the new name", store.search_patients("zora", None, 0, 9).await.map_err(text)?.1, 1)

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use record::{RecordKind, Remote};
-use sqlx::{SqlitePool, pool::PoolConnection};
+use sqlx::{Decode, Sqlite, SqlitePool, pool::PoolConnection};
 
 use super::{
     SqliteStore,
@@ -35,8 +35,13 @@ async fn perhaps<T>(readers: &SqlitePool, query: Bound<'_>, read: Read<T>) -> Re
 }
 
 async fn number(readers: &SqlitePool, query: Bound<'_>) -> Result<u64> {
-    let counted = perhaps(readers, query, |columns| columns.next::<i64>()).await?;
+    let counted = perhaps(readers, query, only::<i64>).await?;
     Ok(counted.unwrap_or_default().unsigned_abs())
+}
+
+/// The one column there is.
+fn only<T: for<'r> Decode<'r, Sqlite>>(columns: &mut Columns<'_>) -> Result<T> {
+    columns.next()
 }
 
 /// Words of several values as one argument, each between commas; empty when any value will do.
@@ -53,7 +58,7 @@ fn listed<T: Word>(values: &[T]) -> String {
 }
 
 impl SqliteStore {
-    async fn reader(&self) -> Result<PoolConnection<sqlx::Sqlite>> {
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
         self.readers.acquire().await.map_err(|error| typed(&error))
     }
 }
@@ -117,7 +122,7 @@ impl Store for SqliteStore {
         .bind(run)
         .bind(after)
         .bind(i64::from(limit));
-        all(&self.readers, query, |columns| columns.next()).await
+        all(&self.readers, query, only).await
     }
 
     async fn snapshot_count(&self, remote: Remote, kind: RecordKind) -> Result<u64> {
@@ -397,7 +402,7 @@ impl Store for SqliteStore {
              AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
              AND e.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY h.due_at_ms, h.no LIMIT 1",
         );
-        perhaps(&self.readers, query, |columns| columns.next()).await
+        perhaps(&self.readers, query, only).await
     }
 
     async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>> {
@@ -497,7 +502,7 @@ impl Store for SqliteStore {
 
     async fn value(&self, key: &str) -> Result<Option<String>> {
         let query = sqlx::query("SELECT value FROM small_values WHERE key = ?1").bind(key);
-        perhaps(&self.readers, query, |columns| columns.next()).await
+        perhaps(&self.readers, query, only).await
     }
 
     async fn check(&self) -> Result<Vec<String>> {

@@ -223,6 +223,17 @@ impl Task {
     /// `Err` means: nothing of this group is in the database.
     async fn together(&mut self, group: &[Request]) -> Result<Vec<Outcome>> {
         self.statement("BEGIN IMMEDIATE").await?;
+        if let [only] = group {
+            // Nobody else to protect: undoing it is undoing everything.
+            let outcome = self.apply(only).await;
+            if let Some(error) = outcome.error() {
+                let lost = ends_transaction(error).then(|| again(error));
+                self.roll_back().await;
+                return lost.map_or_else(|| Ok(vec![outcome]), Err);
+            }
+            self.make_durable().await?;
+            return Ok(vec![outcome]);
+        }
         let mut outcomes = Vec::with_capacity(group.len());
         let mut done = 0;
         for request in group {
@@ -241,18 +252,21 @@ impl Task {
             self.roll_back().await;
             return Ok(outcomes);
         }
+        self.make_durable().await?;
+        Ok(outcomes)
+    }
+
+    async fn make_durable(&mut self) -> Result<()> {
         if let Err(error) = self.statement("COMMIT").await {
             self.roll_back().await;
             return Err(error);
         }
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
-        Ok(outcomes)
+        Ok(())
     }
 
-    /// A refused request is undone alone. `Err` means: the transaction is lost.
-    async fn within_savepoint(&mut self, request: &Request) -> Result<Outcome> {
-        self.statement("SAVEPOINT request").await?;
-        let outcome = match request {
+    async fn apply(&mut self, request: &Request) -> Outcome {
+        match request {
             Request::Commit { changes, .. } => {
                 Outcome::Committed(apply::changes(&mut self.connection, &mut self.tail, changes).await)
             }
@@ -260,7 +274,13 @@ impl Task {
                 Outcome::Claimed(claim(&mut self.connection, *now_ms, *limit).await)
             }
             Request::Close { .. } => Outcome::Committed(Ok(())),
-        };
+        }
+    }
+
+    /// A refused request is undone alone. `Err` means: the transaction is lost.
+    async fn within_savepoint(&mut self, request: &Request) -> Result<Outcome> {
+        self.statement("SAVEPOINT request").await?;
+        let outcome = self.apply(request).await;
         if let Some(error) = outcome.error() {
             if ends_transaction(error) {
                 return Err(again(error));
