@@ -231,18 +231,17 @@ fn first_differ(spec: &FieldSpec, servicenow: &FieldState, ehr: &FieldState, rel
             let known = FieldState::Value(Value::Substances(merge::without_denial(all)));
             Verdict::ask(contradiction_grade(spec), Why::NeverAgreed, Some(known))
         } else {
-            // What only one side lists is an addition for the other, the safe direction.
             let adds_left = merge::only_in(right, left).next().is_some();
             let adds_right = merge::only_in(left, right).next().is_some();
-            let verdict = Verdict::settle(
-                Grade::OneSided,
-                FieldState::Value(Value::Substances(all)),
-                Rule::AllergyAdded,
-            );
+            let everything = FieldState::Value(Value::Substances(all));
+            let settled = |everything| Verdict::settle(Grade::OneSided, everything, Rule::AllergyAdded);
             match (adds_left, adds_right) {
-                (true, false) => verdict.by(Remote::Ehr),
-                (false, true) => verdict.by(Remote::ServiceNow),
-                (true, true) | (false, false) => verdict,
+                // What only one side lists is an addition for the other, the safe direction.
+                (true, false) => settled(everything).by(Remote::Ehr),
+                (false, true) => settled(everything).by(Remote::ServiceNow),
+                // Each lists what the other does not: one may be a rewording or a mix-up of the other.
+                (true, true) => Verdict::ask(contradiction_grade(spec), Why::NeverAgreed, Some(everything)),
+                (false, false) => settled(everything),
             }
         };
     }

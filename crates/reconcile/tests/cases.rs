@@ -112,7 +112,8 @@ const FIRST_CONTACT: &[Row] = &[
     ("allergy on one side", "allergies", None, Some("penicillin"), Some(""), Settle(1, "penicillin", Rule::AllergyAdded, SN)),
     ("one more in the EHR", "allergies", None, Some("penicillin"), Some("penicillin, chicken"), Settle(1, "penicillin, chicken", Rule::AllergyAdded, EHR)),
     ("one more in ServiceNow", "allergies", None, Some("penicillin, chicken"), Some("chicken"), Settle(1, "penicillin, chicken", Rule::AllergyAdded, SN)),
-    ("each has its own", "allergies", None, Some("penicillin"), Some("chicken"), Settle(1, "penicillin, chicken", Rule::AllergyAdded, None)),
+    // Neither contains the other: one may be a rewording of the other, and nothing says which.
+    ("each has its own", "allergies", None, Some("penicillin"), Some("chicken"), Ask(3, Why::NeverAgreed, Some("penicillin, chicken"))),
     ("none known against blank", "allergies", None, Some(""), Some("no known allergies"), Settle(1, "no known allergies", Rule::BlankFilled, EHR)),
     ("none known against an allergy", "allergies", None, Some("no known allergies"), Some("penicillin"), Ask(3, Why::NeverAgreed, Some("penicillin"))),
     ("contradicts itself, other blank", "allergies", None, Some("no known allergies; penicillin"), Some(""), Ask(3, Why::NeverAgreed, Some("penicillin"))),

@@ -160,6 +160,8 @@ fn judge_field(
         (Expected::Equal, Settlement::Settle { .. }) => FieldVerdict::WrongValue,
         (Expected::Ask, Settlement::Settle { .. }) => FieldVerdict::Harmful,
         (Expected::Ask, Settlement::Nothing) => FieldVerdict::Missed,
+        // Settled in an earlier run: both sides hold it by now.
+        (_, Settlement::Nothing) if reconcile::sides::same(servicenow, ehr) => FieldVerdict::Right,
         (_, Settlement::Nothing) => FieldVerdict::Missed,
         (_, Settlement::Ask { .. }) => {
             if known.is_some_and(|known| known.ask_is_fine) {
