@@ -1,9 +1,19 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
+/** The sample clinic is for development: a production bundle that holds it must not exist. */
+const noSampleInProduction = {
+  name: "no-sample-in-production",
+  apply: "build" as const,
+  generateBundle(_options: unknown, bundle: Record<string, { type: string; moduleIds?: string[] }>) {
+    const found = Object.values(bundle).flatMap((chunk) => (chunk.moduleIds ?? []).filter((id) => id.includes("/host/fake/")));
+    if (found.length > 0) throw new Error(`The production bundle would hold the sample clinic: ${found.join(", ")}`);
+  },
+};
+
+export default defineConfig(({ mode }) => ({
   base: "./",
-  plugins: [react()],
+  plugins: [react(), ...(mode === "production" ? [noSampleInProduction] : [])],
   clearScreen: false,
   server: { host: "127.0.0.1", port: 1420, strictPort: true },
   preview: { host: "127.0.0.1", port: 4173, strictPort: true },
@@ -15,4 +25,4 @@ export default defineConfig({
     css: false,
     testTimeout: 30_000,
   },
-});
+}));

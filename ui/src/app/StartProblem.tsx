@@ -17,7 +17,7 @@ const kinds = {
 };
 
 /** The shell names the part in `field`; without it, the code and the message tell the case. */
-export function kindOf({ code, field, message }: ApiError): keyof typeof kinds {
+function kindOf({ code, field, message }: ApiError): keyof typeof kinds {
   const hint = `${field ?? ""} ${message}`.toLowerCase();
   if (/keyring|key store|secret service/.test(hint)) return "keyring";
   if (/disk|no space|full/.test(hint)) return "disk";

@@ -1,11 +1,22 @@
 import { diffChars, diffWordsWithSpace } from "diff";
 
 const SHORT = 40;
+const ALIKE = 0.6;
+
+/** Character by character while the texts resemble each other; otherwise word by word, or the marks are only noise. */
+function partsOf(before: string, after: string) {
+  if (before.length < SHORT && after.length < SHORT) {
+    const parts = diffChars(before, after);
+    const same = parts.reduce((sum, part) => sum + (part.added || part.removed ? 0 : part.value.length), 0);
+    if (same >= ALIKE * Math.max(before.length, after.length)) return parts;
+  }
+  return diffWordsWithSpace(before, after);
+}
 
 /** Marks, character by character, how `after` differs from `before`. `show` picks which side's text is printed. */
 export function Marked({ before, after, show = "both" }: { before: string; after: string; show?: "both" | "before" | "after" }) {
   if (before === after || before === "" || after === "") return <>{show === "before" ? before : after}</>;
-  const parts = before.length < SHORT && after.length < SHORT ? diffChars(before, after) : diffWordsWithSpace(before, after);
+  const parts = partsOf(before, after);
   let position = 0;
   return (
     <>

@@ -44,8 +44,7 @@ export function ReasonDialog({ title, label, act, busy, close, send, children }:
           autosize
           minRows={3}
           data-autofocus
-          required
-          withAsterisk={false}
+          aria-required
         />
         <Group justify="flex-end" mt="md" gap="xs">
           <Button variant="default" onClick={close}>

@@ -4,7 +4,7 @@ import { remoteWords } from "../words/words";
 import classes from "./shared.module.css";
 
 /** The four columns, always in this order, each with its colour, icon and word. */
-export const columns = {
+const columns = {
   service_now: { word: "ServiceNow now", icon: IconClipboardList },
   last_agreed: { word: "Last agreed", icon: IconHistory },
   ehr: { word: "EHR now", icon: IconStethoscope },

@@ -1,6 +1,6 @@
+import { createMemoryHistory } from "@tanstack/react-router";
 import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { createMemoryHistory } from "@tanstack/react-router";
 import axe from "axe-core";
 import { expect } from "vitest";
 import { App } from "../app/App";

@@ -1,4 +1,4 @@
-import { screen, waitFor } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { expect, it } from "vitest";
 import { expectAccessible, leaveFields, openAt } from "./render";
 
@@ -45,12 +45,12 @@ it("claims for all to see, and snoozes with a reason only", async () => {
   await waitFor(() => expect(clinic.conflicts.filter((one) => one.claimedBy === "Mara Quinn" && one.id.startsWith("c-phone")).length).toBe(2));
   leaveFields();
   await user.keyboard("s");
-  await screen.findByTestId("reason-dialog");
+  const dialog = within(await screen.findByTestId("reason-dialog"));
   const before = clinic.commands["home.get"]({}).needYou;
-  await user.click(screen.getByRole("button", { name: "Snooze" }));
+  await user.click(dialog.getByRole("button", { name: "Snooze" }));
   expect(await screen.findByText(/Write a reason/)).toBeTruthy();
-  await user.type(screen.getByLabelText(/Why can it wait/), "Owner calls back tomorrow");
-  await user.click(screen.getByRole("button", { name: "Snooze" }));
+  await user.type(dialog.getByLabelText(/Why can it wait/), "Owner calls back tomorrow");
+  await user.click(dialog.getByRole("button", { name: "Snooze" }));
   await waitFor(() => expect(clinic.commands["home.get"]({}).needYou).toBe(before - 1));
 });
 

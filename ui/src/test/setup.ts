@@ -1,6 +1,7 @@
 import { notifications } from "@mantine/notifications";
 import { cleanup } from "@testing-library/react";
 import { afterEach } from "vitest";
+import { forgetAllWork } from "../features/compare/kept";
 
 window.matchMedia ??= ((query: string) => ({
   matches: false,
@@ -23,11 +24,13 @@ globalThis.ResizeObserver ??= NoObserver as unknown as typeof ResizeObserver;
 // The virtual lists measure their frame; there is no layout here.
 Object.defineProperty(HTMLElement.prototype, "clientHeight", { configurable: true, get: () => 600 });
 Object.defineProperty(HTMLElement.prototype, "clientWidth", { configurable: true, get: () => 1000 });
+if (!document.fonts) Object.defineProperty(document, "fonts", { configurable: true, value: new EventTarget() });
 Element.prototype.scrollTo ??= () => undefined;
 Element.prototype.scrollIntoView ??= () => undefined;
 
 afterEach(() => {
   notifications.clean();
+  forgetAllWork();
   cleanup();
   localStorage.clear();
 });

@@ -2,16 +2,19 @@ import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from 
 
 const pine: MantineColorsTuple = ["#e8f5f3", "#d3e9e6", "#a6d3ce", "#79bdb5", "#54aba2", "#3c9f95", "#1f827b", "#1f6f6b", "#17625e", "#0d4f4b"];
 
+const slate: MantineColorsTuple = ["#e4e8ed", "#c3ccd6", "#a6b1be", "#7d8a99", "#414c59", "#2a323c", "#1d242c", "#171c22", "#12161b", "#0d1014"];
+
 export const theme = createTheme({
   primaryColor: "pine",
   primaryShade: { light: 7, dark: 8 },
-  colors: { pine },
+  colors: { pine, dark: slate },
   defaultRadius: "sm",
   fontFamily: '"Inter Variable", system-ui, sans-serif',
   fontFamilyMonospace: "var(--font-mono)",
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
+    Notification: { styles: { description: { color: "var(--text-2)" } } },
     Tooltip: { defaultProps: { openDelay: 400, withArrow: true } },
   },
 });

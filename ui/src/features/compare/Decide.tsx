@@ -95,8 +95,8 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
       { conflictId: conflict.id, fingerprint: view.fingerprint, choices: [...choices.values()], reason: decisions.reason.trim() || null },
       {
         onError: (failure, _request, _result, context) => {
-          notifyFailure(failure);
           if (failure.error.code === "moved") void context.client.invalidateQueries({ queryKey: ["conflict"] });
+          else notifyFailure(failure);
         },
       },
     );
@@ -167,7 +167,7 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
       </div>
       {!seeAll && listed.length < fields.length && (
         <Button variant="subtle" size="xs" onClick={decisions.showAll} data-testid="show-all" className={classes.rest}>
-          Show the other {plural(fields.length - listed.length, "difference")}, with your work kept
+          Show the other {fields.length - listed.length === 1 ? "difference" : plural(fields.length - listed.length, "difference")}, with your work kept
         </Button>
       )}
       <Agreeing fields={view.agreeing} />

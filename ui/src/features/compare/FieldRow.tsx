@@ -65,7 +65,7 @@ export function FieldRow({ field, choice, current, busy, why, decide, enter, rep
           <IconBulb size={15} aria-hidden="true" />
           <span>
             Suggestion: <strong>{field.suggestion.blank ? "blank" : field.suggestion.text}</strong>
-            {field.suggestedChoice && ` (${choiceWords[field.suggestedChoice].toLowerCase()})`}. {field.suggestionReason}
+            {field.suggestedChoice && ` (${choiceWords[field.suggestedChoice]})`}. {field.suggestionReason}
           </span>
         </p>
       )}

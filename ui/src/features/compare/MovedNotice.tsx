@@ -2,7 +2,6 @@ import { IconAlertCircle } from "@tabler/icons-react";
 import type { Shown } from "../../bindings/types";
 import { Marked } from "../../shared/Marked";
 import { ColumnWord } from "../../shared/sides";
-import { plural } from "../../words/words";
 import classes from "./Compare.module.css";
 import type { Moved } from "./decisions";
 
@@ -16,7 +15,8 @@ export function MovedNotice({ moved, kept, seeAll }: { moved: Moved[]; kept: num
       <div>
         <strong>{moved.map((one) => one.label).join(", ")} moved while you were deciding. Nothing was written.</strong>
         <p>
-          {seeAll ? "Decide what moved once more." : "Only what moved is shown; decide it once more."} {kept > 0 && `Your ${plural(kept, "other decision")} ${kept === 1 ? "is" : "are"} kept.`}
+          {seeAll ? "Decide what moved once more." : "Only what moved is shown; decide it once more."}{" "}
+          {kept > 0 && (kept === 1 ? "Your other decision is kept." : `Your ${kept} other decisions are kept.`)}
         </p>
         <ul>
           {moved.map((one) =>

@@ -20,6 +20,11 @@ export function keepWork(conflictId: string, personId: string, work: Kept): void
   kept.set(keyOf(conflictId, personId), work);
 }
 
+/** For the end of a session. */
+export function forgetAllWork(): void {
+  kept.clear();
+}
+
 export function forgetWork(conflictId: string): void {
   for (const key of [...kept.keys()]) if (key.endsWith(` ${conflictId}`)) kept.delete(key);
 }

@@ -5,7 +5,7 @@ import { read } from "../../data/client";
 import { useHost } from "../../host/context";
 import { asCallFailed, type CallFailed } from "../../host/types";
 
-export const PAGE_ROWS = 100;
+const PAGE_ROWS = 100;
 
 export interface PatientRows {
   total: number;

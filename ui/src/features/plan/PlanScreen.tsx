@@ -5,6 +5,7 @@ import { useMay } from "../../data/session";
 import { useAct, useRead } from "../../data/useRead";
 import type { CallFailed } from "../../host/types";
 import { KeyButton } from "../../keyboard/KeyButton";
+import { announce } from "../../shared/announce";
 import { Failure } from "../../shared/Failure";
 import { notifyDone, notifyFailure } from "../../shared/notify";
 import { Page } from "../../shared/Page";
@@ -84,7 +85,7 @@ function Plan({ plan }: { plan: PlanView }) {
         onError: (thrown) => {
           sent.current = null;
           if (thrown.error.code === "moved" && plan.conflictId) {
-            notifyFailure(thrown);
+            announce(thrown.error.message);
             backToConflict(true);
           } else setFailure(thrown);
         },

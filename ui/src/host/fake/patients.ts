@@ -17,7 +17,7 @@ const kinds: [string, string[]][] = [
 const at = <T>(list: readonly T[], index: number): T => list[index % list.length] as T;
 
 /** A spread, repeatable number for a row: the same row always looks the same. */
-export const mix = (index: number, salt: number): number => Math.abs(Math.imul(index + 1, 2_654_435_761) ^ Math.imul(salt + 7, 40_503)) >>> 3;
+const mix = (index: number, salt: number): number => Math.abs(Math.imul(index + 1, 2_654_435_761) ^ Math.imul(salt + 7, 40_503)) >>> 3;
 
 function statusOf(index: number): PatientStatus {
   const roll = mix(index, 9) % 1000;

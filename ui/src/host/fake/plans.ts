@@ -1,10 +1,10 @@
 import type { FieldChoice, FieldView, PlannedWrite, PlanView, ReceiptView, RemoteName } from "../../bindings/types";
 import type { SampleConflict } from "./conflicts";
 
-export const remoteLabel = (remote: RemoteName): string => (remote === "service_now" ? "ServiceNow" : "the EHR");
+const remoteLabel = (remote: RemoteName): string => (remote === "service_now" ? "ServiceNow" : "the EHR");
 
 /** The value that a choice leads to, or null when the field stays open. */
-export function chosenText(field: FieldView, choice: FieldChoice): string | null {
+function chosenText(field: FieldView, choice: FieldChoice): string | null {
   switch (choice.choice) {
     case "take_service_now":
       return field.serviceNow.text;
@@ -34,7 +34,7 @@ export function plannedWrites(conflict: SampleConflict, choices: FieldChoice[]):
   });
 }
 
-export function writeOf(remote: RemoteName, patientId: string, changes: PlannedWrite["changes"]): PlannedWrite {
+function writeOf(remote: RemoteName, patientId: string, changes: PlannedWrite["changes"]): PlannedWrite {
   const serviceNow = remote === "service_now";
   const body = serviceNow
     ? Object.fromEntries(changes.map((change) => [`u_${change.field.split(".")[1]}`, change.after]))
