@@ -81,12 +81,16 @@ fn make_folder(_folder: &Path) -> Result<()> {
     Err(SecretError::NotHere { what: "a file as secret store" })
 }
 
-/// Neither group nor others may do anything with it.
+/// Neither group nor others may do anything with it: the lower six bits are clear.
 #[cfg(unix)]
 fn private(path: &Path, metadata: &fs::Metadata, wanted: u32) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(SecretError::TooOpen { path: path.to_owned(), mode, wanted }) }
+    if mode.trailing_zeros() >= 6 {
+        Ok(())
+    } else {
+        Err(SecretError::TooOpen { path: path.to_owned(), mode, wanted })
+    }
 }
 
 #[cfg(not(unix))]
@@ -143,7 +147,8 @@ impl SecretStore for FileStore {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -20,7 +20,7 @@ pub struct KeyringOptions {
 
 impl Default for KeyringOptions {
     fn default() -> Self {
-        Self { service: "vetsync".to_owned(), timeout: Duration::from_secs(60) }
+        Self { service: "vetsync".to_owned(), timeout: Duration::from_mins(1) }
     }
 }
 
@@ -223,14 +223,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_keyring_that_waits_for_a_person_is_not_waited_for_for_ever() {
-        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let (person, never_answers) = std::sync::mpsc::channel::<()>();
         let waited = within(Duration::from_millis(20), move || {
-            let _ = held.recv();
+            let _ = never_answers.recv();
             Ok(())
         })
         .await;
         assert_eq!(waited, Err(SecretError::TimedOut { waited_s: 0 }));
-        drop(hold);
+        drop(person);
     }
 
     #[tokio::test]
