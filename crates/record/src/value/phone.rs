@@ -97,6 +97,10 @@ static PREFIXES: [AtomicU8; 10_000] = [const { AtomicU8::new(NOT_ASKED) }; 10_00
 fn prefix_is_valid(national: &[u8]) -> bool {
     let Some(prefix) = national.get(..4) else { return false };
     let at = prefix.iter().fold(0_usize, |sum, digit| sum * 10 + usize::from(digit - b'0'));
+    // Personal numbers (area codes 52x) are given out in finer pieces.
+    if at / 100 == 52 {
+        return false;
+    }
     let Some(known) = PREFIXES.get(at) else { return false };
     match known.load(Ordering::Relaxed) {
         VALID => true,
@@ -173,6 +177,14 @@ mod tests {
     use proptest::prelude::*;
 
     /// For every four-digit prefix that takes the short cut, the numbering plans agree on numbers of it.
+    #[test]
+    fn personal_numbers_go_the_long_way() {
+        for raw in ["5242113632", "5237119990", "5233119312", "5246117122"] {
+            assert_eq!(read_quickly(raw, "US"), None);
+            assert_eq!(parse(raw, "US").map(|phone| phone.is_valid()), Ok(false), "{raw}");
+        }
+    }
+
     #[test]
     fn the_short_cut_agrees_with_the_plans() {
         let mut taken = 0;
