@@ -97,11 +97,10 @@ async fn headless(clinic: &Clinic, json: bool) -> Outcome {
 
     let open = ConflictFilter { states: vec![ConflictState::Open], ..ConflictFilter::default() };
     let (conflicts, _) = store.conflicts(&open, i64::MAX / 2, 0, 1_000_000).await?;
-    let linked = truth
-        .pairs
-        .iter()
-        .filter(|pair| matches!(pair.link, LinkTruth::CrossReference | LinkTruth::Microchip))
-        .count() as u64;
+    let missed_links = first_contact.missed_links + after.missed_links;
+    let wrong_links = first_contact.wrong_links + after.wrong_links;
+    let certain = |link: LinkTruth| matches!(link, LinkTruth::CrossReference | LinkTruth::Microchip);
+    let linked = truth.pairs.iter().filter(|pair| certain(pair.link)).count() as u64;
     let writes_of = |position: usize| first.writes[position] + second.writes[position];
     let further_writes = further.writes[0] + further.writes[1];
     let wrong_decisions = first_contact.wrong_decisions() + after.wrong_decisions();
