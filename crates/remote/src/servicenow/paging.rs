@@ -187,11 +187,19 @@ impl ServiceNow {
         let mut malformed: Vec<Malformed> = Vec::new();
         let mut last: Option<Place> = None;
         for row in &page.rows {
-            match answers::fetched(row) {
-                Ok(fetched) => items.push(fetched),
-                Err(problem) => malformed.push(problem),
-            }
-            let Some(place) = Place::of(row) else { continue };
+            let place = match answers::fetched(row) {
+                Ok(fetched) => {
+                    let second = fetched.changed_at_ms.map(stamp);
+                    let place = Place { key: fetched.key.clone(), second };
+                    items.push(fetched);
+                    place
+                }
+                Err(problem) => {
+                    malformed.push(problem);
+                    let Some(place) = Place::of(row) else { continue };
+                    place
+                }
+            };
             match position.at.admits(&place) {
                 Some(true) => {}
                 Some(false) => {
