@@ -73,6 +73,7 @@ impl Lenses {
             Remote::ServiceNow => self.row.patch(&current, &changes, cross_reference)?.to_string(),
             Remote::Ehr => {
                 let body = self.patient.body(&current, &changes, cross_reference)?;
+                sound(&current, &body)?;
                 body.to_string()
             }
         })
@@ -91,7 +92,9 @@ impl Lenses {
                 self.row.patch(&Json::Object(Vec::new()), &changes, Some(cross_reference))?.to_string()
             }
             Remote::Ehr => {
-                let body = self.patient.body(&self.patient.empty(), &changes, Some(cross_reference))?;
+                let empty = self.patient.empty();
+                let body = self.patient.body(&empty, &changes, Some(cross_reference))?;
+                sound(&empty, &body)?;
                 body.to_string()
             }
         })
@@ -101,6 +104,16 @@ impl Lenses {
 fn parse(raw: &str) -> Result<Json> {
     Json::parse(raw)
         .map_err(|error| EngineError::Mapping(mapping::MappingError::NotThisKind { what: error.to_string() }))
+}
+
+/// Refuses a body that our change made wrong, before anybody sees it; what was wrong already is not held against it.
+fn sound(before: &Json, after: &Json) -> Result<()> {
+    match mapping::fhir::check::introduced(before, after).first() {
+        None => Ok(()),
+        Some(finding) => {
+            Err(EngineError::Mapping(mapping::MappingError::NotThisKind { what: finding.to_string() }))
+        }
+    }
 }
 
 fn changes(writes: &[FieldWrite]) -> Vec<(FieldIx, FieldState)> {

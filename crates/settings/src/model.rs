@@ -290,7 +290,7 @@ impl Default for Ehr {
             key_id: None,
             scope: "system/Patient.crus system/AllergyIntolerance.crus".to_owned(),
             dialect: Dialect::default(),
-            microchip_system: "https://vetsync.dev/fhir/identifier/microchip".to_owned(),
+            microchip_system: "https://vetsync.example/fhir/identifier/microchip".to_owned(),
             microchip_systems_read: Vec::new(),
             servicenow_identifier_system: None,
             note_extension_url: "http://hl7.org/fhir/StructureDefinition/note".to_owned(),
@@ -511,7 +511,7 @@ pub struct CustomField {
     #[schemars(length(min = 1), example = &"weight")]
     pub column: Option<String>,
     /// URL of the extension of the FHIR Patient that carries it.
-    #[schemars(length(min = 1), example = &"https://vetsync.dev/fhir/StructureDefinition/patient-weight")]
+    #[schemars(length(min = 1), example = &"https://vetsync.example/fhir/StructureDefinition/weight")]
     pub extension_url: String,
     /// Which way it flows.
     #[serde(default)]
