@@ -158,8 +158,13 @@ impl Instance {
         if !is_form {
             return refused(StatusCode::UNAUTHORIZED, "server_error", "access_denied");
         }
-        // Parameters are taken from the body alone.
-        let form: BTreeMap<String, String> = decode_form(&request.body).into_iter().collect();
+        // Parameters are taken from the body alone; widely used clients send client id and secret by Basic, which
+        // instances let in as well.
+        let mut form: BTreeMap<String, String> = decode_form(&request.body).into_iter().collect();
+        if let Some((id, secret)) = basic(request).filter(|_| !form.contains_key("client_id")) {
+            form.insert("client_id".to_owned(), id);
+            form.insert("client_secret".to_owned(), secret);
+        }
         let field = |name: &str| form.get(name).map_or("", String::as_str);
         let settings = self.settings();
         let now_s = self.clock.now_ms().div_euclid(1_000);
@@ -300,6 +305,16 @@ impl Instance {
             .to_owned();
         Ok(Caller { user_name: user.user_name, sys_id, zone: user.zone })
     }
+}
+
+/// Name and password of a Basic header.
+fn basic(request: &Request) -> Option<(String, String)> {
+    let (scheme, value) = request.header_text("authorization")?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(base64::engine::general_purpose::STANDARD.decode(value).ok()?).ok()?;
+    decoded.split_once(':').map(|(name, password)| (name.to_owned(), password.to_owned()))
 }
 
 /// The user an assertion stands for.
