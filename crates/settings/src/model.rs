@@ -406,7 +406,7 @@ pub struct Storage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretPlace {
-    /// The keyring where one answers, else a file.
+    /// Credentials that systemd passes to a service, where it does; else the keyring.
     #[default]
     Auto,
     /// The operating system's keyring only.
