@@ -45,7 +45,7 @@ fn the_sample_is_accepted_and_complete() {
     let weight = catalogue.index_of("weight").and_then(|field| catalogue.spec(field)).expect("weight");
     assert_eq!(weight.plausible.map(|range| range.max.to_string()).as_deref(), Some("3000"));
     assert_eq!(weight.value_type, ValueType::Quantity { default_unit: "[lb_av]".to_owned() });
-    assert!(matches!(&weight.place, FhirPlace::PatientExtension { url } if url.ends_with("patient-weight")));
+    assert!(matches!(&weight.place, FhirPlace::PatientExtension { url } if url.ends_with("/weight")));
     assert_eq!(
         settings.servicenow_identifier_system().as_deref(),
         Some("https://mainstreetvet.service-now.com/u_patient_record")
