@@ -73,8 +73,18 @@ pub fn run() -> Result<(), tauri::Error> {
         .dbus_id(instance_name())
         .build();
     // First of all plugins, as its documentation asks: a second instance must not get any further.
-    with_bridge(tauri::Builder::default().plugin(one_instance), engine::start())
-        .run(tauri::generate_context!())
+    let app = with_bridge(tauri::Builder::default().plugin(one_instance), engine::start())
+        .build(tauri::generate_context!())?;
+    app.run(|app, event| {
+        if let RunEvent::Exit = event {
+            let bridge = app.state::<Bridge>();
+            let stopped = async { tokio::time::timeout(STOP_WITHIN, bridge.stop()).await };
+            if tauri::async_runtime::block_on(stopped).is_err() {
+                tracing::warn!("the engine did not stop in time; the next start rescues what was under way");
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Brings the window of the first instance to the front.

@@ -145,6 +145,9 @@ impl Window {
         let folder = std::env::var_os("VETSYNC_SHOTS")
             .map_or_else(|| std::env::temp_dir().join("vetsync-shots"), PathBuf::from);
         std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        // What the page says may be ahead of what is painted.
+        let painted = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100)));";
+        self.client.execute_async(painted, Vec::new()).await?;
         let path = folder.join(format!("{name}.png"));
         std::fs::write(&path, self.client.screenshot().await?)
             .with_context(|| format!("writing {}", path.display()))?;
