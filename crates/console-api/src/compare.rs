@@ -9,7 +9,7 @@ use crate::dto::{
 use crate::errors::api;
 use crate::patients::listed;
 use crate::permissions::{may, to_decide, who_can};
-use crate::shown::{editor, remote_name, shown, side};
+use crate::shown::{agreed, editor, remote_name, shown, side};
 use crate::words;
 use engine::error::decode;
 use engine::pairing::Likeness;
@@ -72,7 +72,7 @@ pub(crate) fn empty_field(spec: &FieldSpec) -> FieldView {
         editor: editor(&spec.value_type),
         grade: 0,
         service_now: blank_shown(),
-        last_agreed: shown(&FieldState::Unknown),
+        last_agreed: blank_shown(),
         ehr: blank_shown(),
         last_agreed_at_ms: None,
         last_agreed_by: None,
@@ -96,19 +96,15 @@ pub(crate) fn field_view(
     base: Option<&Base>,
     person: &Person,
 ) -> FieldView {
-    let agreed = base.and_then(|base| base.fields.get(usize::from(field.field.0)));
+    let last = base.and_then(|base| base.fields.get(usize::from(field.field.0)));
     let capability = to_decide(spec.owner);
     let mut view = FieldView {
         grade: field.grade.number(),
         service_now: shown(&field.servicenow),
-        last_agreed: shown(&field.base),
+        last_agreed: agreed(&field.base),
         ehr: shown(&field.ehr),
-        last_agreed_at_ms: agreed
-            .filter(|_| field.base != FieldState::Unknown)
-            .map(|agreed| agreed.agreed_at_ms),
-        last_agreed_by: agreed
-            .filter(|_| field.base != FieldState::Unknown)
-            .map(|agreed| agreed.agreed_by.clone()),
+        last_agreed_at_ms: last.filter(|_| field.base != FieldState::Unknown).map(|last| last.agreed_at_ms),
+        last_agreed_by: last.filter(|_| field.base != FieldState::Unknown).map(|last| last.agreed_by.clone()),
         same_because: field.same_because.map(words::same_why),
         sentence: words::difference(spec, field),
         may_decide: may(person, capability),

@@ -115,7 +115,8 @@ fn remote_state(remote: Remote, health: &Health, waiting: u32, now_ms: i64) -> R
         RemoteHealth::NeverTried
     };
     let detail = match state {
-        RemoteHealth::Answering => format!("answering, {} ms", health.latency_ms.unwrap_or(0)),
+        // The line itself says "answering" and the time.
+        RemoteHealth::Answering => String::new(),
         RemoteHealth::Failing => format!("failing, {} times in a row", health.failures_in_a_row),
         RemoteHealth::BreakerOpen => "not answering; waiting before the next try".to_owned(),
         RemoteHealth::SignInRefused => "refuses our credentials".to_owned(),

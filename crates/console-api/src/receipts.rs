@@ -90,7 +90,7 @@ impl Console {
 }
 
 /// "Change …" becomes "Changed …".
-fn past(sentence: &str) -> String {
+pub(crate) fn past(sentence: &str) -> String {
     for (now, then) in [("Change ", "Changed "), ("Create ", "Created "), ("Write ", "Wrote ")] {
         if let Some(rest) = sentence.strip_prefix(now) {
             return format!("{then}{rest}");

@@ -72,6 +72,14 @@ fn system_name(system: &str) -> &str {
     }
 }
 
+/// The last agreed value; a field that was never agreed shows as empty, not as hidden.
+pub fn agreed(state: &FieldState) -> Shown {
+    match state {
+        FieldState::Unknown => shown(&FieldState::Blank),
+        state => shown(state),
+    }
+}
+
 /// How a field is edited.
 pub const fn editor(value_type: &ValueType) -> Editor {
     match value_type {
