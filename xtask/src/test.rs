@@ -4,11 +4,11 @@ use crate::{
     codegen,
     session::Session,
     setup::{self, Need},
-    steps::{Report, Tally, built, cargo, root, run as run_command, run_counting},
+    steps::{Report, Tally, built, cargo, run as run_command, run_counting},
     ui,
 };
 use anyhow::Result;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 #[derive(Debug, Default, clap::Args)]
 pub struct Arguments {
@@ -49,8 +49,9 @@ fn all(report: &mut Report) -> Result<()> {
     report.step("Lints", "Run `cargo clippy --workspace --all-targets` and mend what it names.", || {
         run_command(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    report.step("Build of the tests", "The compiler's message names the place.", || {
-        run_command(cargo().args(["test", "--workspace", "--no-run"]))
+    report.step("Build", "The compiler's message names the place.", || {
+        // All targets, so that programs and examples are built with the very features of the tests, once.
+        run_command(cargo().args(["build", "--workspace", "--all-targets"]))
     })?;
     report.step("Generated files", "Run `cargo xtask codegen` and commit what it wrote.", || {
         codegen::run_generators(true)
@@ -62,10 +63,9 @@ fn all(report: &mut Report) -> Result<()> {
     )?;
     report.step(
         "UI: journeys in the browser",
-        "Run `npm --prefix ui run e2e` with VETSYNC_BIN set.",
+        "Run `vetsync serve --demo`, then `npm --prefix ui run e2e` with its link in VETSYNC_URL.",
         || ui::browser_tests(&built("debug", "vetsync")),
-    )?;
-    report.step("Third-party clients", "Run the script that is named above.", third_party_clients)
+    )
 }
 
 fn some(arguments: &Arguments, report: &mut Report) -> Result<()> {
@@ -95,12 +95,4 @@ fn run_tests(words: &[&str]) -> Result<Tally> {
         command.arg("--no-fail-fast");
     }
     run_counting(&mut session.wrap(&command)?)
-}
-
-/// The Table API's simulator against clients that others wrote.
-fn third_party_clients() -> Result<Tally> {
-    let script = root().join("crates/simulator/third-party/run.py");
-    run_counting(
-        Command::new("python3").arg(script).env("VETSYNC_BIN", built("debug", "vetsync")).current_dir(root()),
-    )
 }

@@ -6,7 +6,9 @@ use std::{
     collections::BTreeSet,
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
 };
 
 /// Folders of `ui/` that are not sources of the build.
@@ -48,9 +50,34 @@ pub fn unit_tests() -> Result<Tally> {
     run_counting(npm().args(["run", "test"]))
 }
 
-/// The journeys in Debian's Chromium against a `vetsync` that was built before.
+/// The journeys in Debian's Chromium against the sample clinic, served by a `vetsync` that was built before.
 pub fn browser_tests(vetsync: &Path) -> Result<Tally> {
-    run_counting(npm().args(["run", "e2e"]).env("VETSYNC_BIN", vetsync))
+    let mut server = Command::new(vetsync)
+        .args(["serve", "--demo", "--json", "--patients", "200", "--seed", "1"])
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{} could not be started", vetsync.display()))?;
+    let outcome = address_of(&mut server).and_then(|url| {
+        let shots = target_dir().join("shots/browser");
+        run_counting(npm().args(["run", "e2e"]).env("VETSYNC_URL", url).env("VETSYNC_SHOTS", shots))
+    });
+    // Our own child, by its handle.
+    let _ = server.kill();
+    let _ = server.wait();
+    outcome
+}
+
+/// The link that the server prints first.
+fn address_of(server: &mut Child) -> Result<String> {
+    let output = server.stdout.take().context("the server has no output")?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line).context("reading the server's link")?;
+    let printed: serde_json::Value = serde_json::from_str(&line).context("the server printed no JSON")?;
+    let url =
+        printed.get("url").and_then(serde_json::Value::as_str).context("the server's JSON has no `url`")?;
+    Ok(url.to_owned())
 }
 
 /// Whether the page is the one that the app's build script puts there when nothing was built.
