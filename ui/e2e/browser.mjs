@@ -18,6 +18,20 @@ export async function openBrowser() {
   });
 }
 
+/**
+ * Shows a fresh build's files in place of the server's own; data and session stay the server's.
+ * @param {import("playwright-core").Page} page
+ * @param {string} folder
+ */
+export async function showBuild(page, folder) {
+  await page.route(/^http:\/\/127\.0\.0\.1:\d+\/(\?.*|assets\/.*|icon\.svg)?$/, async (route) => {
+    const path = new URL(route.request().url()).pathname;
+    if (path !== "/") return route.fulfill({ path: join(folder, path) });
+    const response = await route.fetch();
+    await route.fulfill({ response, body: await readFile(join(folder, "index.html"), "utf8") });
+  });
+}
+
 const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /**

@@ -4,12 +4,13 @@
  *
  *   VETSYNC_URL   address with ?token=, or of a preview with ?host=fake
  *   VETSYNC_SHOTS folder for screenshots (none are taken without it)
+ *   VETSYNC_DIST  folder of a build to show instead of the files that the server carries
  *   VETSYNC_LOOKS "all" for light and dark in both sizes; otherwise light at 1280 x 800
  */
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { checkAxe, openBrowser } from "./browser.mjs";
+import { checkAxe, openBrowser, showBuild } from "./browser.mjs";
 
 const url = process.env.VETSYNC_URL;
 const shots = process.env.VETSYNC_SHOTS;
@@ -20,6 +21,7 @@ const SLOW_MS = 60_000;
 const browser = await openBrowser();
 const page = browser.pages()[0] ?? (await browser.newPage());
 page.setDefaultTimeout(SLOW_MS);
+if (process.env.VETSYNC_DIST) await showBuild(page, process.env.VETSYNC_DIST);
 
 /** @type {string[]} */
 const complaints = [];
@@ -32,7 +34,9 @@ const at = (/** @type {string} */ id) => page.getByTestId(id);
 let look = "light-1280";
 
 async function look_at(/** @type {string} */ name) {
-  await page.waitForLoadState("networkidle").catch(() => undefined);
+  // The event stream never rests, so "network idle" never comes: what is still on its way says so itself.
+  await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+  await page.evaluate(() => document.fonts.ready.then(() => undefined));
   await checkAxe(page, `${name} (${look})`);
   if (shots) await page.screenshot({ path: join(shots, `${name}-${look}.png`) });
   console.log(`ok  ${name} (${look})`);
@@ -131,9 +135,11 @@ async function variants() {
 async function decide() {
   await go("w");
   await at("work").waitFor();
-  await at("chip-3").click();
-  await at("chip-open").click();
-  await at("chip-fields_differ").click();
+  for (const chip of ["chip-3", "chip-open", "chip-fields_differ"]) {
+    await at(chip).click();
+    await at(chip).and(page.locator("[aria-pressed=true]")).waitFor();
+  }
+  await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
   await at("work-row").first().waitFor();
   await at("work-list").focus();
   await page.keyboard.press("Enter");

@@ -28,7 +28,9 @@ export function App({ host, router: given, client: givenClient }: Props) {
           <Start>
             <RouterProvider router={router} />
           </Start>
-          <Notifications position="bottom-right" limit={3} />
+          <aside aria-label="Notices">
+            <Notifications position="bottom-right" limit={3} withinPortal={false} />
+          </aside>
           <LiveRegion />
         </QueryClientProvider>
       </HostProvider>

@@ -53,8 +53,7 @@ export function webHost(base: string, token: string | null): Host {
       }
       const body: unknown = await answer.json().catch(() => null);
       if (answer.ok) return body as never;
-      if (answer.status === 401) throw signedOut();
-      throw asCallFailed(body);
+      throw body === null && answer.status === 401 ? signedOut() : asCallFailed(body);
     },
     subscribe(listener) {
       const ending = new AbortController();

@@ -50,6 +50,7 @@ export const whyAskedWords: Record<WhyAsked, string> = {
   value_unreadable: "One system's value cannot be read as what it should be.",
   group_moves_together: "It belongs to fields that move together, and another of them needs you.",
   merge_conflict: "Both systems changed the same lines.",
+  always_asked: "The rules of this hospital always ask about it.",
 };
 
 export const sameWhyWords: Record<SameWhy, string> = {

@@ -17,6 +17,9 @@ function useNow(ticking: boolean): number {
   return now;
 }
 
+/** The line already says it. */
+const said = ({ detail, health }: RemoteState): boolean => detail.startsWith(healthWords[health]);
+
 /** One line of truth per system. */
 export function Remotes({ remotes }: { remotes: RemoteState[] }) {
   const now = useNow(remotes.some((remote) => remote.nextTryAtMs !== null));
@@ -38,10 +41,10 @@ export function Remotes({ remotes }: { remotes: RemoteState[] }) {
                 {remote.waiting > 0 && `, ${plural(remote.waiting, "write")} waiting`}
               </span>
               <small>
-                {remote.detail}
+                {said(remote) ? "" : remote.detail}
                 {remote.lastAnswerAtMs !== null && (
                   <>
-                    {remote.detail && " · "}last answer <Moment atMs={remote.lastAnswerAtMs} />
+                    {!said(remote) && remote.detail && " · "}last answer <Moment atMs={remote.lastAnswerAtMs} />
                   </>
                 )}
               </small>

@@ -10,9 +10,12 @@ export function TrustCard({ page }: { page: PatientPage }) {
   const Icon = page.trusted ? IconShieldCheck : IconAlertCircle;
   const sides = allergies ? [allergies.serviceNow, allergies.ehr] : [];
   const named = [...new Set(sides.flatMap((side) => (side.items.length > 0 ? side.items : side.blank ? [] : [side.text])))];
+  // "No known allergies" is something recorded, but nothing to fear.
+  const harmful = named.some((name) => !/^no known/i.test(name));
+  const trust = /[.!?]$/.test(page.trust) ? page.trust : `${page.trust}.`;
   return (
     <section className={classes.trust} data-trusted={page.trusted} aria-label="May this record be trusted?" data-testid="trust-card">
-      <div className={classes.allergies} data-any={named.length > 0}>
+      <div className={classes.allergies} data-any={harmful}>
         <IconAlertTriangle size={20} aria-hidden="true" />
         <div>
           <h2>Allergies</h2>
@@ -25,7 +28,7 @@ export function TrustCard({ page }: { page: PatientPage }) {
         <div>
           <h2>{page.trusted ? "This record can be trusted" : "Take care with this record"}</h2>
           <p>
-            {page.trust}
+            {trust}
             {page.agreedAtMs !== null && (
               <>
                 {" "}

@@ -16,9 +16,11 @@ interface Props {
   open: (item: ConflictItem) => void;
   toggle: (key: string) => void;
   setActive: (item: ConflictItem | null) => void;
+  /** The rows still answer the question before. */
+  stale: boolean;
 }
 
-export function WorkListbox({ rows, resetKey, open, toggle, setActive: tell }: Props) {
+export function WorkListbox({ rows, resetKey, open, toggle, setActive: tell, stale }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: rows.length,
@@ -53,6 +55,7 @@ export function WorkListbox({ rows, resetKey, open, toggle, setActive: tell }: P
         role="listbox"
         tabIndex={0}
         aria-label="Conflicts"
+        aria-busy={stale}
         aria-activedescendant={rows.length > 0 ? `work-row-${active}` : undefined}
         data-testid="work-list"
       >

@@ -116,7 +116,7 @@ export function WorkScreen() {
           {filtered ? "Take away a filter to see more." : "When the two systems differ and no rule may settle it, the difference waits here for you."}
         </Empty>
       ) : (
-        <WorkListbox rows={rows} resetKey={JSON.stringify(search)} open={openConflict} toggle={toggle} setActive={setActive} />
+        <WorkListbox rows={rows} resetKey={JSON.stringify(search)} open={openConflict} toggle={toggle} setActive={setActive} stale={conflicts.isPlaceholderData} />
       )}
       {snoozing && <SnoozeDialog item={snoozing} close={() => setSnoozing(null)} />}
     </Page>
