@@ -83,6 +83,13 @@ async function patients() {
   }
 }
 
+/** Chooses a filter and waits until the list answers it. */
+async function narrow(/** @type {string} */ chip) {
+  await at(chip).click();
+  await at(chip).and(page.locator("[aria-pressed=true]")).waitFor();
+  await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+}
+
 async function workList() {
   await go("w");
   await at("work").waitFor();
@@ -114,7 +121,7 @@ async function variants() {
   ]) {
     await go("w");
     await at("work").waitFor();
-    await at(String(chip)).click();
+    await narrow(String(chip));
     // A clinic without such a conflict shows the empty list; that is a screen as well.
     await page.locator("[data-testid=work-row], [data-testid=empty]").first().waitFor();
     if ((await at("work-row").count()) === 0) continue;
@@ -135,11 +142,7 @@ async function variants() {
 async function decide() {
   await go("w");
   await at("work").waitFor();
-  for (const chip of ["chip-3", "chip-open", "chip-fields_differ"]) {
-    await at(chip).click();
-    await at(chip).and(page.locator("[aria-pressed=true]")).waitFor();
-  }
-  await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+  for (const chip of ["chip-3", "chip-open", "chip-fields_differ"]) await narrow(chip);
   await at("work-row").first().waitFor();
   await at("work-list").focus();
   await page.keyboard.press("Enter");
