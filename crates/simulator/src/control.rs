@@ -27,7 +27,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Takes the remotes in hand and fills them with a clinic.
+    /// Takes the remotes in hand and fills them with a clinic; its own rows and charts are not kept.
     pub fn new(
         servicenow: Arc<Instance>,
         ehr: Arc<Ehr>,
@@ -35,7 +35,17 @@ impl Control {
         clinic: Clinic,
     ) -> Control {
         clinic.load(&servicenow, &ehr);
-        Control { servicenow, ehr, idp, clinic: Arc::new(Mutex::new(clinic.without_records())) }
+        Control::of(servicenow, ehr, idp, clinic.without_records())
+    }
+
+    /// Takes remotes in hand that hold the clinic already.
+    pub(crate) fn of(
+        servicenow: Arc<Instance>,
+        ehr: Arc<Ehr>,
+        idp: Arc<IdentityProvider>,
+        clinic: Clinic,
+    ) -> Control {
+        Control { servicenow, ehr, idp, clinic: Arc::new(Mutex::new(clinic)) }
     }
 
     /// The known right answers as they stand: at first contact, or after the last [`Control::evolve`].

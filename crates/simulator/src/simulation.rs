@@ -59,6 +59,9 @@ pub enum StartError {
     /// Keys or certificates could not be made.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The clinic could not be made.
+    #[error("the clinic could not be made: its generator stopped")]
+    Clinic,
     /// A port could not be taken.
     #[error("cannot listen on 127.0.0.1:{port}: {source}; choose another port or 0")]
     Listen {
@@ -156,12 +159,10 @@ impl Simulation {
         let ehr_url = format!("https://127.0.0.1:{ehr_port}/api/v1");
         let idp_url = format!("https://127.0.0.1:{idp_port}");
 
-        let clinic_made = {
-            let (seed, patients, rates) = (options.seed, options.patients, options.rates.clone());
-            tokio::task::spawn_blocking(move || clinic::generate_with(seed, patients, &rates))
-        };
-        let (control, credentials) =
-            set_up(&options, &servicenow_url, &ehr_url, &idp_url, clinic_made.await.unwrap_or_default())?;
+        let (urls, kept) = ((servicenow_url.clone(), ehr_url.clone(), idp_url.clone()), options.clone());
+        // Keys and a large clinic take seconds: not on the threads that serve.
+        let made = tokio::task::spawn_blocking(move || set_up(&kept, &urls.0, &urls.1, &urls.2)).await;
+        let (control, credentials) = made.map_err(|_| StartError::Clinic)??;
 
         let routers = [
             (
@@ -251,7 +252,6 @@ fn set_up(
     servicenow_url: &str,
     ehr_url: &str,
     idp_url: &str,
-    clinic: Clinic,
 ) -> Result<(Control, Credentials), StartError> {
     let servicenow_key = SigningKey::rsa("vetsync-servicenow", Algorithm::RS256)?;
     let rs384 = SigningKey::rsa("vetsync-rs384", Algorithm::RS384)?;
@@ -295,7 +295,8 @@ fn set_up(
         keys: SigningKey::set(&[&servicenow_key]),
         audience: client_id.clone(),
     });
-    let control = Control::new(Arc::new(servicenow), Arc::new(ehr), Arc::clone(&idp), clinic);
+    let clinic = Clinic::generate_into(options.seed, options.patients, &options.rates, &servicenow, &ehr);
+    let control = Control::of(Arc::new(servicenow), Arc::new(ehr), Arc::clone(&idp), clinic);
     let credentials = Credentials {
         servicenow: ServiceNowCredentials {
             token_url: format!("{servicenow_url}/oauth_token.do"),

@@ -2,7 +2,9 @@
 
 use super::generate::Cases;
 use super::{Rates, full_row};
+use crate::servicenow::schema::Column;
 use record::Json;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// What a line of the EHR's file is.
@@ -38,6 +40,7 @@ pub fn write(
 ) -> io::Result<Written> {
     let mut written = Written::default();
     let mut out = String::with_capacity(4_096);
+    let columns = crate::servicenow::schema::patient_table().columns;
     for case in Cases::new(seed, patients, rates) {
         if let Some((key, draft)) = &case.row {
             let mut row = full_row(key, draft, &case);
@@ -45,7 +48,7 @@ pub fn write(
                 row.remove("u_allergies");
             }
             out.clear();
-            push_row(&row, &mut out);
+            push_row(&columns, &row, &mut out);
             servicenow.write_all(out.as_bytes())?;
             written.rows += 1;
         }
@@ -71,10 +74,9 @@ pub fn write(
 }
 
 /// Every column of the table, as the Table API sends it: empty ones as empty text.
-fn push_row(row: &std::collections::BTreeMap<String, String>, out: &mut String) {
+fn push_row(columns: &[Column], row: &BTreeMap<String, String>, out: &mut String) {
     out.push('{');
-    let table = crate::servicenow::schema::patient_table();
-    for (at, column) in table.columns.iter().enumerate() {
+    for (at, column) in columns.iter().enumerate() {
         if at > 0 {
             out.push(',');
         }

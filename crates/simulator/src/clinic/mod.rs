@@ -153,9 +153,13 @@ fn full_row(key: &str, draft: &RowDraft, case: &Case) -> BTreeMap<String, String
     row
 }
 
+fn insert(servicenow: &Instance, row: &BTreeMap<String, String>) {
+    let values: Vec<(&str, &str)> = row.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    servicenow.insert_row("u_patient_record", &values, "front.desk");
+}
+
 impl Clinic {
-    /// Puts every row and chart into the remotes. The rows and charts themselves are not kept twice: see
-    /// [`Clinic::without_records`].
+    /// Puts every row and chart into the remotes.
     pub fn load(&self, servicenow: &Instance, ehr: &Ehr) {
         for row in self.rows.values() {
             let values: Vec<(&str, &str)> =
@@ -165,6 +169,27 @@ impl Clinic {
         for (id, (chart, at_ms)) in &self.charts {
             ehr.put_chart(id, chart.clone(), Some(*at_ms));
         }
+    }
+
+    /// The clinic of this seed put straight into the remotes, record by record: rows and charts are not kept.
+    pub fn generate_into(
+        seed: u64,
+        patients: usize,
+        rates: &Rates,
+        servicenow: &Instance,
+        ehr: &Ehr,
+    ) -> Clinic {
+        let mut clinic = Clinic { seed, patients, rates: rates.clone(), ..Clinic::default() };
+        for case in Cases::new(seed, patients, rates) {
+            if let Some((key, draft)) = &case.row {
+                insert(servicenow, &full_row(key, draft, &case));
+            }
+            if let Some((id, chart)) = case.chart {
+                ehr.put_chart(&id, chart, Some(case.chart_updated_ms));
+            }
+            clinic.truth.pairs.push(case.truth);
+        }
+        clinic
     }
 
     /// The clinic without its rows and charts, once the remotes have them.

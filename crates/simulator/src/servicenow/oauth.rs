@@ -1,6 +1,6 @@
 //! Sign-in: `/oauth_token.do`, `/oauth_revoke_token.do`, Bearer and Basic (wire-facts 6.1).
 
-use super::{Caller, Instance, error};
+use super::{Caller, Instance, Settings, error};
 use crate::faults::lock;
 use crate::jwt::{self, SeenIds};
 use crate::wire::{Reply, Request, decode_form};
@@ -169,76 +169,12 @@ impl Instance {
         let settings = self.settings();
         let now_s = self.clock.now_ms().div_euclid(1_000);
         let mut oauth = lock(&self.oauth);
-        let denied = || refused(StatusCode::UNAUTHORIZED, "access_denied", "access_denied");
         let Some(client) = oauth.clients.get(field("client_id")).cloned() else {
             return refused(StatusCode::UNAUTHORIZED, "invalid_client", "access_denied");
         };
-        let secret_holds = client.client_secret == field("client_secret");
-        let grant = field("grant_type");
-        let (user_name, refreshable) = match grant {
-            "client_credentials" => {
-                if !settings.client_credentials_enabled {
-                    return refused(
-                        StatusCode::UNAUTHORIZED,
-                        "unsupported_grant_type",
-                        "grant type is not supported",
-                    );
-                }
-                if !secret_holds || client.client_secret.is_empty() {
-                    return refused(StatusCode::UNAUTHORIZED, "invalid_client", "access_denied");
-                }
-                match client.application_user.clone() {
-                    Some(user) => (user, false),
-                    None => return denied(),
-                }
-            }
-            "urn:ietf:params:oauth:grant-type:jwt-bearer" => {
-                if !secret_holds {
-                    return refused(StatusCode::UNAUTHORIZED, "invalid_client", "access_denied");
-                }
-                match check_assertion(
-                    &mut oauth,
-                    &client,
-                    field("assertion"),
-                    now_s,
-                    settings.jwt_clock_skew_s,
-                ) {
-                    Ok(user) => (user, false),
-                    Err(why) => return refused(StatusCode::UNAUTHORIZED, "invalid_grant", why),
-                }
-            }
-            "password" => {
-                if !settings.password_grant_enabled {
-                    return refused(
-                        StatusCode::UNAUTHORIZED,
-                        "unsupported_grant_type",
-                        "grant type is not supported",
-                    );
-                }
-                let known =
-                    oauth.users.get(field("username")).is_some_and(|user| user.password == field("password"));
-                if !secret_holds || !known {
-                    return denied();
-                }
-                (field("username").to_owned(), true)
-            }
-            "refresh_token" => {
-                let known = oauth
-                    .refresh
-                    .get(field("refresh_token"))
-                    .filter(|token| token.client_id == client.client_id && token.expires_s > now_s);
-                match known {
-                    Some(token) if secret_holds => (token.user_name.clone(), true),
-                    _ => return refused(StatusCode::UNAUTHORIZED, "invalid_grant", "access_denied"),
-                }
-            }
-            _ => {
-                return refused(
-                    StatusCode::BAD_REQUEST,
-                    "unsupported_grant_type",
-                    "grant type is not supported",
-                );
-            }
+        let (user_name, refreshable) = match grant(&mut oauth, &client, &form, &settings, now_s) {
+            Ok(granted) => granted,
+            Err(refusal) => return refusal,
         };
         let (access, left) =
             oauth.access_token(&client.client_id, &user_name, now_s, settings.access_token_lifetime_s);
@@ -304,6 +240,57 @@ impl Instance {
             .unwrap_or_default()
             .to_owned();
         Ok(Caller { user_name: user.user_name, sys_id, zone: user.zone })
+    }
+}
+
+/// Whom a grant lets in as which user, and whether it comes with a refresh token.
+fn grant(
+    oauth: &mut Oauth,
+    client: &OauthClient,
+    form: &BTreeMap<String, String>,
+    settings: &Settings,
+    now_s: i64,
+) -> Result<(String, bool), Reply> {
+    let field = |name: &str| form.get(name).map_or("", String::as_str);
+    let denied = |code: &str| refused(StatusCode::UNAUTHORIZED, code, "access_denied");
+    let switched_off =
+        || refused(StatusCode::UNAUTHORIZED, "unsupported_grant_type", "grant type is not supported");
+    let secret_holds = client.client_secret == field("client_secret");
+    match field("grant_type") {
+        "client_credentials" => {
+            if !settings.client_credentials_enabled {
+                return Err(switched_off());
+            }
+            if !secret_holds || client.client_secret.is_empty() {
+                return Err(denied("invalid_client"));
+            }
+            client.application_user.clone().map(|user| (user, false)).ok_or_else(|| denied("access_denied"))
+        }
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => {
+            if !secret_holds {
+                return Err(denied("invalid_client"));
+            }
+            check_assertion(oauth, client, field("assertion"), now_s, settings.jwt_clock_skew_s)
+                .map(|user| (user, false))
+                .map_err(|why| refused(StatusCode::UNAUTHORIZED, "invalid_grant", why))
+        }
+        "password" => {
+            if !settings.password_grant_enabled {
+                return Err(switched_off());
+            }
+            let known =
+                oauth.users.get(field("username")).is_some_and(|user| user.password == field("password"));
+            if !secret_holds || !known {
+                return Err(denied("access_denied"));
+            }
+            Ok((field("username").to_owned(), true))
+        }
+        "refresh_token" => {
+            let fits = |token: &&Token| token.client_id == client.client_id && token.expires_s > now_s;
+            let known = oauth.refresh.get(field("refresh_token")).filter(fits).filter(|_| secret_holds);
+            known.map(|token| (token.user_name.clone(), true)).ok_or_else(|| denied("invalid_grant"))
+        }
+        _ => Err(refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant type is not supported")),
     }
 }
 
