@@ -140,6 +140,13 @@ impl Window {
         Ok(self.wait_css("body").await?.text().await?)
     }
 
+    /// A computed style of the page's body, such as `font-family`.
+    pub async fn body_style(&self, property: &str) -> Result<String> {
+        let script = "return getComputedStyle(document.body).getPropertyValue(arguments[0])";
+        let value = self.client.execute(script, vec![serde_json::Value::from(property)]).await?;
+        value.as_str().map(str::to_owned).with_context(|| format!("the page has no style {property}"))
+    }
+
     /// A screenshot in the folder that `VETSYNC_SHOTS` names; by default in the system's folder for such things.
     pub async fn shot(&self, name: &str) -> Result<PathBuf> {
         let folder = std::env::var_os("VETSYNC_SHOTS")

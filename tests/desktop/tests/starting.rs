@@ -60,6 +60,9 @@ async fn without_any_configuration_it_says_where_one_belongs() -> Result<()> {
         let text = window.wait_for_text("start-problem", "vetsync.toml").await?;
         ensure!(text.contains("docs/vetsync.sample.toml"), "the screen names no sample: {text}");
         ensure!(text.contains("cargo xtask demo"), "the screen does not offer the sample data: {text}");
+        // The theme comes in a style element of its own, which the window's content policy must let through.
+        let font = window.body_style("font-family").await?;
+        ensure!(font.contains("Inter"), "the window does not show the theme, but {font}");
         Ok(())
     })
     .await
