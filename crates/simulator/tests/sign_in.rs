@@ -15,7 +15,7 @@ const NOW_S: i64 = NOW_MS / 1_000;
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 fn form(target: &str, fields: &[(&str, &str)]) -> Request {
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     Request::new(Method::POST, target)
         .header("content-type", "application/x-www-form-urlencoded")

@@ -158,7 +158,7 @@ fn every_operator_selects_what_it_says() {
         ("u_patient_name=Pet1^EQ", &[1]),
     ];
     for (query, expected) in cases {
-        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = query.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
         let (rows, _) = list(&instance, &format!("sysparm_query={encoded}"));
         let expected: Vec<String> = expected.iter().map(|number| format!("Pet{number}")).collect();
         assert_eq!(names(&rows), expected, "{query}");

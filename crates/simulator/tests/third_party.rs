@@ -1,5 +1,6 @@
-//! Third-party clients of the Table API, PyPI `pysnc` and `pysnow`, against a standing simulation. Needs Python 3.9 or
-//! later and, the first time, the PyPI registry.
+//! Third-party clients of the Table API, `pysnc` and `pysnow`, against a standing simulation. Needs Python 3.9 or
+//! later and, the first time, the Python package registry.
+#![allow(clippy::expect_used)] // Helpers of tests.
 
 use simulator::{Options, Simulation};
 use std::io::Write as _;
@@ -29,7 +30,7 @@ fn python() -> PathBuf {
         .expect("pip is part of the virtual environment");
     assert!(
         installed.success(),
-        "the pinned clients could not be installed; is the PyPI registry reachable?"
+        "the pinned clients could not be installed; is the Python package registry reachable?"
     );
     std::fs::write(stamp, wanted).expect("the target folder is writable");
     interpreter

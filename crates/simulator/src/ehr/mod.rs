@@ -1,6 +1,7 @@
 //! An EHR that speaks FHIR R4 bodies on `/api/v1/patients`, in the dialect of `design.md`.
 
 mod bundle;
+mod definitions;
 mod desk;
 pub mod dialect;
 mod list;
