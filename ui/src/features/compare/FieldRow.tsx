@@ -23,7 +23,7 @@ export function FieldRow({ field, choice, current, busy, why, decide, enter, rep
   const shut = busy || !field.mayDecide;
   const cell = (kind: ChoiceKind, side: "service_now" | "last_agreed" | "ehr", shown: Shown, shortcut: string, against?: Shown) => (
     <div className={classes.cell} data-side={side} data-taken={choice?.choice === kind}>
-      <ShownValue shown={shown} against={against} />
+      {side === "last_agreed" && field.lastAgreedAtMs === null ? <span className={classes.undecided}>Never agreed</span> : <ShownValue shown={shown} against={against} />}
       {side === "last_agreed" && field.lastAgreedAtMs !== null && (
         <small>
           agreed <Ago atMs={field.lastAgreedAtMs} />
