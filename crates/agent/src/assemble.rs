@@ -10,8 +10,8 @@ use engine::{Clock, Command, Engine, Lenses, Policy};
 use mapping::fhir::PatientLens;
 use mapping::servicenow::{ColumnType, RowLens};
 use record::{RecordKind, Remote};
-use remote::ehr::{Ehr, EhrSettings};
-use remote::http::{HttpsSettings, HttpsTransport, SettingProblem, TlsMinimum, Transport};
+use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
+use remote::http::{Ceiling, HttpsSettings, HttpsTransport, SettingProblem, TlsMinimum, Transport};
 use remote::servicenow::{Resolved, ServiceNow, ServiceNowSettings, TableSettings};
 use remote::signin::{KeyAlgorithm, SignIn, SignInMethod, SigningKey, TokenAddress};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -91,10 +91,28 @@ pub async fn open(options: Options) -> Result<Opened, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database, &key, clock.now_ms()).await?);
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let (servicenow, ehr) = remotes(&settings, &*secrets, &base, &clock).await?;
-    let lenses = Arc::new(lenses(&settings, &servicenow, &*store).await?);
-    let remotes = Remotes { servicenow, ehr };
-    Ok(Opened { settings, secrets, store, remotes, lenses, database, clock, options })
+    match connect(&settings, &*secrets, &base, &clock, &*store).await {
+        Ok((remotes, lenses)) => {
+            Ok(Opened { settings, secrets, store, remotes, lenses, database, clock, options })
+        }
+        Err(error) => {
+            // Whoever corrects it tries again in the same process: the database must not be held until then.
+            store.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn connect(
+    settings: &Settings,
+    secrets: &dyn SecretStore,
+    base: &Path,
+    clock: &Arc<dyn Clock>,
+    store: &dyn Store,
+) -> Result<(Remotes, Arc<Lenses>), StartError> {
+    let (servicenow, ehr) = remotes(settings, secrets, base, clock).await?;
+    let lenses = Arc::new(lenses(settings, &servicenow, store).await?);
+    Ok((Remotes { servicenow, ehr }, lenses))
 }
 
 fn private_folder(folder: &Path) -> Result<(), StartError> {
@@ -157,6 +175,8 @@ fn https(
     ca_file: Option<&PathBuf>,
     tls_minimum: settings::TlsMinimum,
     timeout_seconds: u16,
+    requests_per_minute: u32,
+    now: &remote::http::Now,
 ) -> Result<Arc<dyn Transport>, StartError> {
     let extra_ca_pem = ca_file
         .map(|file| {
@@ -177,7 +197,7 @@ fn https(
         ..HttpsSettings::default()
     })
     .map_err(connection(remote))?;
-    Ok(Arc::new(transport))
+    Ok(Arc::new(Ceiling::new(Arc::new(transport), requests_per_minute, now.clone())))
 }
 
 /// Both clients, as the settings say. `base` is the folder that relative file names start from.
@@ -211,8 +231,15 @@ async fn servicenow(
 ) -> Result<ServiceNow, StartError> {
     let own = &settings.servicenow;
     let wrong = connection(Remote::ServiceNow);
-    let transport =
-        https(Remote::ServiceNow, base, own.ca_file.as_ref(), own.tls_minimum, settings.timeout_seconds)?;
+    let transport = https(
+        Remote::ServiceNow,
+        base,
+        own.ca_file.as_ref(),
+        own.tls_minimum,
+        settings.timeout_seconds,
+        own.requests_per_minute,
+        now,
+    )?;
     let base_url = own.base_url.clone().unwrap_or_default();
     let client_id = own.client_id.clone().unwrap_or_default();
     let method = match own.sign_in {
@@ -258,8 +285,15 @@ async fn ehr(
 ) -> Result<Ehr, StartError> {
     let own = &settings.ehr;
     let wrong = connection(Remote::Ehr);
-    let transport =
-        https(Remote::Ehr, base, own.ca_file.as_ref(), own.tls_minimum, settings.timeout_seconds)?;
+    let transport = https(
+        Remote::Ehr,
+        base,
+        own.ca_file.as_ref(),
+        own.tls_minimum,
+        settings.timeout_seconds,
+        own.requests_per_minute,
+        now,
+    )?;
     let base_url = own.base_url.clone().unwrap_or_default();
     let method = SignInMethod::PrivateKeyJwt {
         client_id: own.client_id.clone().unwrap_or_default(),
@@ -279,9 +313,28 @@ async fn ehr(
         SignIn::new(Remote::Ehr, method, address, Arc::clone(&transport), now.clone(), new_id.clone())
             .map_err(&wrong)?;
     let key_system = settings.servicenow_identifier_system().unwrap_or_default();
-    let client_settings =
-        EhrSettings { page_records: own.page_size, ..EhrSettings::new(base_url, key_system) };
+    let client_settings = EhrSettings {
+        page_records: own.page_size,
+        dialect: dialect(own.dialect),
+        ..EhrSettings::new(base_url, key_system)
+    };
     Ehr::new(client_settings, transport, Arc::new(sign_in), now.clone()).map_err(wrong)
+}
+
+/// Found out by the client, unless the administrator says that something is missing.
+fn dialect(own: settings::Dialect) -> DialectChoice {
+    if own == settings::Dialect::default() {
+        return DialectChoice::Detect;
+    }
+    DialectChoice::Known(Dialect {
+        list: if own.searchset { ListStyle::Searchset } else { ListStyle::Array },
+        body: if own.patient_bundle { BodyStyle::Bundle } else { BodyStyle::BarePatient },
+        etag: own.etag,
+        if_none_exist: own.if_none_exist,
+        identifier_search: own.identifier_search,
+        last_updated_search: own.last_updated,
+        ..Dialect::default()
+    })
 }
 
 fn key_algorithm(name: &str, remote: Remote) -> Result<KeyAlgorithm, StartError> {
@@ -442,7 +495,13 @@ fn who_sits_here(options: &Options, settings: &Settings) -> Result<String, Start
 
 /// Starts the engine and the console over what [`open`] opened.
 pub async fn start(opened: Opened) -> Result<Running, StartError> {
-    let person = who_sits_here(&opened.options, &opened.settings)?;
+    let person = match who_sits_here(&opened.options, &opened.settings) {
+        Ok(person) => person,
+        Err(error) => {
+            opened.store.close().await;
+            return Err(error);
+        }
+    };
     let one_person_may_approve = opened.settings.console.second_person == settings::SecondPerson::TypedReason;
     let policy = Policy {
         tries: u32::from(opened.settings.retry_attempts),

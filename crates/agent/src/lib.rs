@@ -6,10 +6,12 @@
 mod assemble;
 mod options;
 mod problem;
+mod sample;
 
 pub use assemble::{Opened, Running, columns_key, open, open_secrets, remotes, start};
 pub use options::{Options, data_dir, default_config_path};
 pub use problem::StartError;
+pub use sample::{SampleConnections, write_sample};
 
 /// Logs to standard error: readable by default, JSON with `VETSYNC_LOG_FORMAT=json`; filtered by `VETSYNC_LOG`.
 pub fn start_logging(default_filter: &str) {

@@ -2,12 +2,14 @@
 //! words of [`RemoteError`](crate::RemoteError).
 
 mod caller;
+mod ceiling;
 mod https;
 mod words;
 
 pub use caller::CallStats;
 pub use caller::RateLimit;
 pub(crate) use caller::{Answer, Call, Caller, Effect};
+pub use ceiling::Ceiling;
 pub use https::{HttpsSettings, HttpsTransport, TlsMinimum};
 pub(crate) use words::{date_ms, percent_encode, quoted, retry_after_ms};
 

@@ -319,8 +319,6 @@ pub struct Dialect {
     pub searchset: bool,
     /// A patient travels with its allergies as one `collection` Bundle on write; else as single resources.
     pub patient_bundle: bool,
-    /// Errors are an `OperationOutcome`.
-    pub operation_outcome: bool,
 }
 
 impl Default for Dialect {
@@ -332,7 +330,6 @@ impl Default for Dialect {
             identifier_search: true,
             searchset: true,
             patient_bundle: true,
-            operation_outcome: true,
         }
     }
 }

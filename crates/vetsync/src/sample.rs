@@ -36,111 +36,26 @@ pub async fn start(clinic: &Clinic) -> anyhow::Result<Running> {
 
 /// Writes the authority's certificate, the settings and the secrets; returns the settings file.
 pub async fn write_config(running: &Running, folder: &Path) -> anyhow::Result<PathBuf> {
-    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    std::fs::write(folder.join("ca.pem"), &running.ca_pem)?;
-    let data_dir = folder.join("data");
-    let toml = toml_of(running, &data_dir);
-    let path = folder.join("vetsync.toml");
-    std::fs::write(&path, toml)?;
-    let kept = secrets::open(&secrets::Choice::File(data_dir.join("secrets"))).await?;
-    let credentials = &running.credentials;
-    for (name, value) in [
-        (settings::secret_names::SERVICENOW_CLIENT_SECRET, &credentials.servicenow.client_secret),
-        (settings::secret_names::SERVICENOW_PRIVATE_KEY, &credentials.servicenow.private_key_pem),
-        (settings::secret_names::EHR_PRIVATE_KEY, &credentials.ehr.es384_private_key_pem),
-    ] {
-        kept.set(name, &secrets::Secret::from(value.clone().into_bytes())).await?;
-    }
-    Ok(path)
-}
-
-fn toml_of(running: &Running, data_dir: &Path) -> String {
-    let servicenow = &running.credentials.servicenow;
-    let ehr = &running.credentials.ehr;
-    format!(
-        r#"# Written by `vetsync simulate`: connects to the simulated remotes of one run.
-ehr_api_base_url = {ehr_url:?}
-oauth_client_id = {ehr_client:?}
-
-[hospital]
-name = "Main Street Veterinary Hospital"
-time_zone = "America/New_York"
-phone_region = "US"
-
-[servicenow]
-base_url = {servicenow_url:?}
-sign_in = "jwt_bearer"
-client_id = {servicenow_client:?}
-subject = {subject:?}
-key_id = {servicenow_key:?}
-algorithm = "RS256"
-active_column = "u_active"
-deceased_column = "u_deceased"
-ca_file = "ca.pem"
-
-[ehr]
-token_url = {token_url:?}
-algorithm = "ES384"
-key_id = {ehr_key:?}
-scope = {scope:?}
-servicenow_identifier_system = {identifier_system:?}
-ca_file = "ca.pem"
-
-[storage]
-data_dir = {data_dir:?}
-secrets = "file"
-
-[[people]]
-id = "dana"
-name = "Dana Reyes"
-role = "admin"
-
-[[people]]
-id = "alex"
-name = "Alex Kim"
-role = "admin"
-
-[[people]]
-id = "robin"
-name = "Robin Patel"
-role = "front_desk"
-
-[[people]]
-id = "lee"
-name = "Dr Lee"
-role = "clinician"
-
-[[people]]
-id = "sam"
-name = "Sam Okafor"
-role = "it"
-
-[[people]]
-id = "ines"
-name = "Ines Moreau"
-role = "auditor"
-
-[[custom_fields]]
-id = "weight"
-label = "Weight"
-column = "weight"
-extension_url = {weight_url:?}
-type = "quantity"
-default_unit = "kg"
-"#,
-        ehr_url = running.ehr_url,
-        ehr_client = ehr.client_id,
-        servicenow_url = running.servicenow_url,
-        servicenow_client = servicenow.client_id,
-        subject = servicenow.user_email,
-        servicenow_key = servicenow.key_id,
-        token_url = ehr.token_url,
-        ehr_key = ehr.es384_key_id,
-        scope = ehr.scope,
-        identifier_system = simulator::clinic::SERVICENOW_SYSTEM,
-        weight_url = "https://vetsync.example/fhir/StructureDefinition/weight",
-        data_dir = data_dir.display().to_string(),
-    )
+    let (servicenow, ehr) = (&running.credentials.servicenow, &running.credentials.ehr);
+    let connections = agent::SampleConnections {
+        servicenow_url: running.servicenow_url.clone(),
+        servicenow_client_id: servicenow.client_id.clone(),
+        servicenow_client_secret: servicenow.client_secret.clone(),
+        servicenow_subject: servicenow.user_email.clone(),
+        servicenow_key_id: servicenow.key_id.clone(),
+        servicenow_private_key_pem: servicenow.private_key_pem.clone(),
+        ehr_url: running.ehr_url.clone(),
+        ehr_client_id: ehr.client_id.clone(),
+        ehr_token_url: ehr.token_url.clone(),
+        ehr_scope: ehr.scope.clone(),
+        ehr_key_id: ehr.es384_key_id.clone(),
+        ehr_private_key_pem: ehr.es384_private_key_pem.clone(),
+        identifier_system: simulator::clinic::SERVICENOW_SYSTEM.to_owned(),
+        ca_pem: running.ca_pem.clone(),
+    };
+    agent::write_sample(&connections, folder)
+        .await
+        .with_context(|| format!("{} cannot be written", folder.display()))
 }
 
 /// Runs the remotes until Ctrl+C or a closed terminal.
