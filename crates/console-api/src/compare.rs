@@ -418,12 +418,14 @@ impl Console {
     }
 
     pub(crate) async fn conflicts_claim(&self, request: Claim) -> Result<ConflictItem, ApiError> {
+        self.require_decider()?;
         let person = request.claim.then(|| self.person().id);
         self.parts.engine.ask(Command::Claim { conflict: request.id.clone(), person }).await?;
         Ok(self.conflict_item(&self.conflict(&request.id).await?, 1))
     }
 
     pub(crate) async fn conflicts_snooze(&self, request: Snooze) -> Result<ConflictItem, ApiError> {
+        self.require_decider()?;
         if request.until_ms.is_some() && request.reason.trim().is_empty() {
             return Err(ApiError {
                 field: Some("reason".to_owned()),
@@ -443,6 +445,7 @@ impl Console {
     }
 
     pub(crate) async fn conflicts_draft(&self, request: Draft) -> Result<Nothing, ApiError> {
+        self.require_decider()?;
         let draft = engine::error::encode("draft", &request.choices)?;
         self.parts.engine.ask(Command::SaveDraft { conflict: request.id, draft }).await?;
         Ok(Nothing {})

@@ -95,8 +95,14 @@ impl Console {
             .iter()
             .find(|person| person.id == id)
             .cloned()
-            // Somebody unknown may look at nothing but the session.
+            // The least of all roles as a name; what somebody unknown may do is decided by `is_known`.
             .unwrap_or(Person { name: id.clone(), id, role: Role::Auditor })
+    }
+
+    /// Whether whoever sits here is one of the configured people.
+    fn is_known(&self) -> bool {
+        let id = self.person().id;
+        self.parts.people.iter().any(|person| person.id == id)
     }
 
     /// A person's name by id; the id itself for those who left.
@@ -113,7 +119,15 @@ impl Console {
         self.parts.clock.now_ms()
     }
 
-    fn require(&self, capability: Option<Capability>) -> Result<(), ApiError> {
+    fn require(&self, command: &str, capability: Option<Capability>) -> Result<(), ApiError> {
+        // Somebody unknown may look at nothing but the session.
+        if !self.is_known() && command != "session.get" {
+            return Err(api(
+                ErrorCode::NotAllowed,
+                "VetSync does not know you.",
+                "Ask an administrator to add you to the people in the settings.",
+            ));
+        }
         match capability {
             None => Ok(()),
             Some(Capability::SwitchPerson) if self.parts.demo => Ok(()),
@@ -133,9 +147,22 @@ impl Console {
         }
     }
 
+    /// Working on conflicts and plans takes somebody who decides at least some field; others see them only.
+    pub(crate) fn require_decider(&self) -> Result<(), ApiError> {
+        if self.decides_something() {
+            Ok(())
+        } else {
+            Err(api(
+                ErrorCode::NotAllowed,
+                "Your role sees conflicts and plans but does not decide them.",
+                "Ask the front desk, a clinician or an administrator.",
+            ))
+        }
+    }
+
     async fn session_get(&self, _: Nothing) -> Result<Session, ApiError> {
         let person = self.person();
-        let mut allowed = capabilities(person.role).to_vec();
+        let mut allowed = if self.is_known() { capabilities(person.role).to_vec() } else { Vec::new() };
         if self.parts.demo {
             allowed.push(Capability::SwitchPerson);
         }
@@ -301,7 +328,7 @@ macro_rules! dispatch {
             pub async fn call(&self, command: &str, payload: serde_json::Value) -> Result<serde_json::Value, ApiError> {
                 match command {
                     $($name => {
-                        self.require($capability)?;
+                        self.require(command, $capability)?;
                         let request: $request = serde_json::from_value(payload).map_err(|error| {
                             api(ErrorCode::Invalid, format!("{command}: {error}."), "Update VetSync's window and its engine to the same version.")
                         })?;

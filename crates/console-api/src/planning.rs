@@ -145,7 +145,9 @@ impl Console {
         let pair = self.parts.store.pair(&plan.pair).await?;
         let own = plan.maker == person.id;
         let waiting = matches!(plan.state, PlanState::Draft | PlanState::AwaitingSecond);
-        let missing = self.approval_capability(plan, &body);
+        let missing = self
+            .approval_capability(plan, &body)
+            .or_else(|| (!self.decides_something()).then_some(Capability::DecideDemographic));
         let needs_second = plan.grade >= 4 && !self.parts.one_person_may_approve;
         let same_person = plan.state == PlanState::AwaitingSecond && own;
         let moved = if waiting { self.moved_since(&body, pair.as_ref()).await? } else { Vec::new() };
@@ -219,6 +221,7 @@ impl Console {
     }
 
     pub(crate) async fn plans_make(&self, request: MakePlan) -> Result<PlanView, ApiError> {
+        self.require_decider()?;
         let decisions = self.decisions(&request.choices)?;
         if decisions.is_empty() {
             return Err(api(
@@ -264,6 +267,7 @@ impl Console {
     }
 
     pub(crate) async fn plans_approve(&self, request: Approve) -> Result<Approved, ApiError> {
+        self.require_decider()?;
         let plan = self.plan_row(&request.plan_id).await?;
         if let Some(capability) = self.approval_capability(&plan, &frozen(&plan)?) {
             self.require_capability(capability)?;
@@ -285,6 +289,7 @@ impl Console {
     }
 
     pub(crate) async fn plans_refuse(&self, request: Refuse) -> Result<PlanView, ApiError> {
+        self.require_decider()?;
         if request.reason.trim().is_empty() {
             return Err(ApiError {
                 field: Some("reason".to_owned()),

@@ -1,0 +1,7 @@
+//! Journeys: the real agent against simulated remotes over TLS sockets, driven through the console's commands.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod deciding;
+mod first_comparison;
+mod permissions;
+mod second_person;

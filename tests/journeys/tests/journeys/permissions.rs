@@ -1,0 +1,118 @@
+//! Every command for every role. What is not listed here as allowed is refused.
+
+use console_api::dto::{ErrorCode, Session};
+use journeys::World;
+use serde_json::{Value, json};
+
+/// Columns: front desk, clinician, IT, admin, auditor, somebody unknown. `y`: the permission is there (the command may
+/// still fail for another reason, like an id that does not exist); `-`: refused.
+const TABLE: &[(&str, &str, fn() -> Value)] = &[
+    ("session.get", "yyyyyy", || json!({})),
+    ("home.get", "yyyyyy", || json!({})),
+    ("run.start", "---y--", || json!({ "patientId": null, "planOnly": true })),
+    ("run.start", "yy-y--", || json!({ "patientId": "none", "planOnly": true })),
+    ("run.stop", "---y--", || json!({ "id": "none" })),
+    ("patients.search", "yyyyy-", || json!({ "query": "", "status": null, "offset": 0, "limit": 1 })),
+    ("patients.get", "yyyyy-", || json!({ "id": "none" })),
+    ("patients.verify", "yyyy--", || json!({ "id": "none" })),
+    ("patients.raw", "-yyy--", || json!({ "id": "none" })),
+    (
+        "conflicts.list",
+        "yyyy--",
+        || json!({ "text": "", "grade": null, "field": null, "cause": null, "status": null, "offset": 0, "limit": 1 }),
+    ),
+    ("conflicts.get", "yyyy--", || json!({ "id": "none" })),
+    ("conflicts.claim", "yy-y--", || json!({ "id": "none", "claim": true })),
+    ("conflicts.snooze", "yy-y--", || json!({ "id": "none", "untilMs": 1, "reason": "later" })),
+    ("conflicts.draft", "yy-y--", || json!({ "id": "none", "choices": [] })),
+    (
+        "conflicts.answer",
+        "y--y--",
+        || json!({ "conflictId": "none", "candidatePatientId": null, "answer": "different", "reason": "seen both" }),
+    ),
+    ("values.validate", "yyyyy-", || json!({ "field": "species", "text": "dog" })),
+    (
+        "plans.make",
+        "yy-y--",
+        || json!({ "conflictId": "none", "fingerprint": "", "choices": [], "reason": null }),
+    ),
+    ("plans.get", "yyyy--", || json!({ "id": "none" })),
+    ("plans.approve", "yy-y--", || json!({ "planId": "none", "hash": "", "reason": null })),
+    ("plans.refuse", "yy-y--", || json!({ "planId": "none", "reason": "no" })),
+    ("plans.undo", "yy-y--", || json!({ "id": "none" })),
+    ("receipts.list", "yyyyy-", || json!({ "patientId": null, "planId": null, "offset": 0, "limit": 1 })),
+];
+
+const PEOPLE: [(&str, char); 5] = [("robin", 'f'), ("lee", 'c'), ("sam", 'i'), ("dana", 'a'), ("ines", 'u')];
+
+macro_rules! names {
+    ($($name:literal => $method:ident($request:ident) -> $response:ident, $capability:expr;)*) => {
+        /// Every command there is.
+        const COMMANDS: &[&str] = &[$($name),*];
+    };
+}
+console_api::with_commands!(names);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_is_allowed_or_refused_as_the_table_says() {
+    // A command that nobody thought of here fails.
+    for command in COMMANDS {
+        assert!(
+            *command == "session.switch" || TABLE.iter().any(|(name, ..)| name == command),
+            "{command} is missing in the table"
+        );
+    }
+    let world = World::calm(3).await;
+    let desk = world.compared().await;
+    let mut wrong = Vec::new();
+    for (column, (person, _)) in PEOPLE.iter().enumerate() {
+        for (command, allowed, payload) in TABLE {
+            desk.sit(person).await;
+            let expected = allowed.as_bytes()[column] == b'y';
+            let mut events = desk.console.events();
+            let result = desk.console.call(command, payload()).await;
+            let refused = matches!(&result, Err(error) if error.code == ErrorCode::NotAllowed);
+            if refused == expected {
+                wrong.push(format!("{command} as {person}: {result:?}"));
+            }
+            if let Err(error) = &result {
+                assert!(!error.message.is_empty() && !error.way_out.is_empty(), "{command}: {error:?}");
+            }
+            // A run that was allowed is waited for, so that the next one is a run of its own.
+            if let (Ok(run), "run.start", true) = (&result, *command, payload()["patientId"].is_null()) {
+                desk.ended(&mut events, run["id"].as_str().unwrap()).await;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    desk.close().await;
+}
+
+/// Somebody who is not among the configured people is let in nowhere, and nobody switches outside the sample data.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_unknown_gets_in_and_nobody_switches_outside_the_sample() {
+    let world = World::calm(3).await;
+    let opened =
+        agent::open(agent::Options { demo: false, person: Some("nobody".to_owned()), ..world.options() })
+            .await
+            .unwrap();
+    let error = agent::start(opened).await.err().expect("nobody known sits here");
+    assert!(matches!(error, agent::StartError::NobodyHere { .. }), "{error}");
+    assert!(!error.way_out().is_empty());
+
+    let opened =
+        agent::open(agent::Options { demo: false, person: Some("robin".to_owned()), ..world.options() })
+            .await
+            .unwrap();
+    let desk = journeys::Desk::start(opened).await;
+    let error = desk.refused("session.switch", json!({ "personId": "dana" })).await;
+    assert_eq!(error.code, ErrorCode::NotAllowed);
+    let session: Session = desk.call("session.get", json!({})).await;
+    assert_eq!(session.person.id, "robin");
+    assert_eq!(session.people.len(), 1, "others are not listed");
+    let error = desk.refused("no.such.command", json!({})).await;
+    assert_eq!(error.code, ErrorCode::NotFound);
+    let error = desk.refused("patients.search", json!({ "query": 7 })).await;
+    assert_eq!(error.code, ErrorCode::Invalid);
+    desk.close().await;
+}
