@@ -3,7 +3,7 @@
 //! The window opens at once and does not depend on the engine: while the engine starts, calls wait for it; when it
 //! cannot start, every call gets the reason, and the next attempt can be asked for.
 
-use console_api::dto::{ApiError, Changed, ErrorCode, Event, Tag};
+use console_api::dto::{ApiError, ErrorCode, Event};
 use serde_json::Value;
 use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::sync::{Mutex, broadcast};
@@ -97,26 +97,10 @@ async fn forward(mut events: broadcast::Receiver<Event>, emit: Emit) {
     loop {
         match events.recv().await {
             Ok(event) => emit(&event),
-            Err(broadcast::error::RecvError::Lagged(_)) => emit(&everything_changed()),
+            Err(broadcast::error::RecvError::Lagged(_)) => emit(&console_api::everything_changed()),
             Err(broadcast::error::RecvError::Closed) => return,
         }
     }
-}
-
-/// After a gap anything may have changed.
-fn everything_changed() -> Event {
-    let tags = vec![
-        Tag::Home,
-        Tag::Patients,
-        Tag::Patient,
-        Tag::Conflicts,
-        Tag::Conflict,
-        Tag::Plans,
-        Tag::Receipts,
-        Tag::Runs,
-        Tag::Session,
-    ];
-    Event::Changed(Changed { tags, id: None })
 }
 
 /// What a call gets while the window closes.

@@ -60,17 +60,7 @@ impl Console {
                 let event = match notices.recv().await {
                     Ok(notice) => event_of(notice),
                     // Too many to follow: everything may have changed.
-                    Err(broadcast::error::RecvError::Lagged(_)) => Event::Changed(Changed {
-                        tags: vec![
-                            Tag::Home,
-                            Tag::Patients,
-                            Tag::Conflicts,
-                            Tag::Plans,
-                            Tag::Receipts,
-                            Tag::Runs,
-                        ],
-                        id: None,
-                    }),
+                    Err(broadcast::error::RecvError::Lagged(_)) => crate::everything_changed(),
                     Err(broadcast::error::RecvError::Closed) => return,
                 };
                 let Some(console) = forward.upgrade() else { return };

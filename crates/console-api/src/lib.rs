@@ -23,3 +23,20 @@ pub use console::{Console, Parts};
 pub fn store_advice(error: &store::StoreError) -> dto::ApiError {
     errors::of_store(error)
 }
+
+/// What a host sends after a gap: anything may have changed.
+pub fn everything_changed() -> dto::Event {
+    use dto::Tag;
+    let tags = vec![
+        Tag::Session,
+        Tag::Home,
+        Tag::Patients,
+        Tag::Patient,
+        Tag::Conflicts,
+        Tag::Conflict,
+        Tag::Plans,
+        Tag::Receipts,
+        Tag::Runs,
+    ];
+    dto::Event::Changed(dto::Changed { tags, id: None })
+}

@@ -198,30 +198,36 @@ pub async fn run_row(
     plan_only: bool,
     actor: Option<String>,
 ) -> Result<RunRow, Failure> {
-    let mut notices = engine.notices();
+    let notices = engine.notices();
     let reply = engine.ask(Command::StartRun { trigger: "manual".to_owned(), actor, plan_only }).await?;
     let Reply::Run(started) = reply else {
         return Err(Failure::new("the engine gave no run", "Try again."));
     };
+    wait_for_run(store, notices, &started.id).await
+}
+
+/// Waits for the end of a run. The notices must have been asked for before it was started.
+pub async fn wait_for_run(
+    store: &dyn Store,
+    mut notices: tokio::sync::broadcast::Receiver<Notice>,
+    id: &str,
+) -> Result<RunRow, Failure> {
     loop {
         match tokio::time::timeout(Duration::from_secs(5), notices.recv()).await {
-            Ok(Ok(Notice::RunEnded(id))) if id == started.id => break,
+            Ok(Ok(Notice::RunEnded(ended))) if ended == id => break,
             Ok(Ok(_)) => {}
             Ok(Err(tokio::sync::broadcast::error::RecvError::Closed)) => {
                 return Err(engine::EngineError::Stopping.into());
             }
             // Notices were missed, or nothing happened for a while: the store knows.
             Ok(Err(tokio::sync::broadcast::error::RecvError::Lagged(_))) | Err(_) => {
-                if store.run(&started.id).await?.is_some_and(|run| run.state != "running") {
+                if store.run(id).await?.is_some_and(|run| run.state != "running") {
                     break;
                 }
             }
         }
     }
-    store
-        .run(&started.id)
-        .await?
-        .ok_or_else(|| Failure::new("the run left no trace", "Run `vetsync doctor`."))
+    store.run(id).await?.ok_or_else(|| Failure::new("the run left no trace", "Run `vetsync doctor`."))
 }
 
 async fn window(demo: Demo, _json: bool) -> Outcome {

@@ -269,15 +269,14 @@ async fn events(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respon
     let receiver = served.console.events();
     let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
         loop {
-            match receiver.recv().await {
-                Ok(event) => {
-                    let Ok(text) = serde_json::to_string(&event) else { continue };
-                    return Some((Ok::<_, std::convert::Infallible>(format!("data: {text}\n\n")), receiver));
-                }
-                // The console asks again for everything it shows when it sees this.
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+            let event = match receiver.recv().await {
+                Ok(event) => event,
+                // Too many to follow: everything may have changed, and the console asks again for what it shows.
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => console_api::everything_changed(),
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
-            }
+            };
+            let Ok(text) = serde_json::to_string(&event) else { continue };
+            return Some((Ok::<_, std::convert::Infallible>(format!("data: {text}\n\n")), receiver));
         }
     });
     let opening =

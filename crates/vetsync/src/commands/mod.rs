@@ -12,7 +12,7 @@ use agent::{Options, Running};
 use clap::{Args, Subcommand};
 use console_api::dto::{
     Approve, Approved, ChoiceKind, CompareView, ConflictList, ConflictQuery, FieldChoice, Id, MakePlan,
-    PatientPage, PatientPageRows, PatientSearch, PlanView, StartRun,
+    PatientPage, PatientPageRows, PatientSearch, PlanView, RunView, StartRun,
 };
 use engine::runs::counts_of;
 use serde::Serialize;
@@ -64,19 +64,10 @@ async fn wait_until_written(running: &Running, patient: &str) -> Result<PatientP
 /// `vetsync reconcile`
 pub async fn reconcile(options: Options, plan_only: bool, json: bool) -> Outcome {
     let running = started(options).await?;
-    let person = running.console.person();
-    // The permission is the console's to check.
-    if !console_api::permissions::may(&person, console_api::dto::Capability::SyncAll) {
-        running.stop().await;
-        return Err(console_api::dto::ApiError {
-            code: console_api::dto::ErrorCode::NotAllowed,
-            message: "Your role may not start a comparison of everything.".to_owned(),
-            way_out: "Ask an administrator.".to_owned(),
-            field: None,
-        }
-        .into());
-    }
-    let row = demo::run_row(&running.engine, &*running.store, plan_only, Some(person.id)).await?;
+    let notices = running.engine.notices();
+    let request = StartRun { patient_id: None, plan_only };
+    let run: RunView = call(&running, "run.start", &request).await?;
+    let row = demo::wait_for_run(&*running.store, notices, &run.id).await?;
     let counts = counts_of(&row)?;
     running.stop().await;
     let conflicts: u64 = counts.conflicts.iter().sum();
