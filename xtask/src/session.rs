@@ -107,6 +107,8 @@ pub fn run_inside(arguments: &Arguments) -> Result<ExitCode> {
     let (program, rest) = arguments.command.split_first().context("no command given")?;
     let status = Command::new(program)
         .args(rest)
+        // Tests of the keyring then insist on the real one.
+        .env("VETSYNC_TEST_KEYRING", "1")
         .status()
         .with_context(|| format!("{} could not be started", program.to_string_lossy()))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))

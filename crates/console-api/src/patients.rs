@@ -3,14 +3,16 @@
 use crate::compare::{empty_field, field_view};
 use crate::console::Console;
 use crate::dto::{
-    ApiError, Capability, ErrorCode, Id, PatientPage, PatientPageRows, PatientRow, PatientSearch,
-    PatientStatus, RawPair, TimelineEntry, ValidateOwn, Validated,
+    ApiError, Capability, ErrorCode, FindingSeverity, FindingView, Id, PatientPage, PatientPageRows,
+    PatientRow, PatientSearch, PatientStatus, RawPair, TimelineEntry, ValidateOwn, Validated,
 };
 use crate::errors::{api, sentence};
-use crate::shown::{shown, side};
+use crate::shown::{remote_name, shown, side};
 use engine::Command;
+use engine::judge::SideState;
 use engine::step::{load_context, load_side};
 use record::catalogue::ValueType;
+use record::validate::{Severity, validate_patient};
 use record::{FieldState, Remote};
 use store::{PairRow, PairStatus};
 
@@ -167,8 +169,46 @@ impl Console {
             fields,
             conflict_id: conflict.map(|row| row.id),
             timeline: self.timeline(&pair).await?,
+            findings: self.findings(servicenow.as_ref(), ehr.as_ref()),
             linked_by: pair.linked_by.as_deref().map(|by| self.linked_words(by)),
         })
+    }
+
+    /// What business rules say about either record; the same finding about both is said once.
+    fn findings(&self, servicenow: Option<&SideState>, ehr: Option<&SideState>) -> Vec<FindingView> {
+        let today = engine::clock::date_of(self.now_ms());
+        let mut views: Vec<FindingView> = Vec::new();
+        for (remote, side) in [(Remote::ServiceNow, servicenow), (Remote::Ehr, ehr)] {
+            let Some(side) = side else { continue };
+            for finding in validate_patient(self.parts.lenses.catalogue(), &side.record, today) {
+                let sentence = format!(
+                    "{}: {}. {}",
+                    self.label(&finding.field),
+                    finding.problem.trim_end_matches('.'),
+                    sentence(&finding.way_out)
+                );
+                let severity = match finding.severity {
+                    Severity::Note => FindingSeverity::Note,
+                    Severity::Warning => FindingSeverity::Warning,
+                    Severity::Error => FindingSeverity::Error,
+                };
+                match views.iter_mut().find(|view| view.sentence == sentence) {
+                    Some(view) => view.remotes.push(remote_name(remote)),
+                    None => views.push(FindingView {
+                        field: finding.field,
+                        severity,
+                        sentence,
+                        remotes: vec![remote_name(remote)],
+                    }),
+                }
+            }
+        }
+        views.sort_by_key(|view| match view.severity {
+            FindingSeverity::Error => 0,
+            FindingSeverity::Warning => 1,
+            FindingSeverity::Note => 2,
+        });
+        views
     }
 
     fn linked_words(&self, by: &str) -> String {

@@ -21,6 +21,14 @@ impl Clock for SystemClock {
     }
 }
 
+/// The calendar date of a time, year, month and day, in UTC.
+pub fn date_of(now_ms: i64) -> (u16, u8, u8) {
+    use chrono::Datelike as _;
+    let date = chrono::DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
+    let small = |number: u32| u8::try_from(number).unwrap_or(1);
+    (u16::try_from(date.year()).unwrap_or(u16::MAX), small(date.month()), small(date.day()))
+}
+
 /// Makes ids that sort by time of creation (UUID version 7, RFC 9562).
 pub trait Ids: Send + Sync + 'static {
     /// A new id.

@@ -112,7 +112,7 @@ pub async fn link_all(engine: &mut Engine, now_ms: i64) -> Result<Linked> {
         )
         .collect();
     one_sided(engine, &alone, now_ms, &mut linked).await?;
-    reconsider(engine, &mut linked).await?;
+    reconsider(engine, now_ms, &mut linked).await?;
     Ok(linked)
 }
 
@@ -375,7 +375,7 @@ async fn ask_or_create(
             candidates,
             now_ms,
         )?));
-    } else if may_create && let Some(why) = cannot_create(engine, record) {
+    } else if may_create && let Some(why) = cannot_create(engine, record, now_ms) {
         linked.conflicts += 1;
         let mut row = question(engine, pair_id, ConflictCause::CannotCreate, card, &[], now_ms)?;
         row.comparison = encode("why", &why)?;
@@ -386,19 +386,17 @@ async fn ask_or_create(
     Ok(())
 }
 
-/// Labels of fields that keep a record from being created on the other side: it must at least have a name, and no value
-/// that cannot be read.
-fn cannot_create(engine: &Engine, record: &Record) -> Option<Vec<String>> {
-    let mut fields: Vec<String> = engine
-        .lenses
-        .catalogue()
-        .iter()
-        .filter(|(field, _)| matches!(record.field(*field), record::FieldState::Invalid { .. }))
-        .map(|(_, spec)| spec.id.clone())
-        .collect();
-    if record.by_id(engine.lenses.catalogue(), "patient_name").value().is_none() {
-        fields.push("patient_name".to_owned());
-    }
+/// Ids of fields that keep a record from being created on the other side: a rule says that they cannot be right, or that
+/// the other side could not hold them.
+fn cannot_create(engine: &Engine, record: &Record, now_ms: i64) -> Option<Vec<String>> {
+    let today = crate::clock::date_of(now_ms);
+    let mut fields: Vec<String> =
+        record::validate::validate_patient(engine.lenses.catalogue(), record, today)
+            .into_iter()
+            .filter(|finding| finding.severity == record::validate::Severity::Error)
+            .map(|finding| finding.field)
+            .collect();
+    fields.dedup();
     (!fields.is_empty()).then_some(fields)
 }
 
@@ -439,7 +437,7 @@ fn question(
 
 /// One-sided pairs of earlier runs: their creation may have been put off (a plan-only run, a brake, a lost answer), and
 /// a certain partner may have turned up since.
-async fn reconsider(engine: &mut Engine, linked: &mut Linked) -> Result<()> {
+async fn reconsider(engine: &mut Engine, now_ms: i64, linked: &mut Linked) -> Result<()> {
     let known: HashSet<String> = linked.creations.iter().map(|creation| creation.pair.clone()).collect();
     for status in [PairStatus::OnlyServiceNow, PairStatus::OnlyEhr] {
         let mut offset = 0;
@@ -463,7 +461,7 @@ async fn reconsider(engine: &mut Engine, linked: &mut Linked) -> Result<()> {
                 let Some(side) = engine.side(remote, key).await? else { continue };
                 let may_create =
                     side.record.active && !side.record.deceased && side.snapshot.presence != Presence::Gone;
-                if may_create && cannot_create(engine, &side.record).is_none() {
+                if may_create && cannot_create(engine, &side.record, now_ms).is_none() {
                     linked.creations.push(Creation { pair: pair.id });
                 }
             }

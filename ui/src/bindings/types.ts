@@ -34,6 +34,8 @@ export type RunStatus = "running" | "done" | "stopped" | "failed";
 
 export type RunPhase = "reading_service_now" | "reading_ehr" | "linking" | "comparing" | "writing" | "finished";
 
+export type FindingSeverity = "note" | "warning" | "error";
+
 export type ErrorCode = "not_allowed" | "not_found" | "moved" | "invalid" | "offline" | "locked" | "internal";
 
 export type Tag = "home" | "patients" | "patient" | "conflicts" | "conflict" | "plans" | "receipts" | "runs" | "session";
@@ -140,6 +142,12 @@ whoCan: string | null, };
 
 export type Side = { remote: RemoteName, key: string | null, version: string | null, changedBy: string | null, changedAtMs: number | null, readAtMs: number | null, };
 
+export type FindingView = { field: string, severity: FindingSeverity, 
+/**
+ * What is wrong, where, and what to do.
+ */
+sentence: string, remotes: Array<RemoteName>, };
+
 export type PatientPage = { patient: PatientRow, serviceNow: Side, ehr: Side, 
 /**
  * Trust card: one sentence.
@@ -148,7 +156,11 @@ trust: string, trusted: boolean, agreedAtMs: number | null,
 /**
  * Allergies first.
  */
-fields: Array<FieldView>, conflictId: string | null, timeline: Array<TimelineEntry>, linkedBy: string | null, };
+fields: Array<FieldView>, conflictId: string | null, timeline: Array<TimelineEntry>, 
+/**
+ * What business rules say about the two records, gravest first.
+ */
+findings: Array<FindingView>, linkedBy: string | null, };
 
 export type TimelineEntry = { atMs: number, actor: string, sentence: string, planId: string | null, };
 

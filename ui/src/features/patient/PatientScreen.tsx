@@ -10,6 +10,7 @@ import { SpeciesIcon } from "../../shared/Species";
 import { PatientStatusWord } from "../../shared/Status";
 import { Waiting } from "../../shared/Waiting";
 import { FieldsSideBySide } from "./FieldsSideBySide";
+import { Findings } from "./Findings";
 import classes from "./Patient.module.css";
 import { RawRecords } from "./RawRecords";
 import { Timeline } from "./Timeline";
@@ -86,6 +87,7 @@ export function PatientScreen() {
       <div className={classes.columns}>
         <FieldsSideBySide page={page.data} />
         <div className={classes.side}>
+          <Findings findings={page.data.findings} />
           <Timeline entries={page.data.timeline} />
           {page.data.linkedBy && (
             <p className={classes.linked}>

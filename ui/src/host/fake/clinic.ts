@@ -290,6 +290,17 @@ export class SampleClinic {
         { atMs: Date.now() - 2 * DAY_MS, actor: "Rule: blank filled", sentence: "The breed was blank in the EHR and was filled from ServiceNow.", planId: null },
         { atMs: Date.now() - 40 * DAY_MS, actor: "First comparison", sentence: "Linked by microchip.", planId: null },
       ],
+      findings:
+        row.phone === ""
+          ? [
+              {
+                field: "owner_phone",
+                severity: "warning" as const,
+                sentence: "Owner's phone: there is no number to reach the owner at. Ask for one at the next visit.",
+                remotes: ["service_now" as const, "ehr" as const],
+              },
+            ]
+          : [],
       linkedBy: "Microchip number",
     };
   }
