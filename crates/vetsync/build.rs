@@ -16,7 +16,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn main() {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let dist = root.join("ui/dist");
     println!("cargo:rerun-if-changed={}", dist.display());
@@ -26,16 +26,12 @@ fn main() {
     found.sort();
     let mut table = String::from("pub const FILES: &[(&str, &[u8])] = &[\n");
     for path in found {
-        let name = path
-            .strip_prefix(&dist)
-            .expect("files lie below the folder")
-            .to_string_lossy()
-            .replace('\\', "/");
-        let full = path.canonicalize().expect("the file was just listed");
-        // Writing to a String cannot fail.
-        let _ = writeln!(table, "    ({name:?}, include_bytes!({:?})),", full.display().to_string());
+        let name = path.strip_prefix(&dist)?.to_string_lossy().replace('\\', "/");
+        let full = path.canonicalize()?.display().to_string();
+        writeln!(table, "    ({name:?}, include_bytes!({full:?})),")?;
     }
     table.push_str("];\n");
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("ui_files.rs");
-    std::fs::write(out, table).expect("OUT_DIR is writable");
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    std::fs::write(out.join("ui_files.rs"), table)?;
+    Ok(())
 }

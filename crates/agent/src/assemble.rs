@@ -86,10 +86,13 @@ pub async fn open(options: Options) -> Result<Opened, StartError> {
     let folder = data_dir(&options, &settings);
     private_folder(&folder)?;
     let secrets = open_secrets(&settings, &folder).await?;
+    // Two first starts at once must not make two keys: whoever comes second waits for the first one's.
+    let one_at_a_time = start_lock(&folder)?;
     let database = folder.join("vetsync.db");
     let key = secrets::database_key(&*secrets, new_key, database.exists()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database, &key, clock.now_ms()).await?);
+    drop(one_at_a_time);
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
     match connect(&settings, &*secrets, &base, &clock, &*store).await {
         Ok((remotes, lenses)) => {
@@ -127,6 +130,16 @@ fn private_folder(folder: &Path) -> Result<(), StartError> {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(problem)?;
     }
     Ok(())
+}
+
+fn start_lock(folder: &Path) -> Result<std::fs::File, StartError> {
+    let problem = |error: std::io::Error| StartError::DataDir {
+        path: folder.to_path_buf(),
+        problem: error.to_string(),
+    };
+    let file = std::fs::File::create(folder.join("start.lock")).map_err(problem)?;
+    file.lock().map_err(problem)?;
+    Ok(file)
 }
 
 /// The keyring or file that the settings choose.
@@ -361,6 +374,9 @@ fn asked_columns(settings: &Settings) -> Result<Vec<String>, StartError> {
     Ok(columns)
 }
 
+/// Name as asked for, column as found, its dictionary type.
+type FoundColumn = (String, Option<String>, Option<String>);
+
 /// Where the columns found at the last start are kept.
 pub const fn columns_key() -> &'static str {
     "columns.patient"
@@ -382,7 +398,7 @@ async fn lenses(
     let asked = asked_columns(settings)?;
     let mut names: Vec<&str> = asked.iter().map(String::as_str).collect();
     names.push(&own.ehr_id_column);
-    let known: Option<Vec<(String, Option<String>, Option<String>)>> =
+    let known: Option<Vec<FoundColumn>> =
         store.value(columns_key()).await?.and_then(|text| serde_json::from_str(&text).ok());
     let found = match known
         .filter(|known| known.iter().map(|(asked, _, _)| asked.as_str()).eq(names.iter().copied()))

@@ -40,7 +40,7 @@ impl Options {
 fn home() -> PathBuf {
     ["HOME", "USERPROFILE"]
         .iter()
-        .find_map(|name| std::env::var_os(name))
+        .find_map(std::env::var_os)
         .map_or_else(|| PathBuf::from("."), PathBuf::from)
 }
 

@@ -265,6 +265,8 @@ impl Console {
         Ok(RawPair { service_now, ehr })
     }
 
+    // Commands are dispatched alike, and so all of them are async.
+    #[allow(clippy::unused_async)]
     pub(crate) async fn values_validate(&self, request: ValidateOwn) -> Result<Validated, ApiError> {
         Ok(match self.own_value(&request.field, &request.text)? {
             Ok(state) => Validated { ok: true, shown: Some(shown(&state)), problem: None, way_out: None },

@@ -1,5 +1,6 @@
 //! Reading one pair afresh for a purpose: to verify it, to sync it, or to carry out an approved plan.
 
+use crate::duplicates::Answer;
 use crate::error::{EngineError, Result, encode};
 use crate::judge::{self, Terms, index};
 use crate::lens;
@@ -81,11 +82,14 @@ impl Engine {
             Command::Refuse { plan, person, reason } => {
                 Some(self.refuse(&plan, &person, &reason, now_ms).await.map(Reply::Plan))
             }
-            Command::AnswerDuplicate { conflict, candidate, same, person, reason } => Some(
-                self.answer_duplicate(&conflict, candidate.as_deref(), same, &person, &reason, now_ms)
-                    .await
-                    .map(Reply::Pair),
-            ),
+            Command::AnswerDuplicate { conflict, candidate, same, person, reason } => {
+                let answer = Answer { person: &person, reason: &reason, now_ms };
+                Some(
+                    self.answer_duplicate(&conflict, candidate.as_deref(), same, answer)
+                        .await
+                        .map(Reply::Pair),
+                )
+            }
             Command::Claim { conflict, person } => {
                 Some(self.edit_conflict(&conflict, |row| row.claimed_by = person).await)
             }
@@ -164,7 +168,7 @@ impl Engine {
             Ok(fetched) => {
                 if let Err(error) = self.stage(remote, &fetched, now_ms).await {
                     tracing::warn!(pair = %errand.pair, remote = remote.as_str(), error = %error, "errand.unreadable");
-                    self.answer(&errand, Err(error), effects);
+                    Self::answer(&errand, Err(error), effects);
                     return Ok(());
                 }
             }
@@ -187,11 +191,11 @@ impl Engine {
             None => self.finish_errand(&errand, now_ms, effects).await,
         };
         effects.notices.push(Notice::Pair(errand.pair.clone()));
-        self.answer(&errand, outcome, effects);
+        Self::answer(&errand, outcome, effects);
         Ok(())
     }
 
-    fn answer(&self, errand: &Errand, outcome: Result<Reply>, effects: &mut Effects) {
+    fn answer(errand: &Errand, outcome: Result<Reply>, effects: &mut Effects) {
         match (errand.ticket, outcome) {
             (Some(ticket), outcome) => effects.replies.push((ticket, outcome)),
             (None, Ok(_)) => {}

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod drive;
+mod duplicates;
 pub mod errands;
 pub mod error;
 pub mod execute;

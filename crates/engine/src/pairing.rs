@@ -1,7 +1,7 @@
 //! Who belongs together: links by stored ids, the other system's identifier and certain microchips; everything weaker
 //! becomes a question. Records on one side only, and what follows for them.
 
-use crate::error::{EngineError, Result, encode};
+use crate::error::{Result, encode};
 use crate::lens;
 use crate::plans;
 use crate::step::{Engine, side_state};
@@ -79,7 +79,7 @@ pub async fn link_all(engine: &mut Engine, now_ms: i64) -> Result<Linked> {
 
     let mut changes = Vec::new();
     for (left, right) in &by_reference {
-        link(engine, left, right, CertainBy::CrossReference, now_ms, &mut changes).await?;
+        changes.push(linked_pair(engine, left, right, CertainBy::CrossReference, now_ms));
         linked.linked += 1;
         flush(engine, &mut changes, 500).await?;
     }
@@ -92,7 +92,7 @@ pub async fn link_all(engine: &mut Engine, now_ms: i64) -> Result<Linked> {
         if let Match::Certain { by } =
             identity::same_animal(engine.lenses.catalogue(), &one.record, &other.record)
         {
-            link(engine, left, right, by, now_ms, &mut changes).await?;
+            changes.push(linked_pair(engine, left, right, by, now_ms));
             taken_servicenow.insert(left);
             taken_ehr.insert(right);
             linked.linked += 1;
@@ -116,7 +116,7 @@ pub async fn link_all(engine: &mut Engine, now_ms: i64) -> Result<Linked> {
     Ok(linked)
 }
 
-fn snapshot_id(remote: Remote, key: &str) -> SnapshotId {
+pub(crate) fn snapshot_id(remote: Remote, key: &str) -> SnapshotId {
     SnapshotId { remote, kind: RecordKind::Patient, key: key.to_owned() }
 }
 
@@ -192,19 +192,12 @@ async fn flush(engine: &Engine, changes: &mut Vec<Change>, at_least: usize) -> R
     Ok(())
 }
 
-async fn link(
-    engine: &Engine,
-    servicenow_key: &str,
-    ehr_key: &str,
-    by: CertainBy,
-    now_ms: i64,
-    changes: &mut Vec<Change>,
-) -> Result<()> {
+fn linked_pair(engine: &Engine, servicenow_key: &str, ehr_key: &str, by: CertainBy, now_ms: i64) -> Change {
     let linked_by = match by {
         CertainBy::CrossReference => "cross_reference",
         CertainBy::Microchip => "microchip",
     };
-    changes.push(Change::PutPair(PairRow {
+    Change::PutPair(PairRow {
         id: engine.new_id(now_ms),
         kind: RecordKind::Patient,
         servicenow_key: Some(servicenow_key.to_owned()),
@@ -217,8 +210,7 @@ async fn link(
         differing: String::new(),
         agreed_at_ms: None,
         card: PatientCard::default(),
-    }));
-    Ok(())
+    })
 }
 
 fn one_sided_pair(id: String, of: &SnapshotId, card: PatientCard) -> PairRow {
@@ -540,200 +532,4 @@ pub async fn vanished(engine: &Engine, remote: Remote, key: &str, now_ms: i64) -
     let mut differs = pair;
     differs.status = PairStatus::Differs;
     Ok(vec![Change::PutConflict(row), Change::PutPair(differs)])
-}
-
-impl Engine {
-    /// A person says that two records are the same animal, or that they are not.
-    pub(crate) async fn answer_duplicate(
-        &mut self,
-        conflict_id: &str,
-        candidate: Option<&str>,
-        same: bool,
-        person: &str,
-        reason: &str,
-        now_ms: i64,
-    ) -> Result<String> {
-        let conflict =
-            self.store.conflict(conflict_id).await?.ok_or(EngineError::NotFound { what: "conflict" })?;
-        if conflict.cause != ConflictCause::MaybeDuplicate || conflict.state == ConflictState::Closed {
-            return Err(EngineError::NotNow {
-                what: "this question is not open any more".to_owned(),
-                way_out: "go back to the work list".to_owned(),
-            });
-        }
-        let pair = self.pair(&conflict.pair).await?;
-        let id = match (&pair.servicenow_key, &pair.ehr_key) {
-            (Some(key), None) => snapshot_id(Remote::ServiceNow, key),
-            (None, Some(key)) => snapshot_id(Remote::Ehr, key),
-            _ => return Err(EngineError::NotFound { what: "one-sided patient" }),
-        };
-        let rows: Vec<DuplicateRow> = self.duplicates_of(&id).await?;
-        let mut changes = vec![Change::Audit(AuditRow {
-            id: self.new_id(now_ms),
-            at_ms: now_ms,
-            actor: person.to_owned(),
-            action: if same { "duplicate.same" } else { "duplicate.different" }.to_owned(),
-            subject: pair.id.clone(),
-            detail: candidate.unwrap_or_default().to_owned(),
-        })];
-        let mut closed = conflict.clone();
-        closed.state = ConflictState::Closed;
-        closed.closed_at_ms = Some(now_ms);
-        closed.closed_by = Some("decided".to_owned());
-
-        let chosen = match candidate {
-            Some(candidate) => Some(self.pair(candidate).await?),
-            None => None,
-        };
-        if same {
-            let Some(other) = chosen else {
-                return Err(EngineError::NotNow {
-                    what: "which record is the same animal?".to_owned(),
-                    way_out: "choose one of the candidates".to_owned(),
-                });
-            };
-            let other_id = match (&other.servicenow_key, &other.ehr_key) {
-                (Some(key), None) => snapshot_id(Remote::ServiceNow, key),
-                (None, Some(key)) => snapshot_id(Remote::Ehr, key),
-                _ => {
-                    return Err(EngineError::NotNow {
-                        what: "that patient is already linked to a record of this system".to_owned(),
-                        way_out: "the two records of one system have to be merged there first".to_owned(),
-                    });
-                }
-            };
-            if other_id.remote == id.remote {
-                return Err(EngineError::NotNow {
-                    what: "both records stand in the same system".to_owned(),
-                    way_out: "merge them there".to_owned(),
-                });
-            }
-            if let Some(open) = self.store.open_conflict_of(&other.id).await? {
-                let mut open = open;
-                open.state = ConflictState::Closed;
-                open.closed_at_ms = Some(now_ms);
-                open.closed_by = Some("superseded".to_owned());
-                changes.push(Change::PutConflict(open));
-            }
-            changes.push(Change::PutConflict(closed));
-            changes.push(Change::RemovePair { id: other.id.clone() });
-            let mut merged = pair.clone();
-            merged.servicenow_key = pair.servicenow_key.clone().or(other.servicenow_key);
-            merged.ehr_key = pair.ehr_key.clone().or(other.ehr_key);
-            merged.linked_by = Some(format!("person:{person}"));
-            merged.linked_at_ms = Some(now_ms);
-            merged.status = PairStatus::Waiting;
-            changes.push(Change::PutPair(merged));
-            for row in rows {
-                let answered = row.a == other_id || row.b == other_id;
-                changes.push(Change::PutDuplicate(DuplicateRow {
-                    answer: Some(if answered { "same" } else { "different" }.to_owned()),
-                    answered_by: Some(person.to_owned()),
-                    reason: Some(reason.to_owned()),
-                    at_ms: now_ms,
-                    ..row
-                }));
-            }
-            self.store.commit(changes).await?;
-            self.rejudge(&pair.id, &format!("person:{person}"), true, now_ms).await?;
-            return Ok(pair.id);
-        }
-
-        let mut still_open = 0;
-        let mut answered = Vec::new();
-        for row in rows {
-            let other = if row.a == id { &row.b } else { &row.a };
-            let about = match &chosen {
-                None => true,
-                Some(chosen) => {
-                    chosen.servicenow_key.as_deref() == Some(other.key.as_str())
-                        || chosen.ehr_key.as_deref() == Some(other.key.as_str())
-                }
-            };
-            if row.answer.is_some() {
-                continue;
-            }
-            if about {
-                answered.push(other.clone());
-                changes.push(Change::PutDuplicate(DuplicateRow {
-                    answer: Some("different".to_owned()),
-                    answered_by: Some(person.to_owned()),
-                    reason: Some(reason.to_owned()),
-                    at_ms: now_ms,
-                    ..row
-                }));
-            } else {
-                still_open += 1;
-            }
-        }
-        if still_open == 0 {
-            changes.push(Change::PutConflict(closed));
-            if let Some(side) = self.side(id.remote, &id.key).await?
-                && side.record.active
-                && !side.record.deceased
-            {
-                let maker = format!("person:{person}");
-                changes.extend(creation_plan(
-                    self,
-                    &pair,
-                    &side.snapshot,
-                    &side.record,
-                    &maker,
-                    Some(reason.to_owned()),
-                    now_ms,
-                )?);
-                self.outbox_touched = true;
-            }
-        }
-        self.store.commit(changes).await?;
-        for other in answered {
-            self.close_when_answered(&other, person, reason, now_ms).await?;
-        }
-        Ok(pair.id)
-    }
-
-    /// The same answer settles the question that stands on the other record, when it was its only candidate.
-    async fn close_when_answered(
-        &mut self,
-        id: &SnapshotId,
-        person: &str,
-        reason: &str,
-        now_ms: i64,
-    ) -> Result<()> {
-        let Some(pair) = self.store.pair_by_key(id.remote, id.kind, &id.key).await? else { return Ok(()) };
-        let Some(mut conflict) = self.store.open_conflict_of(&pair.id).await? else { return Ok(()) };
-        let unanswered = self.duplicates_of(id).await?.iter().any(|row| row.answer.is_none());
-        if conflict.cause != ConflictCause::MaybeDuplicate || unanswered {
-            return Ok(());
-        }
-        conflict.state = ConflictState::Closed;
-        conflict.closed_at_ms = Some(now_ms);
-        conflict.closed_by = Some("decided".to_owned());
-        let mut changes = vec![Change::PutConflict(conflict)];
-        if let Some(side) = self.side(id.remote, &id.key).await?
-            && side.record.active
-            && !side.record.deceased
-        {
-            let maker = format!("person:{person}");
-            let reason = Some(reason.to_owned());
-            changes.extend(creation_plan(self, &pair, &side.snapshot, &side.record, &maker, reason, now_ms)?);
-            self.outbox_touched = true;
-        }
-        self.store.commit(changes).await?;
-        Ok(())
-    }
-
-    /// Every remembered likeness of a record.
-    pub async fn duplicates_of(&self, id: &SnapshotId) -> Result<Vec<DuplicateRow>> {
-        let mut found = Vec::new();
-        let mut offset = 0;
-        loop {
-            let page = self.store.possible_duplicates(offset, 500).await?;
-            if page.is_empty() {
-                return Ok(found);
-            }
-            offset += 500;
-            found.extend(page.into_iter().filter(|row| row.a == *id || row.b == *id));
-        }
-    }
 }

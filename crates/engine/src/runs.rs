@@ -310,7 +310,7 @@ impl Engine {
                 let Some(snapshot) = self.store.snapshot(&id).await? else { continue };
                 match snapshot.presence {
                     Presence::Present => {
-                        changes.push(Change::SetPresence { id, presence: Presence::Suspected })
+                        changes.push(Change::SetPresence { id, presence: Presence::Suspected });
                     }
                     Presence::Suspected => {
                         run.counts.vanished += 1;

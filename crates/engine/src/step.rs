@@ -298,7 +298,7 @@ impl Engine {
         // A run that a killed process left behind has no continuation; the next one reads everything again.
         for mut run in self.store.runs(20).await? {
             if run.state == "running" {
-                run.state = "failed".to_owned();
+                "failed".clone_into(&mut run.state);
                 run.ended_at_ms = Some(now_ms);
                 run.problem = Some(
                     "VetSync was closed while this was under way; nothing is lost, start it again".to_owned(),

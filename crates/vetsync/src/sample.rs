@@ -62,10 +62,22 @@ pub async fn write_config(running: &Running, folder: &Path) -> anyhow::Result<Pa
 pub async fn simulate(simulate: Simulate, _json: bool) -> Outcome {
     let running = start(&simulate.clinic).await?;
     let mut description = running.describe();
-    if let (Some(folder), Some(object)) = (&simulate.config_out, description.as_object_mut()) {
-        let config = write_config(&running, folder).await?;
-        object.insert("config".to_owned(), config.display().to_string().into());
-        object.insert("ca_file".to_owned(), folder.join("ca.pem").display().to_string().into());
+    let temporary = tempfile::tempdir().context("no temporary folder")?;
+    let mut ca_file = temporary.path().join("ca.pem");
+    let config = match &simulate.config_out {
+        Some(folder) => {
+            ca_file = folder.join("ca.pem");
+            Some(write_config(&running, folder).await?)
+        }
+        None => {
+            std::fs::write(&ca_file, &running.ca_pem)
+                .context("the authority's certificate cannot be written")?;
+            None
+        }
+    };
+    if let Some(object) = description.as_object_mut() {
+        object.insert("ca_file".to_owned(), ca_file.display().to_string().into());
+        object.insert("config".to_owned(), config.map(|config| config.display().to_string()).into());
     }
     println!("{description}");
     stopped().await;
