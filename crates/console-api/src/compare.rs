@@ -191,7 +191,7 @@ impl Console {
         })
     }
 
-    fn may_decide(&self, row: &ConflictRow) -> bool {
+    pub(crate) fn may_decide(&self, row: &ConflictRow) -> bool {
         let person = self.person();
         match row.cause {
             ConflictCause::MaybeDuplicate => may(&person, Capability::LinkPatients),
@@ -208,6 +208,18 @@ impl Console {
                 }
             }
         }
+    }
+
+    /// Working on a conflict is for those who may decide something of it.
+    async fn require_a_say(&self, conflict: &str) -> Result<(), ApiError> {
+        if self.may_decide(&self.conflict(conflict).await?) {
+            return Ok(());
+        }
+        Err(api(
+            ErrorCode::NotAllowed,
+            "Your role may look at this conflict, not work on it.",
+            format!("Ask {}.", who_can(Capability::LinkPatients)),
+        ))
     }
 
     fn why(row: &ConflictRow, comparison: Option<&reconcile::Comparison>) -> String {
@@ -418,6 +430,7 @@ impl Console {
     }
 
     pub(crate) async fn conflicts_claim(&self, request: Claim) -> Result<ConflictItem, ApiError> {
+        self.require_a_say(&request.id).await?;
         self.require_decider()?;
         let person = request.claim.then(|| self.person().id);
         self.parts.engine.ask(Command::Claim { conflict: request.id.clone(), person }).await?;
@@ -425,6 +438,7 @@ impl Console {
     }
 
     pub(crate) async fn conflicts_snooze(&self, request: Snooze) -> Result<ConflictItem, ApiError> {
+        self.require_a_say(&request.id).await?;
         self.require_decider()?;
         if request.until_ms.is_some() && request.reason.trim().is_empty() {
             return Err(ApiError {
@@ -445,6 +459,7 @@ impl Console {
     }
 
     pub(crate) async fn conflicts_draft(&self, request: Draft) -> Result<Nothing, ApiError> {
+        self.require_a_say(&request.id).await?;
         self.require_decider()?;
         let draft = engine::error::encode("draft", &request.choices)?;
         self.parts.engine.ask(Command::SaveDraft { conflict: request.id, draft }).await?;

@@ -31,7 +31,9 @@ impl Console {
             })
             .collect();
         let counted = |states: Vec<ConflictState>| ConflictFilter { states, ..ConflictFilter::default() };
-        let (_, open) = store.conflicts(&counted(vec![ConflictState::Open]), now_ms, 0, 1).await?;
+        // Those this person may decide; beyond a thousand the count says "at least".
+        let (open, _) = store.conflicts(&counted(vec![ConflictState::Open]), now_ms, 0, 1_000).await?;
+        let open = open.iter().filter(|row| self.may_decide(row)).count();
         let (_, second) =
             store.conflicts(&counted(vec![ConflictState::AwaitingSecond]), now_ms, 0, 1).await?;
         let mut status_counts = StatusCounts::default();

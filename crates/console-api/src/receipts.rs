@@ -6,7 +6,7 @@ use crate::shown::remote_name;
 use engine::error::decode;
 use engine::execute::{Answer, ReadBack, SentRequest};
 use remote::Write;
-use store::{PlanState, ReceiptRow};
+use store::{OperationFilter, PlanState, ReceiptRow};
 
 impl Console {
     pub(crate) async fn receipt_view(&self, row: &ReceiptRow) -> Result<ReceiptView, ApiError> {
@@ -78,12 +78,21 @@ impl Console {
 
     pub(crate) async fn receipts_list(&self, request: ReceiptQuery) -> Result<ReceiptList, ApiError> {
         let limit = request.limit.clamp(1, 500);
-        let rows = self.parts.store.receipts(request.patient_id.as_deref(), request.offset, limit).await?;
+        let store = &*self.parts.store;
+        let rows = match &request.plan_id {
+            None => store.receipts(request.patient_id.as_deref(), request.offset, limit).await?,
+            Some(plan) => {
+                let of_plan = OperationFilter { lane: None, plan: Some(plan.clone()), states: Vec::new() };
+                let mut rows = Vec::new();
+                for operation in store.operations(&of_plan, request.offset, limit).await? {
+                    rows.extend(store.receipt(&operation.id).await?);
+                }
+                rows
+            }
+        };
         let mut receipts = Vec::with_capacity(rows.len());
         for row in rows {
-            if request.plan_id.as_ref().is_none_or(|plan| *plan == row.plan) {
-                receipts.push(self.receipt_view(&row).await?);
-            }
+            receipts.push(self.receipt_view(&row).await?);
         }
         Ok(ReceiptList { receipts })
     }

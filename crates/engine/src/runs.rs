@@ -205,55 +205,7 @@ impl Engine {
                 way_out: String::new(),
             });
         }
-        let mut changes = Vec::with_capacity(page.items.len());
-        for fetched in &page.items {
-            let id = SnapshotId { remote, kind: RecordKind::Patient, key: fetched.key.clone() };
-            // Raw text, not the version, says whether anything moved: scripts can write without moving the version.
-            let known = self.store.snapshot(&id).await?;
-            if known
-                .as_ref()
-                .is_some_and(|known| known.raw == fetched.raw && known.presence == Presence::Present)
-            {
-                changes.push(Change::SawSnapshot { id, run: run.row.id.clone(), at_ms: now_ms });
-                continue;
-            }
-            match self.lenses.snapshot(remote, fetched, &run.row.id, now_ms) {
-                Ok((row, _)) => changes.push(Change::PutSnapshot(row)),
-                Err(error) => {
-                    run.counts.malformed += 1;
-                    if known.is_some() {
-                        changes.push(Change::SawSnapshot {
-                            id: id.clone(),
-                            run: run.row.id.clone(),
-                            at_ms: now_ms,
-                        });
-                    }
-                    changes.push(Change::Quarantine(QuarantineRow {
-                        id,
-                        raw: fetched.raw.clone(),
-                        problem: error.to_string(),
-                        at_ms: now_ms,
-                    }));
-                }
-            }
-        }
-        for (position, malformed) in page.malformed.iter().enumerate() {
-            run.counts.malformed += 1;
-            let key = malformed
-                .key
-                .clone()
-                .unwrap_or_else(|| format!("unreadable-{}-{position}", run.readings[index(remote)].read));
-            let id = SnapshotId { remote, kind: RecordKind::Patient, key };
-            if self.store.snapshot(&id).await?.is_some() {
-                changes.push(Change::SawSnapshot { id: id.clone(), run: run.row.id.clone(), at_ms: now_ms });
-            }
-            changes.push(Change::Quarantine(QuarantineRow {
-                id,
-                raw: malformed.raw.clone(),
-                problem: malformed.problem.clone(),
-                at_ms: now_ms,
-            }));
-        }
+        let changes = self.page_changes(run, remote, &page, now_ms).await?;
         if !changes.is_empty() {
             self.store.commit(changes).await?;
         }
@@ -294,6 +246,73 @@ impl Engine {
             effects.requests.push(Request::GoOn { run: run.row.id.clone() });
         }
         Ok(())
+    }
+
+    /// What a page changes in the store: what is unchanged to the letter is only seen, the rest is typed, and what cannot
+    /// be read is quarantined with its raw text.
+    async fn page_changes(
+        &self,
+        run: &mut RunState,
+        remote: Remote,
+        page: &Page,
+        now_ms: i64,
+    ) -> Result<Vec<Change>> {
+        let mut changes = Vec::with_capacity(page.items.len());
+        for fetched in &page.items {
+            let id = SnapshotId { remote, kind: RecordKind::Patient, key: fetched.key.clone() };
+            // Raw text, not the version, says whether anything moved: scripts can write without moving the version.
+            let known = self.store.snapshot(&id).await?;
+            if known
+                .as_ref()
+                .is_some_and(|known| known.raw == fetched.raw && known.presence == Presence::Present)
+            {
+                changes.push(Change::SawSnapshot { id, run: run.row.id.clone(), at_ms: now_ms });
+                continue;
+            }
+            match self.lenses.snapshot(remote, fetched, &run.row.id, now_ms) {
+                Ok((row, _)) => {
+                    if known.is_some() {
+                        // It may have been unreadable until now.
+                        changes.push(Change::Release(row.id.clone()));
+                    }
+                    changes.push(Change::PutSnapshot(row));
+                }
+                Err(error) => {
+                    run.counts.malformed += 1;
+                    if known.is_some() {
+                        changes.push(Change::SawSnapshot {
+                            id: id.clone(),
+                            run: run.row.id.clone(),
+                            at_ms: now_ms,
+                        });
+                    }
+                    changes.push(Change::Quarantine(QuarantineRow {
+                        id,
+                        raw: fetched.raw.clone(),
+                        problem: error.to_string(),
+                        at_ms: now_ms,
+                    }));
+                }
+            }
+        }
+        for (position, malformed) in page.malformed.iter().enumerate() {
+            run.counts.malformed += 1;
+            let key = malformed
+                .key
+                .clone()
+                .unwrap_or_else(|| format!("unreadable-{}-{position}", run.readings[index(remote)].read));
+            let id = SnapshotId { remote, kind: RecordKind::Patient, key };
+            if self.store.snapshot(&id).await?.is_some() {
+                changes.push(Change::SawSnapshot { id: id.clone(), run: run.row.id.clone(), at_ms: now_ms });
+            }
+            changes.push(Change::Quarantine(QuarantineRow {
+                id,
+                raw: malformed.raw.clone(),
+                problem: malformed.problem.clone(),
+                at_ms: now_ms,
+            }));
+        }
+        Ok(changes)
     }
 
     /// A record that a complete, proven read did not show is suspected; a second one in a row makes it gone.
