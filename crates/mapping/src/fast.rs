@@ -3,7 +3,13 @@
 //! The rules are those of [`RowLens::get`] and [`PatientLens::get`], to the letter: only the document is held in
 //! another form, laid out flat with its texts borrowed, instead of an editable tree.
 
-use crate::node::Tape;
+mod print;
+pub(crate) mod reader;
+
+pub use print::{HIDDEN, Keys, Printer};
+
+use crate::fhir::tree;
+use crate::node::{Node, Tape};
 use crate::{PatientLens, RowLens};
 use record::Record;
 
@@ -13,6 +19,13 @@ impl RowLens {
     pub fn get_fast(&self, row: &str) -> Option<Record> {
         self.read(Tape::parse(row)?.root()).ok()
     }
+
+    /// The keys of a row, and a print of every field, appended to `prints` in catalogue order; `None`, and nothing
+    /// appended, where [`RowLens::get`] refuses the text. See [`Printer`].
+    pub fn print(&self, row: &str, printer: &mut Printer, prints: &mut Vec<u64>) -> Option<Keys> {
+        let tape = Tape::parse(row)?;
+        self.read_as(tape.root(), printer, prints).map(Keys::of)
+    }
 }
 
 impl PatientLens {
@@ -21,4 +34,24 @@ impl PatientLens {
     pub fn get_fast(&self, bundle: &str) -> Option<Record> {
         self.read(Tape::parse(bundle)?.root()).ok()
     }
+
+    /// The keys of a patient, and a print of every field, appended to `prints` in catalogue order; `None`, and nothing
+    /// appended, where [`PatientLens::get`] refuses the text or the Bundle holds more than one
+    /// Patient. See [`Printer`].
+    pub fn print(&self, bundle: &str, printer: &mut Printer, prints: &mut Vec<u64>) -> Option<Keys> {
+        let tape = Tape::parse(bundle)?;
+        if holds_several(tape.root()) {
+            return None;
+        }
+        self.read_as(tape.root(), printer, prints).map(Keys::of)
+    }
+}
+
+/// Whether a Bundle holds more than one Patient.
+fn holds_several<'a>(bundle: impl Node<'a>) -> bool {
+    tree::items(bundle, "entry")
+        .filter_map(|entry| entry.get("resource"))
+        .filter(|resource| tree::text(*resource, "resourceType") == Some("Patient"))
+        .nth(1)
+        .is_some()
 }

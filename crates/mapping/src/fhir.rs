@@ -11,17 +11,18 @@
 mod allergy;
 mod animal;
 pub mod check;
-mod concept;
+pub(crate) mod concept;
 mod contact;
 mod document;
 mod extension;
 mod identifier;
 mod name;
-mod tree;
+pub(crate) mod tree;
 
 pub use allergy::ALLERGIES_TEXT;
 
 use crate::node::{Node, Scalar};
+use crate::fast::reader::{AsState, Reader};
 use crate::{MappingError, text};
 use document::{Place, derived_uuid};
 use record::catalogue::{FhirPlace, ValueType};
@@ -54,56 +55,102 @@ impl PatientLens {
     pub(crate) fn read<'a, N: Node<'a>>(&self, bundle: N) -> Result<Record, MappingError> {
         let place = Place::find(bundle)?;
         let patient = patient_at(bundle, place)?;
+        let systems = self.chip_systems();
         Ok(Record {
             kind: self.catalogue.kind,
             key: tree::text(patient, "id").unwrap_or_default().to_owned(),
             other_key: identifier::of_system(patient, &self.servicenow_system).map(str::to_owned),
             active: patient.get("active").map(N::scalar) != Some(Scalar::Bool(false)),
             deceased: is_deceased(patient),
-            fields: self.catalogue.iter().map(|(_, spec)| self.field(bundle, place, patient, spec)).collect(),
+            fields: self
+                .catalogue
+                .iter()
+                .map(|(_, spec)| self.said(bundle, place, patient, spec, &systems, &mut AsState))
+                .collect(),
         })
     }
 
-    fn field<'a, N: Node<'a>>(&self, bundle: N, place: Place, patient: N, spec: &FieldSpec) -> FieldState {
-        let state = self.stated(bundle, place, patient, spec);
-        // A summary leaves elements out: what is missing from it is not empty (wire-facts 4, "subset results").
-        if state == FieldState::Blank && is_subset(patient) { FieldState::Unknown } else { state }
+    /// The keys of a document in either form, and what it says about every field, in the form `reader` makes.
+    pub(crate) fn read_as<'a, N: Node<'a>, R: Reader>(
+        &self,
+        bundle: N,
+        reader: &mut R,
+        out: &mut Vec<R::Said>,
+    ) -> Option<(Option<&'a str>, Option<&'a str>)> {
+        let place = Place::find(bundle).ok()?;
+        let patient = place.patient(bundle)?;
+        let systems = self.chip_systems();
+        out.extend(
+            self.catalogue.iter().map(|(_, spec)| self.said(bundle, place, patient, spec, &systems, reader)),
+        );
+        Some((tree::text(patient, "id"), identifier::of_system(patient, &self.servicenow_system)))
     }
 
-    fn stated<'a, N: Node<'a>>(&self, bundle: N, place: Place, patient: N, spec: &FieldSpec) -> FieldState {
+    fn field<'a, N: Node<'a>>(&self, bundle: N, place: Place, patient: N, spec: &FieldSpec) -> FieldState {
+        self.said(bundle, place, patient, spec, &self.chip_systems(), &mut AsState)
+    }
+
+    fn said<'a, N: Node<'a>, R: Reader>(
+        &self,
+        bundle: N,
+        place: Place,
+        patient: N,
+        spec: &FieldSpec,
+        chip_systems: &[&str],
+        reader: &mut R,
+    ) -> R::Said {
+        let said = self.stated(bundle, place, patient, spec, chip_systems, reader);
+        // A summary leaves elements out: what is missing from it is not empty (wire-facts 4, "subset results").
+        if R::is_blank(&said) && is_subset(patient) { reader.state(FieldState::Unknown) } else { said }
+    }
+
+    fn stated<'a, N: Node<'a>, R: Reader>(
+        &self,
+        bundle: N,
+        place: Place,
+        patient: N,
+        spec: &FieldSpec,
+        chip_systems: &[&str],
+        reader: &mut R,
+    ) -> R::Said {
         let conventions = &*self.conventions;
-        let plain = |written: Option<&str>| match written {
-            Some(written) => text::read(&spec.value_type, written, conventions),
-            None => FieldState::Blank,
+        let mut plain = |written: Option<&str>| match written {
+            Some(written) => reader.text(&spec.value_type, written, conventions),
+            None => reader.state(FieldState::Blank),
         };
         match &spec.place {
             FhirPlace::PatientName => {
                 let name = name::chosen(tree::items(patient, "name"));
                 plain(name.and_then(|(_, name)| name::rendered(name)).as_deref())
             }
-            FhirPlace::AnimalSpecies => animal::read(patient, "species", &spec.value_type, conventions),
-            FhirPlace::AnimalBreed => animal::read(patient, "breed", &spec.value_type, conventions),
+            FhirPlace::AnimalSpecies => {
+                animal::read(patient, "species", &spec.value_type, conventions, reader)
+            }
+            FhirPlace::AnimalBreed => animal::read(patient, "breed", &spec.value_type, conventions, reader),
             FhirPlace::BirthDate => match tree::text(patient, "birthDate") {
-                None if tree::absent_reason(patient, "birthDate") == Some("masked") => FieldState::Unknown,
+                None if tree::absent_reason(patient, "birthDate") == Some("masked") => {
+                    reader.state(FieldState::Unknown)
+                }
                 written => plain(written),
             },
             FhirPlace::GenderAndStatus => {
                 let neuter = animal::concept(patient, "genderStatus").map(animal::neuter_of);
-                match tree::text(patient, "gender") {
+                reader.state(match tree::text(patient, "gender") {
                     None if neuter.is_none() && tree::absent_reason(patient, "gender") == Some("masked") => {
                         FieldState::Unknown
                     }
                     gender => sex_and_neuter(gender, neuter),
-                }
+                })
             }
-            FhirPlace::MicrochipIdentifier => plain(identifier::chip(patient, &self.chip_systems())),
+            FhirPlace::MicrochipIdentifier => plain(identifier::chip(patient, chip_systems)),
             FhirPlace::OwnerName => plain(contact::owner_name(patient).as_deref()),
             FhirPlace::OwnerPhone => plain(contact::owner_telecom(patient, "phone")),
             FhirPlace::OwnerEmail => plain(contact::owner_telecom(patient, "email")),
-            FhirPlace::Allergies => allergy::read(bundle, place, conventions),
+            FhirPlace::Allergies => reader.state(allergy::read(bundle, place, conventions)),
             FhirPlace::NoteExtension { url } => plain(extension::note(patient, url)),
             FhirPlace::PatientExtension { url } => {
-                extension::read(patient, url, &spec.value_type, conventions)
+                let state = extension::read(patient, url, &spec.value_type, conventions);
+                reader.state(state)
             }
         }
     }

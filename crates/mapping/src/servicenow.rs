@@ -14,6 +14,7 @@ mod column;
 
 pub use column::ColumnType;
 
+use crate::fast::reader::{AsState, Reader};
 use crate::node::{Node, Scalar};
 use crate::{MappingError, text};
 use record::value::Value;
@@ -90,10 +91,35 @@ impl RowLens {
         })
     }
 
+    /// The keys of a row in either form, and what it says about every field, in the form `reader` makes.
+    pub(crate) fn read_as<'a, N: Node<'a>, R: Reader>(
+        &self,
+        row: N,
+        reader: &mut R,
+        out: &mut Vec<R::Said>,
+    ) -> Option<(Option<&'a str>, Option<&'a str>)> {
+        if row.scalar() != Scalar::Object {
+            return None;
+        }
+        out.extend(self.catalogue.iter().map(|(field, spec)| self.said(row, field, spec, reader)));
+        let other_key = cell(row, &self.ehr_id_column).map(str::trim).filter(|key| !key.is_empty());
+        Some((cell(row, SYS_ID).filter(|key| !key.is_empty()), other_key))
+    }
+
     fn field<'a>(&self, row: impl Node<'a>, field: FieldIx, spec: &FieldSpec) -> FieldState {
+        self.said(row, field, spec, &mut AsState)
+    }
+
+    fn said<'a, R: Reader>(
+        &self,
+        row: impl Node<'a>,
+        field: FieldIx,
+        spec: &FieldSpec,
+        reader: &mut R,
+    ) -> R::Said {
         match self.column(field).and_then(|column| cell(row, column)) {
-            None => FieldState::Unknown,
-            Some(written) => text::read(&spec.value_type, written, &self.conventions),
+            None => reader.state(FieldState::Unknown),
+            Some(written) => reader.text(&spec.value_type, written, &self.conventions),
         }
     }
 

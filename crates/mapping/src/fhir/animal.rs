@@ -4,6 +4,7 @@
 //! text `Unknown`; that text alone reads as blank (wire-facts 2.1).
 
 use super::{concept, tree};
+use crate::fast::reader::{AsState, Reader};
 use crate::node::Node;
 use record::value::{Coded, Neuter, Value};
 use record::{Conventions, FieldState, Json, catalogue::ValueType};
@@ -27,16 +28,17 @@ pub(crate) fn is_stand_in<'a>(species: impl Node<'a>) -> bool {
 }
 
 /// Reads species or breed.
-pub(crate) fn read<'a>(
+pub(crate) fn read<'a, R: Reader>(
     patient: impl Node<'a>,
     part: &str,
     value_type: &ValueType,
     conventions: &Conventions,
-) -> FieldState {
+    reader: &mut R,
+) -> R::Said {
     match concept(patient, part) {
-        Some(species) if part == "species" && is_stand_in(species) => FieldState::Blank,
-        Some(concept) => concept::read(concept, value_type, conventions),
-        None => FieldState::Blank,
+        Some(species) if part == "species" && is_stand_in(species) => reader.state(FieldState::Blank),
+        Some(concept) => reader.concept(concept, value_type, conventions),
+        None => reader.state(FieldState::Blank),
     }
 }
 
@@ -48,7 +50,7 @@ pub(crate) fn write(
     value_type: &ValueType,
     conventions: &Conventions,
 ) {
-    let species = match read(&*patient, "species", &ValueType::Species, conventions) {
+    let species = match read(&*patient, "species", &ValueType::Species, conventions, &mut AsState) {
         FieldState::Value(Value::Coded(species)) if part != "species" => species.concept,
         _ => None,
     };

@@ -116,7 +116,8 @@ mod tests {
             let (mut piece, mut whole, mut lines) = (Vec::new(), Vec::new(), Vec::new());
             while let Some(offset) = pieces.next_into(&mut piece).unwrap() {
                 assert_eq!(offset, whole.len() as u64);
-                let count = for_each_line(&piece, |_, _, line| lines.push(line.unwrap().trim_end().to_owned()));
+                let count =
+                    for_each_line(&piece, |_, _, line| lines.push(line.unwrap().trim_end().to_owned()));
                 assert!(count > 0);
                 whole.extend_from_slice(&piece);
             }

@@ -93,8 +93,8 @@ impl Rows {
         let further = self.by_other_again.get(&patient.own).cloned().unwrap_or_default();
         let mut stale = Vec::new();
         for row in first.into_iter().chain(further.iter().copied()) {
-            let named_back = patient.other == 0
-                || self.entry(row).is_some_and(|entry| entry.own == patient.other);
+            let named_back =
+                patient.other == 0 || self.entry(row).is_some_and(|entry| entry.own == patient.other);
             if named_back {
                 candidate(row);
             } else {

@@ -151,10 +151,12 @@ pub fn read_all(
             for entry in &mut worker.read.entries {
                 entry.line = entry.line.saturating_add(lines_before);
             }
-            problems.extend(worker.read.problems.drain(..).map(|problem| LineProblem {
-                line: problem.line.saturating_add(lines_before),
-                ..problem
-            }));
+            problems.extend(
+                worker.read.problems.drain(..).map(|problem| LineProblem {
+                    line: problem.line.saturating_add(lines_before),
+                    ..problem
+                }),
+            );
             lines_before = lines_before.saturating_add(worker.read.lines);
             each(&worker.read);
         }
