@@ -1,7 +1,8 @@
 //! A person's answer about two records that may be one animal. The answer is remembered.
 
 use crate::error::{EngineError, Result};
-use crate::pairing::{creation_plan, snapshot_id};
+use crate::one_sided::creation_plan;
+use crate::pairing::snapshot_id;
 use crate::step::Engine;
 use record::Remote;
 use store::{

@@ -58,7 +58,7 @@ impl Engine {
             Command::StartRun { trigger, actor, plan_only } => {
                 Some(self.start_run(trigger, actor, plan_only, now_ms, effects).await)
             }
-            Command::StopRun { run } => Some(self.stop_run(&run)),
+            Command::StopRun { run } => Some(self.stop_run(&run, now_ms, effects).await),
             Command::Observe { pair, write, actor } => self
                 .begin(Some(ticket), &pair, Purpose::Observe { write, actor }, effects)
                 .await
@@ -176,7 +176,7 @@ impl Engine {
                 // Deleted or hidden cannot be told apart: a question, never a deletion.
                 let id = SnapshotId { remote, kind: record::RecordKind::Patient, key: key.clone() };
                 let mut changes = vec![Change::SetPresence { id, presence: Presence::Gone }];
-                changes.extend(crate::pairing::vanished(self, remote, key, now_ms).await?);
+                changes.extend(crate::one_sided::vanished(self, remote, key, now_ms).await?);
                 self.store.commit(changes).await?;
                 errand.failed = Some(RemoteError::NotFound { remote, key: key.clone() });
             }
@@ -237,7 +237,13 @@ impl Engine {
         };
         let ids = std::sync::Arc::clone(&self.ids);
         let terms = Terms { write, agreed_by, now_ms };
-        let judgement = judge::judge(&context, &self.lenses, terms, &mut || ids.next(now_ms))?;
+        let judgement = match judge::judge(&context, &self.lenses, terms, &mut || ids.next(now_ms)) {
+            Err(EngineError::Mapping(problem)) if write => {
+                self.cannot_be_written(&context.pair, &problem, now_ms).await?;
+                return Ok(Some(PairStatus::Differs));
+            }
+            judgement => judgement?,
+        };
         if judgement.changes.iter().any(|change| matches!(change, Change::Enqueue(_))) {
             self.outbox_touched = true;
         }
@@ -304,6 +310,12 @@ impl Engine {
             what: "one side of this patient is missing".to_owned(),
             way_out: "answer the question on the work list instead".to_owned(),
         })?;
+        if let Some(remote) = context.gone() {
+            return Err(EngineError::NotNow {
+                what: format!("{} does not show this record any more", remote.label()),
+                way_out: "look for it there; once it is shown again, it is compared again".to_owned(),
+            });
+        }
         if context.lane_busy {
             return Err(EngineError::NotNow {
                 what: "writes for this patient are under way".to_owned(),

@@ -229,7 +229,7 @@ impl Engine {
         self.store.commit(changes).await?;
         effects.notices.push(Notice::Receipt(operation.id.clone()));
         if !verified {
-            self.not_stored(&operation, &discrepancies, now_ms).await?;
+            self.not_stored(&operation.lane, &operation.id, &discrepancies, now_ms).await?;
         }
         let created = operation.action == OperationAction::Create;
         self.operation_left(&operation.id, operation.remote, created, true, now_ms, effects).await?;
@@ -329,10 +329,10 @@ impl Engine {
         match &error {
             // What it was decided on is not there any more: nothing was written; look again and plan again.
             RemoteError::Moved { .. } | RemoteError::NotFound { .. } => {
-                let mut changes = vec![finish(OperationState::Cancelled, now_ms)];
-                changes.extend(self.cancel_rest_of_plan(&operation, now_ms).await?);
+                let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
+                changes.insert(0, finish(OperationState::Cancelled, now_ms));
                 self.store.commit(changes).await?;
-                self.operation_left(&operation.id, operation.remote, false, false, now_ms, effects).await?;
+                self.operations_left(&operation, &rest, now_ms, effects).await?;
                 let purpose = crate::errands::Purpose::Observe { write: true, actor: "rule".to_owned() };
                 self.begin(None, &operation.lane, purpose, effects).await?;
             }
@@ -346,41 +346,65 @@ impl Engine {
                 };
                 let breaker_ms = self.health[index(operation.remote)].next_try_ms(now_ms);
                 // After the last try it stays queued for later processing; the breaker says when.
-                let due_ms = next_try_ms(operation.attempts, now_ms, retry_after_ms)
+                let next_ms = next_try_ms(operation.attempts, now_ms, retry_after_ms);
+                let due_ms = next_ms
                     .unwrap_or(now_ms + crate::health::OPEN_FOR_MS)
                     .max(breaker_ms.unwrap_or(now_ms));
-                let change = self.health_change(operation.remote)?;
-                self.store.commit(vec![finish(OperationState::Retrying, due_ms), change]).await?;
+                self.store.commit(vec![finish(OperationState::Retrying, due_ms)]).await?;
+                if next_ms.is_none() {
+                    // It stays in the outbox; the run does not wait for a remote that does not answer.
+                    self.operations_left(&operation, &[], now_ms, effects).await?;
+                }
             }
             RemoteError::SignIn { .. } => {
                 self.store
                     .commit(vec![finish(OperationState::Retrying, now_ms + crate::health::OPEN_FOR_MS)])
                     .await?;
+                self.operations_left(&operation, &[], now_ms, effects).await?;
             }
             // It can never succeed as it is: parked for a person, and nothing else waits for it but its own lane.
             RemoteError::Refused { .. } | RemoteError::Protocol { .. } | RemoteError::Many { .. } => {
-                self.store.commit(vec![finish(OperationState::Parked, now_ms)]).await?;
-                self.not_stored(&operation, &[error.to_string()], now_ms).await?;
-                self.operation_left(&operation.id, operation.remote, false, false, now_ms, effects).await?;
+                // The rest of its plan belongs to a decision that did not come true: the other side is not changed alone.
+                let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
+                changes.insert(0, finish(OperationState::Parked, now_ms));
+                self.store.commit(changes).await?;
+                self.not_stored(&operation.lane, &operation.id, &[error.to_string()], now_ms).await?;
+                self.operations_left(&operation, &rest, now_ms, effects).await?;
                 effects.notices.push(Notice::Pair(operation.lane.clone()));
             }
         }
         Ok(())
     }
 
-    async fn cancel_rest_of_plan(&self, operation: &OperationRow, now_ms: i64) -> Result<Vec<Change>> {
+    /// An operation and what was cancelled with it: a run that waits for them goes on without them.
+    async fn operations_left(
+        &mut self,
+        operation: &OperationRow,
+        rest: &[OperationRow],
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<()> {
+        for left in rest.iter().chain([operation]) {
+            self.operation_left(&left.id, left.remote, false, false, now_ms, effects).await?;
+        }
+        Ok(())
+    }
+
+    async fn cancel_rest_of_plan(
+        &self,
+        operation: &OperationRow,
+        now_ms: i64,
+    ) -> Result<(Vec<Change>, Vec<OperationRow>)> {
         let filter = OperationFilter {
             lane: None,
             plan: Some(operation.plan.clone()),
             states: vec![OperationState::Waiting, OperationState::Retrying],
         };
-        let mut changes: Vec<Change> = self
-            .store
-            .operations(&filter, 0, 100)
-            .await?
-            .into_iter()
-            .filter(|other| other.id != operation.id)
-            .map(|other| Change::CancelOperation { id: other.id, at_ms: now_ms })
+        let mut rest = self.store.operations(&filter, 0, 100).await?;
+        rest.retain(|other| other.id != operation.id);
+        let mut changes: Vec<Change> = rest
+            .iter()
+            .map(|other| Change::CancelOperation { id: other.id.clone(), at_ms: now_ms })
             .collect();
         changes.push(Change::MovePlan {
             id: operation.plan.clone(),
@@ -389,12 +413,29 @@ impl Engine {
             approver: None,
             at_ms: now_ms,
         });
-        Ok(changes)
+        Ok((changes, rest))
+    }
+
+    /// What a rule would write cannot be written as it is: asked about, and not tried again and again.
+    pub(crate) async fn cannot_be_written(
+        &mut self,
+        pair: &store::PairRow,
+        problem: &mapping::MappingError,
+        now_ms: i64,
+    ) -> Result<()> {
+        tracing::warn!(pair = %pair.id, error = %problem, "settle.cannot_be_written");
+        self.not_stored(&pair.id, &pair.id, &[problem.to_string()], now_ms).await
     }
 
     /// A write that did not stick is a question, and keeps rules from trying the same again and again.
-    async fn not_stored(&mut self, operation: &OperationRow, problems: &[String], now_ms: i64) -> Result<()> {
-        let pair = self.pair(&operation.lane).await?;
+    async fn not_stored(
+        &mut self,
+        pair_id: &str,
+        because_of: &str,
+        problems: &[String],
+        now_ms: i64,
+    ) -> Result<()> {
+        let pair = self.pair(pair_id).await?;
         let existing = self.store.open_conflict_of(&pair.id).await?;
         let row = ConflictRow {
             id: existing.as_ref().map_or_else(|| self.new_id(now_ms), |row| row.id.clone()),
@@ -404,7 +445,7 @@ impl Engine {
             state: ConflictState::Open,
             comparison: encode("problems", &problems)?,
             fields: String::new(),
-            fingerprint: lens::sha256_hex(&format!("NotStored {} {}", operation.id, problems.join(";"))),
+            fingerprint: lens::sha256_hex(&format!("NotStored {because_of} {}", problems.join(";"))),
             title: pair.card.name.clone(),
             owner: pair.card.owner.clone(),
             species: pair.card.species.clone(),

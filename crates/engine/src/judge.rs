@@ -10,7 +10,7 @@ use reconcile::{Comparison, FieldComparison, Grade, PairPlan, PairState, Settlem
 use record::{Record, Remote};
 use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, PairRow, PairStatus, PlanRow, PlanState,
-    SnapshotRow,
+    Presence, SnapshotRow,
 };
 
 /// One side of a pair, read and typed.
@@ -46,6 +46,11 @@ impl PairContext {
             Remote::ServiceNow => &self.servicenow,
             Remote::Ehr => &self.ehr,
         }
+    }
+
+    /// The remote that does not show its record any more, if one does not.
+    pub fn gone(&self) -> Option<Remote> {
+        Remote::BOTH.into_iter().find(|remote| self.side(*remote).snapshot.presence == Presence::Gone)
     }
 
     /// The value comparison and planning work on.
@@ -94,6 +99,14 @@ pub fn judge(
     terms: Terms<'_>,
     next_id: &mut dyn FnMut() -> String,
 ) -> Result<Judgement> {
+    if context.gone().is_some() {
+        // What is not there is neither compared nor written; the question about it stays until it is shown again.
+        return Ok(Judgement {
+            status: Some(PairStatus::Differs),
+            conflict_grade: context.open_conflict.as_ref().map(|open| open.grade),
+            ..Judgement::default()
+        });
+    }
     let state = context.state(lenses);
     let comparison = reconcile::compare(&state);
     let pair_plan = reconcile::plan(&state, &comparison, &[])?;

@@ -13,6 +13,7 @@ pub mod execute;
 pub mod health;
 pub mod judge;
 pub mod lens;
+pub mod one_sided;
 pub mod pairing;
 pub mod plans;
 pub mod runs;

@@ -1,18 +1,14 @@
 //! Who belongs together: links by stored ids, the other system's identifier and certain microchips; everything weaker
 //! becomes a question. Records on one side only, and what follows for them.
 
-use crate::error::{Result, encode};
-use crate::lens;
-use crate::plans;
+use crate::error::Result;
+use crate::one_sided::{one_sided, reconsider};
 use crate::step::{Engine, side_state};
 use reconcile::identity::{self, CertainBy, Evidence, Match, Tier};
 use record::{Record, RecordKind, Remote};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
-use store::{
-    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus,
-    PatientCard, PlanRow, PlanState, Presence, SnapshotId, SnapshotRow,
-};
+use store::{Change, ConflictRow, ConflictState, PairRow, PairStatus, PatientCard, Presence, SnapshotId};
 
 /// What linking found.
 #[derive(Debug, Default)]
@@ -47,6 +43,8 @@ struct Unpaired {
     key: String,
     other_key: Option<String>,
     chip: Option<String>,
+    /// The one-sided patient it is already, from an earlier run.
+    pair: Option<String>,
 }
 
 const PAGE: u32 = 1_000;
@@ -62,14 +60,56 @@ async fn unpaired(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> {
             key: row.id.key,
             other_key: row.other_key,
             chip: row.chip,
+            pair: None,
         }));
     }
 }
 
-/// Links every certain match among records without a pair, then asks or creates for the rest.
-pub async fn link_all(engine: &mut Engine, now_ms: i64) -> Result<Linked> {
-    let servicenow = unpaired(engine, Remote::ServiceNow).await?;
-    let ehr = unpaired(engine, Remote::Ehr).await?;
+/// Records that are one-sided patients since an earlier run: a certain partner may have turned up.
+async fn alone_so_far(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> {
+    let status = match remote {
+        Remote::ServiceNow => PairStatus::OnlyServiceNow,
+        Remote::Ehr => PairStatus::OnlyEhr,
+    };
+    let mut found = Vec::new();
+    let mut offset = 0;
+    loop {
+        let (pairs, _) = engine.store.search_patients("", Some(status), offset, 500).await?;
+        if pairs.is_empty() {
+            return Ok(found);
+        }
+        offset += 500;
+        for pair in pairs {
+            let key = match remote {
+                Remote::ServiceNow => &pair.servicenow_key,
+                Remote::Ehr => &pair.ehr_key,
+            };
+            let Some(key) = key else { continue };
+            if engine.lane_busy(&pair.id).await? {
+                continue;
+            }
+            let Some(snapshot) = engine.store.snapshot(&snapshot_id(remote, key)).await? else { continue };
+            if snapshot.presence == Presence::Present {
+                found.push(Unpaired {
+                    key: snapshot.id.key,
+                    other_key: snapshot.other_key,
+                    chip: snapshot.chip,
+                    pair: Some(pair.id),
+                });
+            }
+        }
+    }
+}
+
+/// Links every certain match among records without a partner, then asks or creates for the rest. `proven` says of which
+/// remotes absence may be believed: ServiceNow, EHR.
+pub async fn link_all(engine: &mut Engine, proven: [bool; 2], now_ms: i64) -> Result<Linked> {
+    let mut servicenow = unpaired(engine, Remote::ServiceNow).await?;
+    servicenow.extend(alone_so_far(engine, Remote::ServiceNow).await?);
+    let mut ehr = unpaired(engine, Remote::Ehr).await?;
+    ehr.extend(alone_so_far(engine, Remote::Ehr).await?);
+    let left_by_key: HashMap<&str, &Unpaired> = servicenow.iter().map(|row| (row.key.as_str(), row)).collect();
+    let right_by_key: HashMap<&str, &Unpaired> = ehr.iter().map(|row| (row.key.as_str(), row)).collect();
     let mut linked = Linked::default();
 
     let by_reference = cross_references(&servicenow, &ehr);
@@ -79,8 +119,10 @@ pub async fn link_all(engine: &mut Engine, now_ms: i64) -> Result<Linked> {
 
     let mut changes = Vec::new();
     for (left, right) in &by_reference {
-        changes.push(linked_pair(engine, left, right, CertainBy::CrossReference, now_ms));
-        linked.linked += 1;
+        let (Some(one), Some(other)) = (left_by_key.get(left), right_by_key.get(right)) else { continue };
+        let new = link_changes(engine, one, other, CertainBy::CrossReference, now_ms).await?;
+        linked.linked += u64::from(!new.is_empty());
+        changes.extend(new);
         flush(engine, &mut changes, 500).await?;
     }
     for (left, right) in by_chip {
@@ -92,10 +134,15 @@ pub async fn link_all(engine: &mut Engine, now_ms: i64) -> Result<Linked> {
         if let Match::Certain { by } =
             identity::same_animal(engine.lenses.catalogue(), &one.record, &other.record)
         {
-            changes.push(linked_pair(engine, left, right, by, now_ms));
+            let (Some(one), Some(other)) = (left_by_key.get(left), right_by_key.get(right)) else { continue };
+            let new = link_changes(engine, one, other, by, now_ms).await?;
+            if new.is_empty() {
+                continue;
+            }
             taken_servicenow.insert(left);
             taken_ehr.insert(right);
             linked.linked += 1;
+            changes.extend(new);
             flush(engine, &mut changes, 500).await?;
         }
     }
@@ -103,16 +150,16 @@ pub async fn link_all(engine: &mut Engine, now_ms: i64) -> Result<Linked> {
 
     let alone: Vec<SnapshotId> = servicenow
         .iter()
-        .filter(|row| !taken_servicenow.contains(row.key.as_str()))
+        .filter(|row| row.pair.is_none() && !taken_servicenow.contains(row.key.as_str()))
         .map(|row| snapshot_id(Remote::ServiceNow, &row.key))
         .chain(
             ehr.iter()
-                .filter(|row| !taken_ehr.contains(row.key.as_str()))
+                .filter(|row| row.pair.is_none() && !taken_ehr.contains(row.key.as_str()))
                 .map(|row| snapshot_id(Remote::Ehr, &row.key)),
         )
         .collect();
-    one_sided(engine, &alone, now_ms, &mut linked).await?;
-    reconsider(engine, now_ms, &mut linked).await?;
+    one_sided(engine, &alone, proven, now_ms, &mut linked).await?;
+    reconsider(engine, proven, now_ms, &mut linked).await?;
     Ok(linked)
 }
 
@@ -185,19 +232,61 @@ fn chip_candidates<'a>(
     unique(claims)
 }
 
-async fn flush(engine: &Engine, changes: &mut Vec<Change>, at_least: usize) -> Result<()> {
+pub(crate) async fn flush(engine: &Engine, changes: &mut Vec<Change>, at_least: usize) -> Result<()> {
     if !changes.is_empty() && changes.len() > at_least {
         engine.store.commit(std::mem::take(changes)).await?;
     }
     Ok(())
 }
 
-fn linked_pair(engine: &Engine, servicenow_key: &str, ehr_key: &str, by: CertainBy, now_ms: i64) -> Change {
+/// What linking two records changes: the one-sided patients they may have been become one, and what was asked about them
+/// is settled. Nothing where a person said that they are different animals.
+async fn link_changes(
+    engine: &Engine,
+    servicenow: &Unpaired,
+    ehr: &Unpaired,
+    by: CertainBy,
+    now_ms: i64,
+) -> Result<Vec<Change>> {
+    let mut row = linked_pair(engine, &servicenow.key, &ehr.key, by, now_ms);
+    let mut changes = Vec::new();
+    let known = [&servicenow.pair, &ehr.pair];
+    if known.iter().any(|pair| pair.is_some()) {
+        let ids = (snapshot_id(Remote::ServiceNow, &servicenow.key), snapshot_id(Remote::Ehr, &ehr.key));
+        let answered = engine.store.duplicate_between(&ids.0, &ids.1).await?;
+        if answered.is_some_and(|likeness| likeness.answer.as_deref() == Some("different")) {
+            return Ok(Vec::new());
+        }
+    }
+    for (position, id) in known.into_iter().flatten().enumerate() {
+        if let Some(open) = engine.store.open_conflict_of(id).await? {
+            changes.push(Change::PutConflict(settled_itself(open, now_ms)));
+        }
+        if position == 0 {
+            row.id.clone_from(id);
+        } else {
+            changes.push(Change::RemovePair { id: id.clone() });
+        }
+    }
+    changes.push(Change::PutPair(row));
+    Ok(changes)
+}
+
+pub(crate) fn settled_itself(open: ConflictRow, now_ms: i64) -> ConflictRow {
+    ConflictRow {
+        state: ConflictState::Closed,
+        closed_at_ms: Some(now_ms),
+        closed_by: Some("settled itself".to_owned()),
+        ..open
+    }
+}
+
+fn linked_pair(engine: &Engine, servicenow_key: &str, ehr_key: &str, by: CertainBy, now_ms: i64) -> PairRow {
     let linked_by = match by {
         CertainBy::CrossReference => "cross_reference",
         CertainBy::Microchip => "microchip",
     };
-    Change::PutPair(PairRow {
+    PairRow {
         id: engine.new_id(now_ms),
         kind: RecordKind::Patient,
         servicenow_key: Some(servicenow_key.to_owned()),
@@ -210,32 +299,11 @@ fn linked_pair(engine: &Engine, servicenow_key: &str, ehr_key: &str, by: Certain
         differing: String::new(),
         agreed_at_ms: None,
         card: PatientCard::default(),
-    })
-}
-
-fn one_sided_pair(id: String, of: &SnapshotId, card: PatientCard) -> PairRow {
-    let (servicenow_key, ehr_key, status) = match of.remote {
-        Remote::ServiceNow => (Some(of.key.clone()), None, PairStatus::OnlyServiceNow),
-        Remote::Ehr => (None, Some(of.key.clone()), PairStatus::OnlyEhr),
-    };
-    PairRow {
-        id,
-        kind: of.kind,
-        servicenow_key,
-        ehr_key,
-        linked_by: None,
-        linked_at_ms: None,
-        base: None,
-        base_digest: None,
-        status,
-        differing: String::new(),
-        agreed_at_ms: None,
-        card,
     }
 }
 
 /// Every record of the other side that could be the same animal as one of these, by blocking keys.
-async fn candidates(
+pub(crate) async fn candidates(
     engine: &Engine,
     alone: &[(SnapshotId, Record)],
 ) -> Result<HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>>> {
@@ -286,250 +354,3 @@ async fn candidates(
     Ok(found)
 }
 
-async fn one_sided(
-    engine: &mut Engine,
-    alone: &[SnapshotId],
-    now_ms: i64,
-    linked: &mut Linked,
-) -> Result<()> {
-    let mut records = Vec::with_capacity(alone.len());
-    for id in alone {
-        if let Some(side) = engine.side(id.remote, &id.key).await? {
-            records.push((id.clone(), side.record));
-        }
-    }
-    let found = candidates(engine, &records).await?;
-    let mut changes = Vec::new();
-    for (id, record) in &records {
-        let pair_id = engine.new_id(now_ms);
-        let (servicenow, ehr) = match id.remote {
-            Remote::ServiceNow => (Some(record), None),
-            Remote::Ehr => (None, Some(record)),
-        };
-        let card = lens::card(engine.lenses.catalogue(), servicenow, ehr);
-        changes.push(Change::PutPair(one_sided_pair(pair_id.clone(), id, card.clone())));
-        ask_or_create(
-            engine,
-            &pair_id,
-            id,
-            record,
-            &card,
-            found.get(id).map_or(&[][..], Vec::as_slice),
-            now_ms,
-            linked,
-            &mut changes,
-        )
-        .await?;
-        flush(engine, &mut changes, 500).await?;
-    }
-    flush(engine, &mut changes, 0).await
-}
-
-#[allow(clippy::too_many_arguments)]
-async fn ask_or_create(
-    engine: &Engine,
-    pair_id: &str,
-    id: &SnapshotId,
-    record: &Record,
-    card: &PatientCard,
-    candidates: &[(SnapshotId, Likeness)],
-    now_ms: i64,
-    linked: &mut Linked,
-    changes: &mut Vec<Change>,
-) -> Result<()> {
-    let mut open = 0;
-    for (other, likeness) in candidates {
-        if let Some(known) = engine.store.duplicate_between(id, other).await?
-            && known.answer.as_deref() == Some("different")
-        {
-            continue;
-        }
-        open += 1;
-        linked.possible_duplicates += 1;
-        changes.push(Change::PutDuplicate(DuplicateRow {
-            a: id.clone(),
-            b: other.clone(),
-            evidence: encode("evidence", likeness)?,
-            answer: None,
-            answered_by: None,
-            reason: None,
-            at_ms: now_ms,
-        }));
-    }
-    let may_create = record.active && !record.deceased;
-    if open > 0 {
-        linked.conflicts += 1;
-        changes.push(Change::PutConflict(question(
-            engine,
-            pair_id,
-            ConflictCause::MaybeDuplicate,
-            card,
-            candidates,
-            now_ms,
-        )?));
-    } else if may_create && let Some(why) = cannot_create(engine, record, now_ms) {
-        linked.conflicts += 1;
-        let mut row = question(engine, pair_id, ConflictCause::CannotCreate, card, &[], now_ms)?;
-        row.comparison = encode("why", &why)?;
-        changes.push(Change::PutConflict(row));
-    } else if may_create {
-        linked.creations.push(Creation { pair: pair_id.to_owned() });
-    }
-    Ok(())
-}
-
-/// Ids of fields that keep a record from being created on the other side: a rule says that they cannot be right, or that
-/// the other side could not hold them.
-fn cannot_create(engine: &Engine, record: &Record, now_ms: i64) -> Option<Vec<String>> {
-    let today = crate::clock::date_of(now_ms);
-    let mut fields: Vec<String> =
-        record::validate::validate_patient(engine.lenses.catalogue(), record, today)
-            .into_iter()
-            .filter(|finding| finding.severity == record::validate::Severity::Error)
-            .map(|finding| finding.field)
-            .collect();
-    fields.dedup();
-    (!fields.is_empty()).then_some(fields)
-}
-
-fn question(
-    engine: &Engine,
-    pair_id: &str,
-    cause: ConflictCause,
-    card: &PatientCard,
-    candidates: &[(SnapshotId, Likeness)],
-    now_ms: i64,
-) -> Result<ConflictRow> {
-    let mut text = format!("{cause:?} {pair_id}");
-    for (id, likeness) in candidates {
-        text.push_str(&id.key);
-        text.push_str(&encode("evidence", likeness)?);
-    }
-    Ok(ConflictRow {
-        id: engine.new_id(now_ms),
-        pair: pair_id.to_owned(),
-        cause,
-        grade: 3,
-        state: ConflictState::Open,
-        comparison: String::from("[]"),
-        fields: String::new(),
-        fingerprint: lens::sha256_hex(&text),
-        title: card.name.clone(),
-        owner: card.owner.clone(),
-        species: card.species.clone(),
-        opened_at_ms: now_ms,
-        claimed_by: None,
-        snoozed_until_ms: None,
-        snooze_reason: None,
-        draft: None,
-        closed_at_ms: None,
-        closed_by: None,
-    })
-}
-
-/// One-sided pairs of earlier runs: their creation may have been put off (a plan-only run, a brake, a lost answer), and
-/// a certain partner may have turned up since.
-async fn reconsider(engine: &mut Engine, now_ms: i64, linked: &mut Linked) -> Result<()> {
-    let known: HashSet<String> = linked.creations.iter().map(|creation| creation.pair.clone()).collect();
-    for status in [PairStatus::OnlyServiceNow, PairStatus::OnlyEhr] {
-        let mut offset = 0;
-        loop {
-            let (pairs, _) = engine.store.search_patients("", Some(status), offset, 500).await?;
-            if pairs.is_empty() {
-                break;
-            }
-            offset += 500;
-            for pair in pairs.into_iter().filter(|pair| !known.contains(&pair.id)) {
-                if engine.lane_busy(&pair.id).await?
-                    || engine.store.open_conflict_of(&pair.id).await?.is_some()
-                {
-                    continue;
-                }
-                let (remote, key) = match (&pair.servicenow_key, &pair.ehr_key) {
-                    (Some(key), None) => (Remote::ServiceNow, key),
-                    (None, Some(key)) => (Remote::Ehr, key),
-                    _ => continue,
-                };
-                let Some(side) = engine.side(remote, key).await? else { continue };
-                let may_create =
-                    side.record.active && !side.record.deceased && side.snapshot.presence != Presence::Gone;
-                if may_create && cannot_create(engine, &side.record, now_ms).is_none() {
-                    linked.creations.push(Creation { pair: pair.id });
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The automatic plan that creates a one-sided record on the other side.
-pub async fn create_changes(engine: &mut Engine, creation: &Creation, now_ms: i64) -> Result<Vec<Change>> {
-    let pair = engine.pair(&creation.pair).await?;
-    let source = match (&pair.servicenow_key, &pair.ehr_key) {
-        (Some(key), None) => engine.side(Remote::ServiceNow, key).await?,
-        (None, Some(key)) => engine.side(Remote::Ehr, key).await?,
-        _ => None,
-    };
-    let Some(source) = source else { return Ok(Vec::new()) };
-    creation_plan(engine, &pair, &source.snapshot, &source.record, "rule", None, now_ms)
-}
-
-/// Plan and operation for creating one record, approved by `maker`.
-pub fn creation_plan(
-    engine: &Engine,
-    pair: &PairRow,
-    snapshot: &SnapshotRow,
-    record: &Record,
-    maker: &str,
-    reason: Option<String>,
-    now_ms: i64,
-) -> Result<Vec<Change>> {
-    let body = plans::create_body_of(&engine.lenses, record, snapshot.id.remote, &snapshot.version)?;
-    let text = encode("plan", &body)?;
-    let plan_id = engine.new_id(now_ms);
-    let mut changes = vec![
-        Change::PutPlan(PlanRow {
-            id: plan_id.clone(),
-            pair: pair.id.clone(),
-            conflict: None,
-            hash: lens::sha256_hex(&text),
-            body: text,
-            state: PlanState::Approved,
-            grade: 1,
-            maker: maker.to_owned(),
-            reason,
-            approver: None,
-            made_at_ms: now_ms,
-            closed_at_ms: Some(now_ms),
-            undoes: None,
-        }),
-        Change::Audit(AuditRow {
-            id: engine.new_id(now_ms),
-            at_ms: now_ms,
-            actor: maker.to_owned(),
-            action: "plan.create".to_owned(),
-            subject: pair.id.clone(),
-            detail: snapshot.id.remote.other().as_str().to_owned(),
-        }),
-    ];
-    for operation in plans::operation_rows(&body, &plan_id, &pair.id, now_ms, &mut || engine.new_id(now_ms))?
-    {
-        changes.push(Change::Enqueue(operation));
-    }
-    Ok(changes)
-}
-
-/// A record that a remote does not show any more: a question, never a deletion.
-pub async fn vanished(engine: &Engine, remote: Remote, key: &str, now_ms: i64) -> Result<Vec<Change>> {
-    let Some(pair) = engine.store.pair_by_key(remote, RecordKind::Patient, key).await? else {
-        return Ok(Vec::new());
-    };
-    if engine.store.open_conflict_of(&pair.id).await?.is_some() {
-        return Ok(Vec::new());
-    }
-    let mut row = question(engine, &pair.id, ConflictCause::Vanished, &pair.card, &[], now_ms)?;
-    row.comparison = encode("remote", &remote)?;
-    let mut differs = pair;
-    differs.status = PairStatus::Differs;
-    Ok(vec![Change::PutConflict(row), Change::PutPair(differs)])
-}

@@ -3,7 +3,7 @@
 use crate::error::{EngineError, Result, decode, encode};
 use crate::health::next_try_ms;
 use crate::judge::{self, Terms, index};
-use crate::pairing;
+use crate::{one_sided, pairing};
 use crate::step::{Effects, Engine, Notice, Reply, Request, RunProgress, side_state};
 use reconcile::brake::Totals;
 use record::{RecordKind, Remote};
@@ -88,7 +88,6 @@ pub struct RunState {
     waiting_for: HashSet<String>,
     counts: RunCounts,
     totals: Totals,
-    stop: bool,
 }
 
 const CHUNK: u32 = 500;
@@ -158,19 +157,17 @@ impl Engine {
             waiting_for: HashSet::new(),
             counts: RunCounts::default(),
             totals: Totals::default(),
-            stop: false,
         });
         Ok(Reply::Run(row))
     }
 
-    pub(crate) fn stop_run(&mut self, id: &str) -> Result<Reply> {
-        match &mut self.run {
-            Some(run) if run.row.id == id => {
-                run.stop = true;
-                Ok(Reply::Run(run.row.clone()))
-            }
-            _ => Err(EngineError::NotFound { what: "run under way" }),
+    /// Ends the run at once: answers still to come belong to nobody; what is in the outbox is carried out all the same.
+    pub(crate) async fn stop_run(&mut self, id: &str, now_ms: i64, effects: &mut Effects) -> Result<Reply> {
+        if self.run.as_ref().is_none_or(|run| run.row.id != id) {
+            return Err(EngineError::NotFound { what: "run under way" });
         }
+        self.end_run("stopped", Some("stopped by a person".to_owned()), now_ms, effects).await?;
+        self.store.run(id).await?.map(Reply::Run).ok_or(EngineError::NotFound { what: "run" })
     }
 
     pub(crate) async fn page_read(
@@ -199,12 +196,6 @@ impl Engine {
             Ok(page) => page,
             Err(error) => return retry_page(run, remote, error, now_ms, effects),
         };
-        if run.stop {
-            return Err(EngineError::NotNow {
-                what: "stopped by a person".to_owned(),
-                way_out: String::new(),
-            });
-        }
         let changes = self.page_changes(run, remote, &page, now_ms).await?;
         if !changes.is_empty() {
             self.store.commit(changes).await?;
@@ -334,7 +325,7 @@ impl Engine {
                     Presence::Suspected => {
                         run.counts.vanished += 1;
                         changes.push(Change::SetPresence { id, presence: Presence::Gone });
-                        changes.extend(pairing::vanished(self, remote, key, now_ms).await?);
+                        changes.extend(one_sided::vanished(self, remote, key, now_ms).await?);
                     }
                     Presence::Gone => {}
                 }
@@ -347,13 +338,6 @@ impl Engine {
 
     pub(crate) async fn go_on(&mut self, run_id: &str, now_ms: i64, effects: &mut Effects) -> Result<()> {
         let Some(mut run) = self.run.take_if(|run| run.row.id == run_id) else { return Ok(()) };
-        if run.stop {
-            self.run = Some(run);
-            return Err(EngineError::NotNow {
-                what: "stopped by a person".to_owned(),
-                way_out: String::new(),
-            });
-        }
         let handled = match run.phase {
             Phase::Linking => self.link_all(&mut run, now_ms).await,
             Phase::Comparing => self.compare_chunk(&mut run, now_ms).await,
@@ -377,7 +361,7 @@ impl Engine {
     }
 
     async fn link_all(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
-        let linked = pairing::link_all(self, now_ms).await?;
+        let linked = pairing::link_all(self, run.proven(), now_ms).await?;
         run.counts.linked = linked.linked;
         run.counts.possible_duplicates = linked.possible_duplicates;
         run.counts.conflicts[0] += linked.conflicts;
@@ -470,7 +454,16 @@ impl Engine {
             let Some(context) = self.context(self.pair(&id).await?).await? else { continue };
             let terms = Terms { write: true, agreed_by: "rule", now_ms };
             let ids = std::sync::Arc::clone(&self.ids);
-            let judgement = judge::judge(&context, &self.lenses, terms, &mut || ids.next(now_ms))?;
+            let judgement = match judge::judge(&context, &self.lenses, terms, &mut || ids.next(now_ms)) {
+                Ok(judgement) => judgement,
+                // What a system could not hold keeps this patient waiting, nobody else.
+                Err(EngineError::Mapping(problem)) => {
+                    self.cannot_be_written(&context.pair, &problem, now_ms).await?;
+                    effects.notices.push(Notice::Pair(id));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             run.counts.settled += u64::from(judgement.settled);
             run.remember_operations(&judgement.changes);
             if !judgement.changes.is_empty() {
@@ -482,7 +475,7 @@ impl Engine {
             for _ in 0..50 {
                 let Some(creation) = run.creates.pop_front() else { break };
                 run.done_in_phase += 1;
-                let created = pairing::create_changes(self, &creation, now_ms).await?;
+                let created = one_sided::create_changes(self, &creation, now_ms).await?;
                 run.remember_operations(&created);
                 effects.notices.push(Notice::Pair(creation.pair.clone()));
                 changes.extend(created);
@@ -565,7 +558,14 @@ impl Engine {
                 ))
             })
             .collect();
-        run.row.problem = problem.or_else(|| (!unproven.is_empty()).then(|| unproven.join(" · ")));
+        let mut notes = unproven;
+        if run.counts.writes_failed > 0 {
+            notes.push(format!(
+                "{} writes were refused or could not be made yet; what waits is tried again by itself",
+                run.counts.writes_failed
+            ));
+        }
+        run.row.problem = problem.or_else(|| (!notes.is_empty()).then(|| notes.join(" · ")));
         self.store
             .commit(vec![
                 Change::PutRun(run.row.clone()),
@@ -612,7 +612,7 @@ fn retry_page(
         _ => None,
     };
     match next_try_ms(reading.tries, now_ms, retry_after_ms) {
-        Some(not_before_ms) if error.is_transport() && reading.tries <= 5 && !run.stop => {
+        Some(not_before_ms) if error.is_transport() && reading.tries <= 5 => {
             effects.requests.push(Request::ReadPage {
                 run: run.row.id.clone(),
                 remote,
@@ -633,6 +633,11 @@ impl RunState {
         self.done_in_phase = 0;
         self.total_in_phase = total;
         self.after.clear();
+    }
+
+    /// Of which remotes absence may be believed.
+    fn proven(&self) -> [bool; 2] {
+        [0, 1].map(|position| self.readings[position].ended == Some(true))
     }
 
     fn remember_operations(&mut self, changes: &[Change]) {

@@ -235,7 +235,7 @@ impl Engine {
     pub async fn step(&mut self, event: Event, now_ms: i64) -> Effects {
         let mut effects = Effects::default();
         let handled = match event {
-            Event::Started => self.rescue(now_ms).await,
+            Event::Started => self.rescue(now_ms, &mut effects).await,
             Event::Asked { ticket, command } => {
                 self.asked(ticket, command, now_ms, &mut effects).await;
                 Ok(())
@@ -278,6 +278,9 @@ impl Engine {
             tracing::error!(error = %error, "engine.step_failed");
             self.fail_run(&error, now_ms, &mut effects).await;
         }
+        if let Err(error) = self.keep_health(&effects).await {
+            tracing::error!(error = %error, "health.not_kept");
+        }
         if self.outbox_touched
             && let Err(error) = self.claim(now_ms, &mut effects).await
         {
@@ -288,7 +291,7 @@ impl Engine {
         effects
     }
 
-    async fn rescue(&mut self, now_ms: i64) -> Result<()> {
+    async fn rescue(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
         for remote in Remote::BOTH {
             if let Some(text) = self.store.value(health_key(remote)).await? {
                 self.health[index(remote)] = decode("health", &text)?;
@@ -303,6 +306,7 @@ impl Engine {
                 run.problem = Some(
                     "VetSync was closed while this was under way; nothing is lost, start it again".to_owned(),
                 );
+                effects.notices.push(Notice::RunEnded(run.id.clone()));
                 self.store.commit(vec![Change::PutRun(run)]).await?;
             }
         }
@@ -352,8 +356,18 @@ impl Engine {
         }
     }
 
-    /// Writes the breaker's state down, so that a restart does not storm a failing remote.
-    pub(crate) fn health_change(&self, remote: Remote) -> Result<Change> {
+    /// Writes the breaker's state down whenever it moved, so that a restart does not storm a failing remote.
+    async fn keep_health(&self, effects: &Effects) -> Result<()> {
+        let moved = |remote: Remote| effects.notices.contains(&Notice::Health(remote));
+        let changes = Remote::BOTH
+            .into_iter()
+            .filter(|remote| moved(*remote))
+            .map(|remote| self.health_change(remote))
+            .collect::<Result<Vec<_>>>()?;
+        if changes.is_empty() { Ok(()) } else { Ok(self.store.commit(changes).await?) }
+    }
+
+    fn health_change(&self, remote: Remote) -> Result<Change> {
         Ok(Change::PutValue {
             key: health_key(remote).to_owned(),
             value: crate::error::encode("health", &self.health[index(remote)])?,

@@ -1,0 +1,410 @@
+//! Patients that one side lacks: whether they are created there, asked about, or left alone.
+
+use crate::error::{EngineError, Result, encode};
+use crate::judge::index;
+use crate::lens;
+use crate::pairing::{Creation, Likeness, Linked, candidates, flush, settled_itself, snapshot_id};
+use crate::plans;
+use crate::step::Engine;
+use record::{Record, RecordKind, Remote};
+use std::collections::{HashMap, HashSet};
+use store::{
+    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus, PatientCard,
+    PlanRow, PlanState, Presence, SnapshotId, SnapshotRow,
+};
+
+fn one_sided_pair(id: String, of: &SnapshotId, card: PatientCard) -> PairRow {
+    let (servicenow_key, ehr_key, status) = match of.remote {
+        Remote::ServiceNow => (Some(of.key.clone()), None, PairStatus::OnlyServiceNow),
+        Remote::Ehr => (None, Some(of.key.clone()), PairStatus::OnlyEhr),
+    };
+    PairRow {
+        id,
+        kind: of.kind,
+        servicenow_key,
+        ehr_key,
+        linked_by: None,
+        linked_at_ms: None,
+        base: None,
+        base_digest: None,
+        status,
+        differing: String::new(),
+        agreed_at_ms: None,
+        card,
+    }
+}
+
+/// New one-sided patients: asked about, created, or left alone.
+pub(crate) async fn one_sided(
+    engine: &mut Engine,
+    alone: &[SnapshotId],
+    proven: [bool; 2],
+    now_ms: i64,
+    linked: &mut Linked,
+) -> Result<()> {
+    let mut records = Vec::with_capacity(alone.len());
+    for id in alone {
+        if let Some(side) = engine.side(id.remote, &id.key).await? {
+            records.push((id.clone(), side.record));
+        }
+    }
+    let found = candidates(engine, &records).await?;
+    let mut changes = Vec::new();
+    for (id, record) in &records {
+        let pair_id = engine.new_id(now_ms);
+        let (servicenow, ehr) = match id.remote {
+            Remote::ServiceNow => (Some(record), None),
+            Remote::Ehr => (None, Some(record)),
+        };
+        let card = lens::card(engine.lenses.catalogue(), servicenow, ehr);
+        changes.push(Change::PutPair(one_sided_pair(pair_id.clone(), id, card.clone())));
+        ask_or_create(
+            engine,
+            &pair_id,
+            id,
+            record,
+            &card,
+            found.get(id).map_or(&[][..], Vec::as_slice),
+            (proven, now_ms),
+            linked,
+            &mut changes,
+        )
+        .await?;
+        flush(engine, &mut changes, 500).await?;
+    }
+    flush(engine, &mut changes, 0).await
+}
+
+/// What may become of a record that nobody is linked to.
+enum Outlook {
+    /// It is created on the other side.
+    Create,
+    /// It stays where it is: deceased, inactive or gone.
+    Stays,
+    /// The other side was not read completely, so nothing follows from its absence there.
+    Unknown,
+    /// A person has to look: why, and what goes with it, encoded.
+    Ask(ConflictCause, String),
+}
+
+async fn outlook(
+    engine: &Engine,
+    id: &SnapshotId,
+    record: &Record,
+    proven: [bool; 2],
+    now_ms: i64,
+) -> Result<Outlook> {
+    if !record.active || record.deceased {
+        return Ok(Outlook::Stays);
+    }
+    let other = id.remote.other();
+    if let Some(key) = &record.other_key {
+        // It names a partner: creating it would make that one a second time.
+        let partner = snapshot_id(other, key);
+        let unreadable = || async {
+            let quarantined = engine.store.quarantine(QUARANTINED_MAX).await?;
+            Ok::<_, EngineError>(quarantined.iter().any(|row| row.id == partner))
+        };
+        return Ok(match engine.store.snapshot(&partner).await? {
+            Some(row) if row.presence == Presence::Present => {
+                Outlook::Ask(ConflictCause::CannotCreate, encode("why", &Vec::<String>::new())?)
+            }
+            None if unreadable().await? => {
+                Outlook::Ask(ConflictCause::CannotCreate, encode("why", &Vec::<String>::new())?)
+            }
+            _ if !proven[index(other)] => Outlook::Unknown,
+            _ => Outlook::Ask(ConflictCause::Vanished, encode("remote", &other)?),
+        });
+    }
+    if let Some(why) = cannot_create(engine, record, now_ms) {
+        return Ok(Outlook::Ask(ConflictCause::CannotCreate, encode("why", &why)?));
+    }
+    Ok(if proven[index(other)] { Outlook::Create } else { Outlook::Unknown })
+}
+
+/// Quarantined payloads that are looked through for a partner; there are few, or nothing works at all.
+const QUARANTINED_MAX: u32 = 1_000;
+
+#[allow(clippy::too_many_arguments)]
+async fn ask_or_create(
+    engine: &Engine,
+    pair_id: &str,
+    id: &SnapshotId,
+    record: &Record,
+    card: &PatientCard,
+    candidates: &[(SnapshotId, Likeness)],
+    (proven, now_ms): ([bool; 2], i64),
+    linked: &mut Linked,
+    changes: &mut Vec<Change>,
+) -> Result<()> {
+    let mut open = 0;
+    for (other, likeness) in candidates {
+        if let Some(known) = engine.store.duplicate_between(id, other).await?
+            && known.answer.as_deref() == Some("different")
+        {
+            continue;
+        }
+        open += 1;
+        linked.possible_duplicates += 1;
+        changes.push(Change::PutDuplicate(DuplicateRow {
+            a: id.clone(),
+            b: other.clone(),
+            evidence: encode("evidence", likeness)?,
+            answer: None,
+            answered_by: None,
+            reason: None,
+            at_ms: now_ms,
+        }));
+    }
+    if open > 0 {
+        linked.conflicts += 1;
+        changes.push(Change::PutConflict(question(
+            engine,
+            pair_id,
+            ConflictCause::MaybeDuplicate,
+            card,
+            candidates,
+            now_ms,
+        )?));
+        return Ok(());
+    }
+    match outlook(engine, id, record, proven, now_ms).await? {
+        Outlook::Create => linked.creations.push(Creation { pair: pair_id.to_owned() }),
+        Outlook::Stays | Outlook::Unknown => {}
+        Outlook::Ask(cause, comparison) => {
+            linked.conflicts += 1;
+            let row = question(engine, pair_id, cause, card, &[], now_ms)?;
+            changes.push(Change::PutConflict(ConflictRow { comparison, ..row }));
+        }
+    }
+    Ok(())
+}
+
+/// Ids of fields that keep a record from being created on the other side: a rule says that they cannot be right, or that
+/// the other side could not hold them.
+fn cannot_create(engine: &Engine, record: &Record, now_ms: i64) -> Option<Vec<String>> {
+    let today = crate::clock::date_of(now_ms);
+    let mut fields: Vec<String> =
+        record::validate::validate_patient(engine.lenses.catalogue(), record, today)
+            .into_iter()
+            .filter(|finding| finding.severity == record::validate::Severity::Error)
+            .map(|finding| finding.field)
+            .collect();
+    fields.dedup();
+    (!fields.is_empty()).then_some(fields)
+}
+
+fn question(
+    engine: &Engine,
+    pair_id: &str,
+    cause: ConflictCause,
+    card: &PatientCard,
+    candidates: &[(SnapshotId, Likeness)],
+    now_ms: i64,
+) -> Result<ConflictRow> {
+    let mut text = format!("{cause:?} {pair_id}");
+    for (id, likeness) in candidates {
+        text.push_str(&id.key);
+        text.push_str(&encode("evidence", likeness)?);
+    }
+    Ok(ConflictRow {
+        id: engine.new_id(now_ms),
+        pair: pair_id.to_owned(),
+        cause,
+        grade: 3,
+        state: ConflictState::Open,
+        comparison: String::from("[]"),
+        fields: String::new(),
+        fingerprint: lens::sha256_hex(&text),
+        title: card.name.clone(),
+        owner: card.owner.clone(),
+        species: card.species.clone(),
+        opened_at_ms: now_ms,
+        claimed_by: None,
+        snoozed_until_ms: None,
+        snooze_reason: None,
+        draft: None,
+        closed_at_ms: None,
+        closed_by: None,
+    })
+}
+
+/// One-sided pairs of earlier runs: their creation may have been put off (a plan-only run, a brake, a lost answer, an
+/// incomplete read), and what kept them from being created may be mended.
+pub(crate) async fn reconsider(
+    engine: &mut Engine,
+    proven: [bool; 2],
+    now_ms: i64,
+    linked: &mut Linked,
+) -> Result<()> {
+    let new: HashSet<String> = linked.creations.iter().map(|creation| creation.pair.clone()).collect();
+    let asked_about = asked_about(engine).await?;
+    let mut changes = Vec::new();
+    for status in [PairStatus::OnlyServiceNow, PairStatus::OnlyEhr] {
+        let mut offset = 0;
+        loop {
+            let (pairs, _) = engine.store.search_patients("", Some(status), offset, 500).await?;
+            if pairs.is_empty() {
+                break;
+            }
+            offset += 500;
+            for pair in pairs.into_iter().filter(|pair| !new.contains(&pair.id)) {
+                if !engine.lane_busy(&pair.id).await? {
+                    reconsider_one(engine, pair, &asked_about, (proven, now_ms), linked, &mut changes).await?;
+                }
+            }
+        }
+    }
+    flush(engine, &mut changes, 0).await
+}
+
+/// Keys of records that an open question offers as the same animal.
+async fn asked_about(engine: &Engine) -> Result<HashMap<SnapshotId, Vec<SnapshotId>>> {
+    let mut found: HashMap<SnapshotId, Vec<SnapshotId>> = HashMap::new();
+    let mut offset = 0;
+    loop {
+        let page = engine.store.possible_duplicates(offset, 500).await?;
+        if page.is_empty() {
+            return Ok(found);
+        }
+        offset += 500;
+        for row in page.into_iter().filter(|row| row.answer.is_none()) {
+            found.entry(row.a.clone()).or_default().push(row.b.clone());
+            found.entry(row.b).or_default().push(row.a);
+        }
+    }
+}
+
+async fn reconsider_one(
+    engine: &Engine,
+    pair: PairRow,
+    asked_about: &HashMap<SnapshotId, Vec<SnapshotId>>,
+    (proven, now_ms): ([bool; 2], i64),
+    linked: &mut Linked,
+    changes: &mut Vec<Change>,
+) -> Result<()> {
+    let open = engine.store.open_conflict_of(&pair.id).await?;
+    let may_settle_itself =
+        |open: &ConflictRow| matches!(open.cause, ConflictCause::CannotCreate | ConflictCause::Vanished);
+    if open.as_ref().is_some_and(|open| !may_settle_itself(open)) {
+        return Ok(());
+    }
+    let id = match (&pair.servicenow_key, &pair.ehr_key) {
+        (Some(key), None) => snapshot_id(Remote::ServiceNow, key),
+        (None, Some(key)) => snapshot_id(Remote::Ehr, key),
+        _ => return Ok(()),
+    };
+    // The question whether another record is the same animal stands on that record: it is not created before the answer.
+    for other in asked_about.get(&id).into_iter().flatten() {
+        if let Some(other) = engine.store.pair_by_key(other.remote, other.kind, &other.key).await?
+            && let Some(open) = engine.store.open_conflict_of(&other.id).await?
+            && open.cause == ConflictCause::MaybeDuplicate
+        {
+            return Ok(());
+        }
+    }
+    let Some(side) = engine.side(id.remote, &id.key).await? else { return Ok(()) };
+    if side.snapshot.presence == Presence::Gone {
+        return Ok(());
+    }
+    match (outlook(engine, &id, &side.record, proven, now_ms).await?, open) {
+        (Outlook::Unknown, _) | (Outlook::Stays, None) => {}
+        (Outlook::Stays, Some(open)) => changes.push(Change::PutConflict(settled_itself(open, now_ms))),
+        (Outlook::Create, open) => {
+            changes.extend(open.map(|open| Change::PutConflict(settled_itself(open, now_ms))));
+            linked.creations.push(Creation { pair: pair.id });
+        }
+        (Outlook::Ask(cause, comparison), Some(open)) => {
+            if (open.cause, &open.comparison) != (cause, &comparison) {
+                changes.push(Change::PutConflict(ConflictRow { cause, comparison, ..open }));
+            }
+        }
+        (Outlook::Ask(cause, comparison), None) => {
+            linked.conflicts += 1;
+            let row = question(engine, &pair.id, cause, &pair.card, &[], now_ms)?;
+            changes.push(Change::PutConflict(ConflictRow { comparison, ..row }));
+        }
+    }
+    Ok(())
+}
+
+/// The automatic plan that creates a one-sided record on the other side.
+pub async fn create_changes(engine: &mut Engine, creation: &Creation, now_ms: i64) -> Result<Vec<Change>> {
+    let pair = engine.pair(&creation.pair).await?;
+    let source = match (&pair.servicenow_key, &pair.ehr_key) {
+        (Some(key), None) => engine.side(Remote::ServiceNow, key).await?,
+        (None, Some(key)) => engine.side(Remote::Ehr, key).await?,
+        _ => None,
+    };
+    let Some(source) = source else { return Ok(Vec::new()) };
+    match creation_plan(engine, &pair, &source.snapshot, &source.record, "rule", None, now_ms) {
+        // What the other side could not hold keeps this patient waiting, nobody else.
+        Err(EngineError::Mapping(problem)) => {
+            tracing::warn!(pair = %pair.id, error = %problem, "create.cannot_be_written");
+            let row = question(engine, &pair.id, ConflictCause::CannotCreate, &pair.card, &[], now_ms)?;
+            let comparison = encode("why", &Vec::<String>::new())?;
+            Ok(vec![Change::PutConflict(ConflictRow { comparison, ..row })])
+        }
+        planned => planned,
+    }
+}
+
+/// Plan and operation for creating one record, approved by `maker`.
+pub fn creation_plan(
+    engine: &Engine,
+    pair: &PairRow,
+    snapshot: &SnapshotRow,
+    record: &Record,
+    maker: &str,
+    reason: Option<String>,
+    now_ms: i64,
+) -> Result<Vec<Change>> {
+    let body = plans::create_body_of(&engine.lenses, record, snapshot.id.remote, &snapshot.version)?;
+    let text = encode("plan", &body)?;
+    let plan_id = engine.new_id(now_ms);
+    let mut changes = vec![
+        Change::PutPlan(PlanRow {
+            id: plan_id.clone(),
+            pair: pair.id.clone(),
+            conflict: None,
+            hash: lens::sha256_hex(&text),
+            body: text,
+            state: PlanState::Approved,
+            grade: 1,
+            maker: maker.to_owned(),
+            reason,
+            approver: None,
+            made_at_ms: now_ms,
+            closed_at_ms: Some(now_ms),
+            undoes: None,
+        }),
+        Change::Audit(AuditRow {
+            id: engine.new_id(now_ms),
+            at_ms: now_ms,
+            actor: maker.to_owned(),
+            action: "plan.create".to_owned(),
+            subject: pair.id.clone(),
+            detail: snapshot.id.remote.other().as_str().to_owned(),
+        }),
+    ];
+    for operation in plans::operation_rows(&body, &plan_id, &pair.id, now_ms, &mut || engine.new_id(now_ms))?
+    {
+        changes.push(Change::Enqueue(operation));
+    }
+    Ok(changes)
+}
+
+/// A record that a remote does not show any more: a question, never a deletion.
+pub async fn vanished(engine: &Engine, remote: Remote, key: &str, now_ms: i64) -> Result<Vec<Change>> {
+    let Some(pair) = engine.store.pair_by_key(remote, RecordKind::Patient, key).await? else {
+        return Ok(Vec::new());
+    };
+    if engine.store.open_conflict_of(&pair.id).await?.is_some() {
+        return Ok(Vec::new());
+    }
+    let mut row = question(engine, &pair.id, ConflictCause::Vanished, &pair.card, &[], now_ms)?;
+    row.comparison = encode("remote", &remote)?;
+    let mut differs = pair;
+    differs.status = PairStatus::Differs;
+    Ok(vec![Change::PutConflict(row), Change::PutPair(differs)])
+}
