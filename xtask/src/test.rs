@@ -4,7 +4,7 @@ use crate::{
     codegen,
     session::Session,
     setup::{self, Need},
-    steps::{Report, Tally, built, cargo, run as run_command, run_counting},
+    steps::{Report, Tally, built, cargo, root, run as run_command, run_counting},
     ui,
 };
 use anyhow::Result;
