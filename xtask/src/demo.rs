@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         ui::build()?;
         run_step(build.args(["-p", "vetsync", "-p", "vetsync-console"]))
             .context("the console could not be built")?;
-        demo.arg("--window").arg("--app").arg(built(profile, "vetsync-console"));
+        demo.arg("--app").arg(built(profile, "vetsync-console"));
     }
     demo.args(["--patients", &arguments.patients.to_string(), "--seed", &arguments.seed.to_string()]);
     let status = demo.status().with_context(|| format!("{} could not be started", vetsync.display()))?;
