@@ -17,14 +17,14 @@ impl RowLens {
     /// What [`RowLens::get`] reads from this text, without building an editable document; `None` where the text is
     /// not JSON or not a row, for which `get` says why.
     pub fn get_fast(&self, row: &str) -> Option<Record> {
-        self.read(Tape::parse(row)?.root()).ok()
+        self.read(Tape::default().lay_out(row)?).ok()
     }
 
     /// The keys of a row, and a print of every field, appended to `prints` in catalogue order; `None`, and nothing
     /// appended, where [`RowLens::get`] refuses the text. See [`Printer`].
     pub fn print(&self, row: &str, printer: &mut Printer, prints: &mut Vec<u64>) -> Option<Keys> {
-        let tape = Tape::parse(row)?;
-        self.read_as(tape.root(), printer, prints).map(Keys::of)
+        let Printer { tape, memory } = printer;
+        self.read_as(tape.lay_out(row)?, memory, prints).map(Keys::of)
     }
 }
 
@@ -32,18 +32,19 @@ impl PatientLens {
     /// What [`PatientLens::get`] reads from this text, without building an editable document; `None` where the text
     /// is not JSON or holds no Patient, for which `get` says why.
     pub fn get_fast(&self, bundle: &str) -> Option<Record> {
-        self.read(Tape::parse(bundle)?.root()).ok()
+        self.read(Tape::default().lay_out(bundle)?).ok()
     }
 
     /// The keys of a patient, and a print of every field, appended to `prints` in catalogue order; `None`, and nothing
     /// appended, where [`PatientLens::get`] refuses the text or the Bundle holds more than one
     /// Patient. See [`Printer`].
     pub fn print(&self, bundle: &str, printer: &mut Printer, prints: &mut Vec<u64>) -> Option<Keys> {
-        let tape = Tape::parse(bundle)?;
-        if holds_several(tape.root()) {
+        let Printer { tape, memory } = printer;
+        let root = tape.lay_out(bundle)?;
+        if holds_several(root) {
             return None;
         }
-        self.read_as(tape.root(), printer, prints).map(Keys::of)
+        self.read_as(root, memory, prints).map(Keys::of)
     }
 }
 

@@ -21,8 +21,8 @@ pub(crate) mod tree;
 
 pub use allergy::ALLERGIES_TEXT;
 
-use crate::node::{Node, Scalar};
 use crate::fast::reader::{AsState, Reader};
+use crate::node::{Node, Scalar};
 use crate::{MappingError, text};
 use document::{Place, derived_uuid};
 use record::catalogue::{FhirPlace, ValueType};

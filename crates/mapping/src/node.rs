@@ -2,7 +2,6 @@
 //! one set of reading rules serves both.
 
 use record::Json;
-use std::borrow::Cow;
 
 /// A place in a document that is only read.
 pub(crate) trait Node<'a>: Copy {
@@ -55,27 +54,41 @@ impl<'a> Node<'a> for &'a Json {
     }
 }
 
-/// A document laid out flat in the order it is written: one allocation for the whole, texts borrowed from the source.
-#[derive(Debug)]
-pub(crate) struct Tape<'s> {
-    slots: Vec<Slot<'s>>,
+/// A document laid out flat in the order it is written: places in the text instead of texts, so that one tape serves
+/// any number of documents, one after the other, without allocating.
+#[derive(Debug, Default)]
+pub(crate) struct Tape {
+    slots: Vec<Slot>,
+    /// Strings that are written with escapes, without them.
+    unescaped: String,
 }
 
-#[derive(Debug)]
-struct Slot<'s> {
+#[derive(Debug, Clone, Copy)]
+struct Slot {
     /// The member's name; empty in arrays.
-    key: Cow<'s, str>,
-    value: Held<'s>,
+    key: Span,
+    /// The text of a string or number.
+    text: Span,
     /// Where the next sibling stands.
-    end: usize,
+    end: u32,
+    held: Held,
 }
 
-#[derive(Debug)]
-enum Held<'s> {
+/// A stretch of the document's text, or of the unescaped strings.
+#[derive(Debug, Clone, Copy, Default)]
+struct Span {
+    at: u32,
+    length: u32,
+    unescaped: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
     Null,
-    Bool(bool),
-    Number(&'s str),
-    String(Cow<'s, str>),
+    True,
+    False,
+    Number,
+    String,
     Array,
     Object,
 }
@@ -83,69 +96,98 @@ enum Held<'s> {
 /// Nested as deep as [`Json::parse`] allows.
 const DEPTH_MAX: usize = 64;
 
-impl<'s> Tape<'s> {
-    /// Reads one document; `None` where it is not JSON or nested too deep.
-    pub(crate) fn parse(text: &'s str) -> Option<Tape<'s>> {
-        let mut reader = Reader { text, at: 0, slots: Vec::with_capacity(text.len() / 16 + 8) };
-        reader.value(Cow::Borrowed(""), 0)?;
+impl Tape {
+    /// Lays out a document; `None` where the text is not JSON or nested too deep.
+    pub(crate) fn lay_out<'a>(&'a mut self, text: &'a str) -> Option<Place<'a>> {
+        self.slots.clear();
+        self.unescaped.clear();
+        // Places are counted in 32 bits.
+        u32::try_from(text.len()).ok()?;
+        let mut reader = Reader { text, at: 0, tape: self };
+        reader.value(Span::default(), 0)?;
         reader.blanks();
-        (reader.at == text.len()).then_some(Tape { slots: reader.slots })
-    }
-
-    /// The document.
-    pub(crate) fn root(&self) -> Place<'_> {
-        Place { slots: &self.slots, at: 0 }
+        (reader.at == text.len()).then_some(Place { tape: self, text, at: 0 })
     }
 }
 
 /// A place on a [`Tape`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
-    slots: &'a [Slot<'a>],
+    tape: &'a Tape,
+    text: &'a str,
     at: usize,
 }
 
 impl<'a> Place<'a> {
-    fn children(self) -> impl Iterator<Item = (&'a Slot<'a>, Place<'a>)> {
-        let end = self.slots.get(self.at).map_or(0, |slot| slot.end);
-        let mut at = self.at + 1;
-        std::iter::from_fn(move || {
-            let slot = self.slots.get(at).filter(|_| at < end)?;
-            let place = Place { slots: self.slots, at };
-            at = slot.end;
-            Some((slot, place))
-        })
+    fn slot(self) -> Option<&'a Slot> {
+        self.tape.slots.get(self.at)
     }
 
-    fn held(self) -> Option<&'a Held<'a>> {
-        self.slots.get(self.at).map(|slot| &slot.value)
+    #[inline]
+    fn read(self, span: Span) -> &'a str {
+        let (at, length) = (span.at as usize, span.length as usize);
+        let from = if span.unescaped { self.tape.unescaped.as_str() } else { self.text };
+        from.get(at..at + length).unwrap_or_default()
+    }
+
+    #[inline]
+    fn bytes(self, span: Span) -> &'a [u8] {
+        let (at, length) = (span.at as usize, span.length as usize);
+        let from = if span.unescaped { self.tape.unescaped.as_bytes() } else { self.text.as_bytes() };
+        from.get(at..at + length).unwrap_or_default()
+    }
+
+    /// What stands in it, if it is of that kind.
+    #[inline]
+    fn children(self, kind: Held) -> impl Iterator<Item = (&'a Slot, Place<'a>)> {
+        let end = self.slot().filter(|slot| slot.held == kind).map_or(0, |slot| slot.end as usize);
+        let mut at = self.at + 1;
+        std::iter::from_fn(move || {
+            let slot = self.tape.slots.get(at).filter(|_| at < end)?;
+            let place = Place { at, ..self };
+            at = slot.end as usize;
+            Some((slot, place))
+        })
     }
 }
 
 impl<'a> Node<'a> for Place<'a> {
+    #[inline]
     fn get(self, key: &str) -> Option<Self> {
-        let is_object = matches!(self.held(), Some(Held::Object));
-        self.children().find(|(slot, _)| is_object && slot.key == key).map(|(_, place)| place)
+        let slots = self.tape.slots.as_slice();
+        let (mut at, end) = match slots.get(self.at) {
+            Some(slot) if slot.held == Held::Object => (self.at + 1, slot.end as usize),
+            _ => return None,
+        };
+        while at < end {
+            let slot = slots.get(at)?;
+            if slot.key.length as usize == key.len() && self.bytes(slot.key) == key.as_bytes() {
+                return Some(Place { at, ..self });
+            }
+            at = slot.end as usize;
+        }
+        None
     }
 
     fn items(self) -> impl Iterator<Item = Self> {
-        let is_array = matches!(self.held(), Some(Held::Array));
-        self.children().filter(move |_| is_array).map(|(_, place)| place)
+        self.children(Held::Array).map(|(_, place)| place)
     }
 
     fn members(self) -> impl Iterator<Item = (&'a str, Self)> {
-        let is_object = matches!(self.held(), Some(Held::Object));
-        self.children().filter(move |_| is_object).map(|(slot, place)| (slot.key.as_ref(), place))
+        self.children(Held::Object).map(move |(slot, place)| (self.read(slot.key), place))
     }
 
+    #[inline]
     fn scalar(self) -> Scalar<'a> {
-        match self.held() {
-            None | Some(Held::Null) => Scalar::Null,
-            Some(Held::Bool(flag)) => Scalar::Bool(*flag),
-            Some(Held::Number(lexeme)) => Scalar::Number(lexeme),
-            Some(Held::String(text)) => Scalar::String(text),
-            Some(Held::Array) => Scalar::Array,
-            Some(Held::Object) => Scalar::Object,
+        let Some(slot) = self.slot() else { return Scalar::Null };
+        match slot.held {
+            Held::Null => Scalar::Null,
+            Held::True => Scalar::Bool(true),
+            Held::False => Scalar::Bool(false),
+            Held::Number => Scalar::Number(self.read(slot.text)),
+            Held::String => Scalar::String(self.read(slot.text)),
+            Held::Array => Scalar::Array,
+            Held::Object => Scalar::Object,
         }
     }
 }
@@ -154,20 +196,29 @@ impl<'a> Node<'a> for Place<'a> {
 struct Reader<'s> {
     text: &'s str,
     at: usize,
-    slots: Vec<Slot<'s>>,
+    tape: &'s mut Tape,
 }
 
-impl<'s> Reader<'s> {
+/// A length or a place; documents are shorter than that.
+#[allow(clippy::cast_possible_truncation)]
+const fn short(length: usize) -> u32 {
+    length as u32
+}
+
+impl Reader<'_> {
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn blanks(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
@@ -177,33 +228,47 @@ impl<'s> Reader<'s> {
     }
 
     /// Reads a value into a slot, and everything below it into the slots that follow.
-    fn value(&mut self, key: Cow<'s, str>, depth: usize) -> Option<()> {
-        if depth > DEPTH_MAX {
-            return None;
-        }
+    fn value(&mut self, key: Span, depth: usize) -> Option<()> {
         self.blanks();
-        let slot = self.slots.len();
-        self.slots.push(Slot { key, value: Held::Null, end: slot + 1 });
-        let held = match self.peek()? {
-            b'{' => {
-                self.members(depth)?;
-                Held::Object
-            }
-            b'[' => {
-                self.elements(depth)?;
-                Held::Array
-            }
-            b'"' => Held::String(self.string()?),
-            b't' => self.word("true").map(|()| Held::Bool(true))?,
-            b'f' => self.word("false").map(|()| Held::Bool(false))?,
-            b'n' => self.word("null").map(|()| Held::Null)?,
-            _ => Held::Number(self.number()?),
+        let slot = self.tape.slots.len();
+        let mut plain = |held: Held, text: Span| {
+            self.tape.slots.push(Slot { key, text, end: short(slot + 1), held });
         };
-        let end = self.slots.len();
-        let slot = self.slots.get_mut(slot)?;
-        slot.value = held;
-        slot.end = end;
-        Some(())
+        match self.text.as_bytes().get(self.at)? {
+            b'"' => {
+                let text = self.string()?;
+                self.tape.slots.push(Slot { key, text, end: short(slot + 1), held: Held::String });
+                return Some(());
+            }
+            open @ (b'{' | b'[') => {
+                if depth >= DEPTH_MAX {
+                    return None;
+                }
+                let held = if *open == b'{' { Held::Object } else { Held::Array };
+                plain(held, Span::default());
+                if held == Held::Object {
+                    self.members(depth)?
+                } else {
+                    self.elements(depth)?
+                }
+                let end = short(self.tape.slots.len());
+                self.tape.slots.get_mut(slot)?.end = end;
+                return Some(());
+            }
+            b't' => plain(Held::True, Span::default()),
+            b'f' => plain(Held::False, Span::default()),
+            b'n' => plain(Held::Null, Span::default()),
+            _ => {
+                let text = self.number()?;
+                self.tape.slots.push(Slot { key, text, end: short(slot + 1), held: Held::Number });
+                return Some(());
+            }
+        }
+        match self.peek()? {
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            _ => self.word("null"),
+        }
     }
 
     fn members(&mut self, depth: usize) -> Option<()> {
@@ -232,7 +297,7 @@ impl<'s> Reader<'s> {
             return Some(());
         }
         loop {
-            self.value(Cow::Borrowed(""), depth + 1)?;
+            self.value(Span::default(), depth + 1)?;
             self.blanks();
             if self.take(b',').is_none() {
                 return self.take(b']');
@@ -240,16 +305,48 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn string(&mut self) -> Option<Cow<'s, str>> {
+    #[inline]
+    fn string(&mut self) -> Option<Span> {
         self.take(b'"')?;
         let start = self.at;
         let length = plain_length(self.text.as_bytes().get(start..)?);
         self.at += length;
         if self.peek()? == b'"' {
             self.at += 1;
-            return self.text.get(start..start + length).map(Cow::Borrowed);
+            return Some(Span { at: short(start), length: short(length), unescaped: false });
         }
-        // With an escape, or a control character, which is an error: left to serde_json.
+        self.escaped(start)
+    }
+
+    /// A string with an escape, from its beginning.
+    fn escaped(&mut self, start: usize) -> Option<Span> {
+        let at = self.tape.unescaped.len();
+        let mut run = start;
+        loop {
+            // Both ends stand beside ASCII, so they are character boundaries.
+            self.tape.unescaped.push_str(self.text.get(run..self.at)?);
+            let character = match (self.peek()?, self.text.as_bytes().get(self.at + 1)) {
+                (b'"', _) => break,
+                (b'\\', Some(b'n')) => '\n',
+                (b'\\', Some(b'r')) => '\r',
+                (b'\\', Some(b't')) => '\t',
+                (b'\\', Some(b'"')) => '"',
+                (b'\\', Some(b'\\')) => '\\',
+                (b'\\', Some(b'/')) => '/',
+                _ => return self.escaped_rarely(start, at),
+            };
+            self.tape.unescaped.push(character);
+            self.at += 2;
+            run = self.at;
+            self.at += plain_length(self.text.as_bytes().get(run..)?);
+        }
+        self.at += 1;
+        Some(Span { at: short(at), length: short(self.tape.unescaped.len() - at), unescaped: true })
+    }
+
+    /// A string with another escape, or with a control character, which is an error: left to `serde_json`.
+    #[cold]
+    fn escaped_rarely(&mut self, start: usize, at: usize) -> Option<Span> {
         loop {
             match self.peek()? {
                 b'"' => break,
@@ -258,10 +355,13 @@ impl<'s> Reader<'s> {
             }
         }
         self.at += 1;
-        serde_json::from_str::<String>(self.text.get(start - 1..self.at)?).ok().map(Cow::Owned)
+        let text = serde_json::from_str::<String>(self.text.get(start - 1..self.at)?).ok()?;
+        self.tape.unescaped.truncate(at);
+        self.tape.unescaped.push_str(&text);
+        Some(Span { at: short(at), length: short(text.len()), unescaped: true })
     }
 
-    fn number(&mut self) -> Option<&'s str> {
+    fn number(&mut self) -> Option<Span> {
         let start = self.at;
         let _ = self.take(b'-');
         let whole = self.digits();
@@ -280,7 +380,7 @@ impl<'s> Reader<'s> {
                 return None;
             }
         }
-        self.text.get(start..self.at)
+        Some(Span { at: short(start), length: short(self.at - start), unescaped: false })
     }
 
     fn digits(&mut self) -> usize {
@@ -355,8 +455,10 @@ mod tests {
         #[test]
         fn a_tape_holds_what_the_document_holds(document in documents()) {
             let text = document.to_string();
-            let tape = Tape::parse(&text).expect("JSON");
-            prop_assert_eq!(rebuilt(tape.root()), document);
+            // A used tape is as good as a new one.
+            let mut tape = Tape::default();
+            tape.lay_out("[{\"a\": \"\\n\"}, 1]").expect("JSON");
+            prop_assert_eq!(rebuilt(tape.lay_out(&text).expect("JSON")), document);
         }
 
         /// Damaged text: what the tape takes, `Json` takes, and both read the same.
@@ -368,8 +470,8 @@ mod tests {
                 at -= 1;
             }
             text.insert_str(at, &byte);
-            if let Some(tape) = Tape::parse(&text) {
-                prop_assert_eq!(Ok(rebuilt(tape.root())), Json::parse(&text));
+            if let Some(root) = Tape::default().lay_out(&text) {
+                prop_assert_eq!(Ok(rebuilt(root)), Json::parse(&text));
             }
         }
     }
@@ -377,7 +479,7 @@ mod tests {
     #[test]
     fn depth_is_bounded() {
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(Tape::parse(&deep(60)).is_some());
-        assert!(Tape::parse(&deep(100_000)).is_none());
+        assert!(Tape::default().lay_out(&deep(60)).is_some());
+        assert!(Tape::default().lay_out(&deep(100_000)).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use crate::fhir::{concept, tree};
-use crate::node::Node;
+use crate::node::{Node, Tape};
 use crate::text;
 use record::catalogue::ValueType;
 use record::text::{fold_long, fold_name, fold_text, is_blank_char, trimmed};
@@ -41,8 +41,15 @@ impl Keys {
 /// A printer remembers the prints of texts it met before, so it serves the lenses of one catalogue with the same
 /// conventions only. The prints are of 64 bits and not made to withstand somebody who looks for two texts of the same
 /// print: for telling equal records apart from others, not for proving anything.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Printer {
+    pub(super) tape: Tape,
+    pub(super) memory: Memory,
+}
+
+/// What was met before.
+#[derive(Debug)]
+pub(super) struct Memory {
     scratch: String,
     met: Vec<(u64, u64)>,
 }
@@ -52,13 +59,13 @@ const MET: usize = 1 << 13;
 
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
-impl Default for Printer {
+impl Default for Memory {
     fn default() -> Self {
-        Printer { scratch: String::with_capacity(256), met: vec![(0, 0); MET] }
+        Memory { scratch: String::with_capacity(256), met: vec![(0, 0); MET] }
     }
 }
 
-impl Printer {
+impl Memory {
     fn scratched(&self) -> u64 {
         visible(hash(self.scratch.as_bytes(), SEED))
     }
@@ -97,7 +104,7 @@ impl Printer {
     }
 }
 
-impl Reader for Printer {
+impl Reader for Memory {
     type Said = u64;
 
     fn text(&mut self, value_type: &ValueType, text: &str, conventions: &Conventions) -> u64 {

@@ -4,14 +4,23 @@ use crate::node::{Node, Scalar};
 use record::Json;
 
 /// The text of a string with something to read in it.
+#[inline]
 pub(crate) fn string<'a>(node: impl Node<'a>) -> Option<&'a str> {
     match node.scalar() {
-        Scalar::String(text) if !text.trim().is_empty() => Some(text),
+        Scalar::String(text) if shows(text) => Some(text),
         _ => None,
     }
 }
 
+/// Whether there is anything but blanks.
+#[inline]
+fn shows(text: &str) -> bool {
+    // Most texts begin with something to read.
+    matches!(text.as_bytes().first(), Some(b'!'..=b'~')) || !text.trim().is_empty()
+}
+
 /// A member that is a string with something to read in it.
+#[inline]
 pub(crate) fn text<'a>(object: impl Node<'a>, key: &str) -> Option<&'a str> {
     object.get(key).and_then(string)
 }

@@ -104,7 +104,7 @@ fn every_difference_is_the_known_one() {
         assert_eq!(totals.ehr.only_here, clinic.patients.len() as u64 - totals.linked);
         assert_eq!(
             totals.fields_by_grade.iter().sum::<u64>(),
-            totals.fields.iter().map(|f| f.differing).sum()
+            totals.fields.iter().map(|field| field.differing).sum::<u64>()
         );
         let unlinked = listed.iter().filter(|found| found["kind"] != "difference").count() as u64;
         assert_eq!(unlinked, totals.servicenow.only_here + totals.ehr.only_here);
