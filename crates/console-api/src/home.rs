@@ -95,7 +95,7 @@ impl Console {
                 plan_id: plan.id,
                 patient_id: plan.pair,
                 patient,
-                sentence,
+                sentence: crate::receipts::past(&sentence),
                 at_ms: plan.made_at_ms,
             });
         }
