@@ -533,6 +533,7 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
             // A dropped sender means the same as a sent stop.
             let _either = stopped.await;
         });
+    handle.started().await;
     let console = Console::new(Parts {
         store: Arc::clone(&opened.store),
         engine: handle.clone(),

@@ -222,7 +222,7 @@ impl Console {
         ))
     }
 
-    fn why(row: &ConflictRow, comparison: Option<&reconcile::Comparison>) -> String {
+    fn why(&self, row: &ConflictRow, comparison: Option<&reconcile::Comparison>) -> String {
         match row.cause {
             ConflictCause::FieldsDiffer => {
                 let why = comparison.and_then(|comparison| {
@@ -243,7 +243,12 @@ impl Console {
             }
             ConflictCause::NotStored => format!(
                 "A system did not store what was sent: {}",
-                decode::<Vec<String>>("problems", &row.comparison).unwrap_or_default().join("; ")
+                decode::<Vec<String>>("problems", &row.comparison)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|problem| self.label(problem))
+                    .collect::<Vec<_>>()
+                    .join("; ")
             ),
             ConflictCause::Vanished => {
                 let remote = decode::<Remote>("remote", &row.comparison).map_or("one system", Remote::label);
@@ -286,7 +291,7 @@ impl Console {
             field_labels: ids.iter().map(|id| self.label(id)).collect(),
             service_now_short: short(|field| &field.servicenow),
             ehr_short: short(|field| &field.ehr),
-            why: Self::why(row, comparison.as_ref()),
+            why: self.why(row, comparison.as_ref()),
             fields: ids,
             opened_at_ms: row.opened_at_ms,
             claimed_by: row.claimed_by.as_deref().map(|id| self.name_of(id)),
@@ -430,16 +435,16 @@ impl Console {
     }
 
     pub(crate) async fn conflicts_claim(&self, request: Claim) -> Result<ConflictItem, ApiError> {
-        self.require_a_say(&request.id).await?;
         self.require_decider()?;
+        self.require_a_say(&request.id).await?;
         let person = request.claim.then(|| self.person().id);
         self.parts.engine.ask(Command::Claim { conflict: request.id.clone(), person }).await?;
         Ok(self.conflict_item(&self.conflict(&request.id).await?, 1))
     }
 
     pub(crate) async fn conflicts_snooze(&self, request: Snooze) -> Result<ConflictItem, ApiError> {
-        self.require_a_say(&request.id).await?;
         self.require_decider()?;
+        self.require_a_say(&request.id).await?;
         if request.until_ms.is_some() && request.reason.trim().is_empty() {
             return Err(ApiError {
                 field: Some("reason".to_owned()),
@@ -459,8 +464,8 @@ impl Console {
     }
 
     pub(crate) async fn conflicts_draft(&self, request: Draft) -> Result<Nothing, ApiError> {
-        self.require_a_say(&request.id).await?;
         self.require_decider()?;
+        self.require_a_say(&request.id).await?;
         let draft = engine::error::encode("draft", &request.choices)?;
         self.parts.engine.ask(Command::SaveDraft { conflict: request.id, draft }).await?;
         Ok(Nothing {})

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 use store::RunRow;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 /// Both remotes.
@@ -48,9 +48,17 @@ pub struct Handle {
     commands: mpsc::Sender<(Command, oneshot::Sender<Result<Reply>>)>,
     notices: broadcast::Sender<Notice>,
     pulse: Arc<RwLock<Pulse>>,
+    started: watch::Receiver<bool>,
 }
 
 impl Handle {
+    /// Waits until what an earlier process left behind is taken over: health is known, interrupted runs are closed.
+    pub async fn started(&self) {
+        // An engine that ended already has nothing to wait for.
+        let mut started = self.started.clone();
+        let _ended = started.wait_for(|started| *started).await;
+    }
+
     /// Asks the engine for something and waits for its answer.
     pub async fn ask(&self, command: Command) -> Result<Reply> {
         let (reply, answer) = oneshot::channel();
@@ -81,7 +89,8 @@ pub fn start(
     let (commands, mut asked) = mpsc::channel::<(Command, oneshot::Sender<Result<Reply>>)>(64);
     let (notices, _) = broadcast::channel(4_096);
     let pulse = Arc::new(RwLock::new(Pulse::default()));
-    let handle = Handle { commands, notices: notices.clone(), pulse: Arc::clone(&pulse) };
+    let (first_step, started) = watch::channel(false);
+    let handle = Handle { commands, notices: notices.clone(), pulse: Arc::clone(&pulse), started };
     let task = tokio::spawn(async move {
         tokio::pin!(stop);
         let mut waiting: HashMap<Ticket, oneshot::Sender<Result<Reply>>> = HashMap::new();
@@ -103,6 +112,7 @@ pub fn start(
                     [engine.health(Remote::ServiceNow).clone(), engine.health(Remote::Ehr).clone()];
                 pulse.run = engine.current_run();
             }
+            first_step.send_replace(true);
             for notice in effects.notices {
                 // No console is listening: nothing to tell.
                 let _unheard = notices.send(notice);

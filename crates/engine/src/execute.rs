@@ -2,7 +2,7 @@
 
 use crate::error::{EngineError, Result, decode, encode};
 use crate::health::next_try_ms;
-use crate::judge::index;
+use crate::judge::{self, index};
 use crate::lens;
 use crate::plans::{self, Intent};
 use crate::step::{Effects, Engine, Notice, Request};
@@ -347,9 +347,8 @@ impl Engine {
                 let breaker_ms = self.health[index(operation.remote)].next_try_ms(now_ms);
                 // After the last try it stays queued for later processing; the breaker says when.
                 let next_ms = next_try_ms(operation.attempts, now_ms, retry_after_ms);
-                let due_ms = next_ms
-                    .unwrap_or(now_ms + crate::health::OPEN_FOR_MS)
-                    .max(breaker_ms.unwrap_or(now_ms));
+                let due_ms =
+                    next_ms.unwrap_or(now_ms + crate::health::OPEN_FOR_MS).max(breaker_ms.unwrap_or(now_ms));
                 self.store.commit(vec![finish(OperationState::Retrying, due_ms)]).await?;
                 if next_ms.is_none() {
                     // It stays in the outbox; the run does not wait for a remote that does not answer.
@@ -444,7 +443,10 @@ impl Engine {
             grade: 3,
             state: ConflictState::Open,
             comparison: encode("problems", &problems)?,
-            fields: String::new(),
+            fields: judge::field_ids(
+                &self.lenses,
+                problems.iter().filter_map(|problem| self.lenses.catalogue().index_of(problem)),
+            ),
             fingerprint: lens::sha256_hex(&format!("NotStored {because_of} {}", problems.join(";"))),
             title: pair.card.name.clone(),
             owner: pair.card.owner.clone(),

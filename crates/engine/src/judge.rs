@@ -6,7 +6,7 @@ use crate::error::{Result, encode};
 use crate::lens::{self, Lenses};
 use crate::plans::{self, PlanBody};
 use reconcile::compare::Base;
-use reconcile::{Comparison, FieldComparison, Grade, PairPlan, PairState, Settlement};
+use reconcile::{Comparison, FieldComparison, PairPlan, PairState, Settlement};
 use record::{Record, Remote};
 use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, PairRow, PairStatus, PlanRow, PlanState,
@@ -151,7 +151,7 @@ pub fn judge(
     }
 
     let open = pair_plan.open.clone();
-    conflict_changes(context, lenses, &comparison, &open, terms, next_id, &mut judgement)?;
+    conflict_changes(context, lenses, &comparison, &pair_plan, terms, next_id, &mut judgement)?;
 
     let status = if judgement.conflict_grade.is_some() {
         PairStatus::Differs
@@ -252,19 +252,19 @@ fn conflict_changes(
     context: &PairContext,
     lenses: &Lenses,
     comparison: &Comparison,
-    open: &[record::FieldIx],
+    plan: &PairPlan,
     terms: Terms<'_>,
     next_id: &mut dyn FnMut() -> String,
     judgement: &mut Judgement,
 ) -> Result<()> {
     let existing = context.open_conflict.as_ref();
     let asked: Vec<&FieldComparison> =
-        comparison.fields.iter().filter(|field| open.contains(&field.field)).collect();
+        comparison.fields.iter().filter(|field| plan.open.contains(&field.field)).collect();
     if asked.is_empty() {
         let Some(conflict) = existing else { return Ok(()) };
         match conflict.cause {
             // A write that was not stored stays open while the two sides still differ.
-            ConflictCause::NotStored if comparison.grade > Grade::Equal => {
+            ConflictCause::NotStored if !plan.is_empty() => {
                 judgement.conflict_grade = Some(conflict.grade);
                 return Ok(());
             }
@@ -307,7 +307,10 @@ fn conflict_changes(
             }
             row.grade = grade;
             row.state = ConflictState::Open;
-            row.comparison = encode("comparison", comparison)?;
+            if row.cause == ConflictCause::FieldsDiffer {
+                // Otherwise it holds the words of the system that did not store.
+                row.comparison = encode("comparison", comparison)?;
+            }
             row.fields = fields;
             row.fingerprint = fingerprint;
             judgement.changes.push(Change::PutConflict(row));

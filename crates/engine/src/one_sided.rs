@@ -9,8 +9,8 @@ use crate::step::Engine;
 use record::{Record, RecordKind, Remote};
 use std::collections::{HashMap, HashSet};
 use store::{
-    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus, PatientCard,
-    PlanRow, PlanState, Presence, SnapshotId, SnapshotRow,
+    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus,
+    PatientCard, PlanRow, PlanState, Presence, SnapshotId, SnapshotRow,
 };
 
 fn one_sided_pair(id: String, of: &SnapshotId, card: PatientCard) -> PairRow {
@@ -250,7 +250,8 @@ pub(crate) async fn reconsider(
             offset += 500;
             for pair in pairs.into_iter().filter(|pair| !new.contains(&pair.id)) {
                 if !engine.lane_busy(&pair.id).await? {
-                    reconsider_one(engine, pair, &asked_about, (proven, now_ms), linked, &mut changes).await?;
+                    reconsider_one(engine, pair, &asked_about, (proven, now_ms), linked, &mut changes)
+                        .await?;
                 }
             }
         }

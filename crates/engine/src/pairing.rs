@@ -108,7 +108,8 @@ pub async fn link_all(engine: &mut Engine, proven: [bool; 2], now_ms: i64) -> Re
     servicenow.extend(alone_so_far(engine, Remote::ServiceNow).await?);
     let mut ehr = unpaired(engine, Remote::Ehr).await?;
     ehr.extend(alone_so_far(engine, Remote::Ehr).await?);
-    let left_by_key: HashMap<&str, &Unpaired> = servicenow.iter().map(|row| (row.key.as_str(), row)).collect();
+    let left_by_key: HashMap<&str, &Unpaired> =
+        servicenow.iter().map(|row| (row.key.as_str(), row)).collect();
     let right_by_key: HashMap<&str, &Unpaired> = ehr.iter().map(|row| (row.key.as_str(), row)).collect();
     let mut linked = Linked::default();
 
@@ -353,4 +354,3 @@ pub(crate) async fn candidates(
     }
     Ok(found)
 }
-

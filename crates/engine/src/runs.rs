@@ -3,8 +3,8 @@
 use crate::error::{EngineError, Result, decode, encode};
 use crate::health::next_try_ms;
 use crate::judge::{self, Terms, index};
-use crate::{one_sided, pairing};
 use crate::step::{Effects, Engine, Notice, Reply, Request, RunProgress, side_state};
+use crate::{one_sided, pairing};
 use reconcile::brake::Totals;
 use record::{RecordKind, Remote};
 use remote::{Cursor, ListScope, Next, Page, RemoteError};

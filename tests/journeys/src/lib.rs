@@ -5,12 +5,13 @@
 
 pub mod edit;
 pub mod intercept;
+pub mod newcomers;
 
 use agent::{Options, Running, SampleConnections};
 use console_api::Console;
 use console_api::dto::{
     ApiError, Approved, CompareView, ConflictItem, ConflictList, Event, Home, PatientPage, PatientPageRows,
-    PlanStatus, PlanView, Progress, ReceiptList, ReceiptView, RunStatus, RunView, Tag,
+    PatientStatus, PlanStatus, PlanView, Progress, ReceiptList, ReceiptView, RunStatus, RunView, Tag,
 };
 use record::{RecordKind, Remote};
 use serde::de::DeserializeOwned;
@@ -291,6 +292,15 @@ impl Desk {
         self.call("patients.get", json!({ "id": id })).await
     }
 
+    /// Waits until both systems agree on a patient.
+    pub async fn agreed(&self, id: &str) -> PatientPage {
+        self.until("both systems to agree", || async {
+            let page = self.patient(id).await;
+            (page.patient.status == PatientStatus::Agreed).then_some(page)
+        })
+        .await
+    }
+
     /// Reads both systems again, as the page's button does.
     pub async fn verify(&self, id: &str) -> PatientPage {
         self.call("patients.verify", json!({ "id": id })).await
@@ -317,11 +327,12 @@ impl Desk {
         self.call("plans.approve", approval(plan, None)).await
     }
 
-    /// Waits until a plan is carried out and read back.
+    /// Waits until a plan is carried out and read back, and the patient was compared again.
     pub async fn carried_out(&self, plan: &str) -> PlanView {
         self.until("the plan to be carried out", || async {
             let view: PlanView = self.call("plans.get", json!({ "id": plan })).await;
-            (view.status == PlanStatus::Done).then_some(view)
+            let patient = self.patient(&view.patient_id).await.patient;
+            (view.status == PlanStatus::Done && patient.status != PatientStatus::Waiting).then_some(view)
         })
         .await
     }

@@ -116,6 +116,10 @@ impl Ehr {
     ) -> Result<(), RemoteError> {
         self.check_id(key)?;
         let by_id = self.get(self.record_url(kind, key)?).await?;
+        // An answer that broke off says nothing about what the EHR can do, and would be believed until the next start.
+        if by_id.is_success() && serde_json::from_str::<serde::de::IgnoredAny>(&by_id.body).is_err() {
+            return Err(self.caller.transient(by_id.status, "the record is cut off or not JSON"));
+        }
         dialect.etag = by_id.header("etag").is_some();
         let is_bundle = |body: &str| {
             serde_json::from_str::<RawBundle<'_>>(body).is_ok_and(|bundle| bundle.resource_type == "Bundle")
@@ -150,6 +154,12 @@ impl Ehr {
     ) -> Result<bool, RemoteError> {
         let url = self.search_url(kind, &[parameter, ("_count", "1")])?;
         match self.get(url.clone()).await {
+            Ok(answer)
+                if answer.is_success()
+                    && serde_json::from_str::<serde::de::IgnoredAny>(&answer.body).is_err() =>
+            {
+                Err(self.caller.transient(answer.status, "the list is cut off or not JSON"))
+            }
             Ok(answer) if answer.is_success() => Ok(paging::open(kind, &answer, dialect, &url)
                 .is_ok_and(|page| page.assembled.records == 0 && page.next.is_none())),
             Ok(_) | Err(RemoteError::Protocol { .. }) => Ok(false),

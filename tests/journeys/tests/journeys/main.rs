@@ -2,6 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod deciding;
+mod faults;
 mod first_comparison;
+mod offline;
+mod one_sided;
 mod permissions;
 mod second_person;
+mod single;
+mod starting;
