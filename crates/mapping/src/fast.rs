@@ -11,13 +11,18 @@ pub use print::{HIDDEN, Keys, Printer};
 use crate::fhir::tree;
 use crate::node::{Node, Tape};
 use crate::{PatientLens, RowLens};
-use record::Record;
+use record::{FieldIx, Record};
 
 impl RowLens {
     /// What [`RowLens::get`] reads from this text, without building an editable document; `None` where the text is
     /// not JSON or not a row, for which `get` says why.
     pub fn get_fast(&self, row: &str) -> Option<Record> {
-        self.read(Tape::default().lay_out(row)?).ok()
+        self.get_some_fast(row, |_| true)
+    }
+
+    /// The same for the wanted fields; the others are [`record::FieldState::Unknown`].
+    pub fn get_some_fast(&self, row: &str, wanted: impl Fn(FieldIx) -> bool) -> Option<Record> {
+        self.read(Tape::default().lay_out(row)?, wanted).ok()
     }
 
     /// The keys of a row, and a print of every field, appended to `prints` in catalogue order; `None`, and nothing
@@ -32,7 +37,12 @@ impl PatientLens {
     /// What [`PatientLens::get`] reads from this text, without building an editable document; `None` where the text
     /// is not JSON or holds no Patient, for which `get` says why.
     pub fn get_fast(&self, bundle: &str) -> Option<Record> {
-        self.read(Tape::default().lay_out(bundle)?).ok()
+        self.get_some_fast(bundle, |_| true)
+    }
+
+    /// The same for the wanted fields; the others are [`record::FieldState::Unknown`].
+    pub fn get_some_fast(&self, bundle: &str, wanted: impl Fn(FieldIx) -> bool) -> Option<Record> {
+        self.read(Tape::default().lay_out(bundle)?, wanted).ok()
     }
 
     /// The keys of a patient, and a print of every field, appended to `prints` in catalogue order; `None`, and nothing

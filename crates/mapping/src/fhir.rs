@@ -48,11 +48,15 @@ pub struct PatientLens {
 impl PatientLens {
     /// Reads a bundle (or a bare Patient).
     pub fn get(&self, bundle: &Json) -> Result<Record, MappingError> {
-        self.read(bundle)
+        self.read(bundle, |_| true)
     }
 
-    /// Reads a document in either form.
-    pub(crate) fn read<'a, N: Node<'a>>(&self, bundle: N) -> Result<Record, MappingError> {
+    /// Reads the wanted fields of a document in either form; the others are unknown.
+    pub(crate) fn read<'a, N: Node<'a>>(
+        &self,
+        bundle: N,
+        wanted: impl Fn(FieldIx) -> bool,
+    ) -> Result<Record, MappingError> {
         let place = Place::find(bundle)?;
         let patient = patient_at(bundle, place)?;
         let systems = self.chip_systems();
@@ -65,7 +69,10 @@ impl PatientLens {
             fields: self
                 .catalogue
                 .iter()
-                .map(|(_, spec)| self.said(bundle, place, patient, spec, &systems, &mut AsState))
+                .map(|(field, spec)| match wanted(field) {
+                    true => self.said(bundle, place, patient, spec, &systems, &mut AsState),
+                    false => FieldState::Unknown,
+                })
                 .collect(),
         })
     }

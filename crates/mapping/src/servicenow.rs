@@ -70,11 +70,15 @@ impl RowLens {
 
     /// Reads a row.
     pub fn get(&self, row: &Json) -> Result<Record, MappingError> {
-        self.read(row)
+        self.read(row, |_| true)
     }
 
-    /// Reads a row in either form.
-    pub(crate) fn read<'a, N: Node<'a>>(&self, row: N) -> Result<Record, MappingError> {
+    /// Reads the wanted fields of a row in either form; the others are unknown.
+    pub(crate) fn read<'a, N: Node<'a>>(
+        &self,
+        row: N,
+        wanted: impl Fn(FieldIx) -> bool,
+    ) -> Result<Record, MappingError> {
         if row.scalar() != Scalar::Object {
             return Err(MappingError::not_this_kind("expected a Table API row (a JSON object)"));
         }
@@ -87,7 +91,14 @@ impl RowLens {
                 .filter(|key| !key.is_empty()),
             active: text_of(&self.active_column).is_none_or(says_active),
             deceased: text_of(&self.deceased_column).is_some_and(says_deceased),
-            fields: self.catalogue.iter().map(|(field, spec)| self.field(row, field, spec)).collect(),
+            fields: self
+                .catalogue
+                .iter()
+                .map(|(field, spec)| match wanted(field) {
+                    true => self.field(row, field, spec),
+                    false => FieldState::Unknown,
+                })
+                .collect(),
         })
     }
 

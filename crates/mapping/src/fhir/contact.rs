@@ -3,6 +3,7 @@
 use super::{concept, name, tree};
 use crate::node::{Node, Scalar};
 use record::Json;
+use std::borrow::Cow;
 
 const RELATIONSHIP: &str = "http://terminology.hl7.org/CodeSystem/v2-0131";
 const OWNER: &str = "OWN";
@@ -87,7 +88,7 @@ fn owner_mut(patient: &mut Json) -> Option<&mut Json> {
 }
 
 /// The owner's name as people read it.
-pub(crate) fn owner_name<'a>(patient: impl Node<'a>) -> Option<String> {
+pub(crate) fn owner_name<'a>(patient: impl Node<'a>) -> Option<Cow<'a, str>> {
     owner(patient)?.get("name").and_then(name::rendered)
 }
 

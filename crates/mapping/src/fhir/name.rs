@@ -4,25 +4,27 @@ use super::tree;
 use crate::node::Node;
 use crate::text::folded;
 use record::Json;
+use std::borrow::Cow;
 
 /// What people read: `text`, else given names, family name and suffix.
-pub(crate) fn rendered<'a>(name: impl Node<'a>) -> Option<String> {
+pub(crate) fn rendered<'a>(name: impl Node<'a>) -> Option<Cow<'a, str>> {
     if let Some(text) = tree::text(name, "text") {
-        return Some(text.to_owned());
+        return Some(Cow::Borrowed(text));
     }
     Some(parts(name, false)).filter(|text| !text.is_empty())
 }
 
-fn parts<'a>(name: impl Node<'a>, with_prefix: bool) -> String {
+fn parts<'a>(name: impl Node<'a>, with_prefix: bool) -> Cow<'a, str> {
     let words = |key| tree::items(name, key).filter_map(tree::string);
     let prefix = words("prefix").filter(|_| with_prefix);
-    let mut out = String::new();
+    let mut out = Cow::Borrowed("");
     for word in prefix.chain(words("given")).chain(tree::text(name, "family")).chain(words("suffix")) {
         let word = word.trim();
-        if !word.is_empty() {
-            if !out.is_empty() {
-                out.push(' ');
-            }
+        if out.is_empty() {
+            out = Cow::Borrowed(word);
+        } else if !word.is_empty() {
+            let out = out.to_mut();
+            out.push(' ');
             out.push_str(word);
         }
     }

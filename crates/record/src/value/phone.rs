@@ -52,12 +52,22 @@ fn read_remembered(raw: &str, region: &str) -> Phone {
     })
 }
 
-/// The same as [`read`] for numbers of the United States and Canada without an extension; `None` for all others.
+/// The same as [`read`] for numbers of the United States and Canada, with the plainest ways of writing an extension,
+/// and for local numbers there, which are not valid without their area code; `None` for all others.
 fn read_quickly(raw: &str, region: &str) -> Option<Phone> {
+    let (number, extension) = match raw.split_once(" ext. ").or_else(|| raw.split_once(" x")) {
+        Some((number, extension))
+            if (1..=6).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            (number, Some(extension))
+        }
+        Some(_) => return None,
+        None => (raw, None),
+    };
     let mut digits = [0_u8; 11];
     let mut length = 0;
-    let international = raw.starts_with('+');
-    for byte in raw.bytes().skip(usize::from(international)) {
+    let international = number.starts_with('+');
+    for byte in number.bytes().skip(usize::from(international)) {
         match byte {
             b'0'..=b'9' => {
                 *digits.get_mut(length)? = byte;
@@ -72,6 +82,9 @@ fn read_quickly(raw: &str, region: &str) -> Option<Phone> {
         (true, 11, Some(b'1')) => digits.get(1..)?,
         (false, 11, Some(b'1')) if is_north_american(region) => digits.get(1..)?,
         (false, 10, Some(b'2'..=b'9')) if is_north_american(region) => digits.get(..10)?,
+        (false, 7, Some(b'2'..=b'9')) if is_north_american(region) && extension.is_none() => {
+            return Some(Phone { raw: raw.to_owned(), e164: None, extension: None });
+        }
         _ => return None,
     };
     if !prefix_is_valid(national) {
@@ -80,7 +93,7 @@ fn read_quickly(raw: &str, region: &str) -> Option<Phone> {
     let mut e164 = String::with_capacity(12);
     e164.push_str("+1");
     e164.extend(national.iter().map(|digit| char::from(*digit)));
-    Some(Phone { raw: raw.to_owned(), e164: Some(e164), extension: None })
+    Some(Phone { raw: raw.to_owned(), e164: Some(e164), extension: extension.map(str::to_owned) })
 }
 
 fn is_north_american(region: &str) -> bool {
@@ -207,7 +220,8 @@ mod tests {
             area in "[2-9][0-9]{2}",
             exchange in "[0-9]{3}",
             line in "[0-9]{4}",
-            shape in 0..9,
+            extension in "[0-9]{1,7}",
+            shape in 0..14,
             region in proptest::sample::select(vec!["US", "CA", "GB", "DE"]),
         ) {
             let raw = match shape {
@@ -219,7 +233,12 @@ mod tests {
                 5 => format!("+1{area}{exchange}{line}"),
                 6 => format!("({area})({exchange}){line}"),
                 7 => format!("{area}-{exchange}-{line}-"),
-                _ => format!("--{area} {exchange}..{line}"),
+                8 => format!("--{area} {exchange}..{line}"),
+                9 => format!("{area}-{exchange}-{line} x{extension}"),
+                10 => format!("+1 {area}{exchange}{line} ext. {extension}"),
+                11 => format!("({area}) {exchange}-{line} ext. {extension}"),
+                12 => format!("{area}-{line}"),
+                _ => format!("{area}{line}"),
             };
             if let Some(quick) = read_quickly(&raw, region) {
                 prop_assert_eq!(quick, read(&raw, region));

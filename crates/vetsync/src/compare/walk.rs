@@ -224,6 +224,18 @@ impl ReadLine for PatientReader<'_> {
 struct Suspect {
     row: u32,
     patient: Entry,
+    /// The fields whose prints differ, by bits; a field beyond the last bit counts as the last.
+    fields: u64,
+}
+
+impl Suspect {
+    const fn bit(at: usize) -> u64 {
+        1 << if at < 63 { at } else { 63 }
+    }
+
+    fn holds(&self, field: FieldIx) -> bool {
+        self.fields & Suspect::bit(usize::from(field.0)) != 0
+    }
 }
 
 /// Compares two exports. Every difference, and everything that has no counterpart, goes to `list` as a line of JSON,
@@ -357,17 +369,19 @@ impl Patients {
                 if rows.entry(row).is_some_and(|row| row.other == 0) {
                     self.one_way.push((row, entry));
                 }
-                let mut differs = false;
+                let mut fields = 0;
                 let others = rows.prints_of(row, prints.len());
-                for ((one, other), not_said) in others.iter().zip(prints).zip(&mut self.not_said) {
+                for (at, ((one, other), not_said)) in
+                    others.iter().zip(prints).zip(&mut self.not_said).enumerate()
+                {
                     if *one == HIDDEN || *other == HIDDEN {
                         *not_said += 1;
-                    } else {
-                        differs |= one != other;
+                    } else if one != other {
+                        fields |= Suspect::bit(at);
                     }
                 }
-                if differs {
-                    self.suspects.push(Suspect { row, patient: entry });
+                if fields != 0 {
+                    self.suspects.push(Suspect { row, patient: entry, fields });
                 }
             }
         }
@@ -413,11 +427,14 @@ fn look_closely(
                 |(row_file, patient_file, text), suspect| {
                     let entry = rows.entry(suspect.row).ok_or_else(|| changed(exports.servicenow))?;
                     let row = again(row_file, entry, text)
-                        .and_then(|line| exports.row_lens.get_fast(line))
+                        .and_then(|line| exports.row_lens.get_some_fast(line, |field| suspect.holds(field)))
                         .ok_or_else(|| changed(exports.servicenow))?;
                     let patient = again(patient_file, &suspect.patient, text)
-                        .and_then(|line| exports.patient_lens.get_fast(line))
+                        .and_then(|line| {
+                            exports.patient_lens.get_some_fast(line, |field| suspect.holds(field))
+                        })
                         .ok_or_else(|| changed(exports.ehr))?;
+                    // Fields of equal prints stay unread: both say the same, and nothing is to happen to them.
                     let pair =
                         PairState { catalogue, base: None, servicenow: Some(&row), ehr: Some(&patient) };
                     if reconcile::compare::in_agreement(&pair) {
@@ -520,7 +537,7 @@ fn list_unlinked(
     let mut patient_file = File::open(exports.ehr);
     let mut row_key = |entry: &Entry| {
         again(&mut row_file, entry, &mut text)
-            .and_then(|line| exports.row_lens.get_fast(line))
+            .and_then(|line| exports.row_lens.get_some_fast(line, |_| false))
             .map(|record| record.key)
             .ok_or_else(|| WalkProblem::Changed { file: exports.servicenow.display().to_string() })
     };
@@ -537,7 +554,7 @@ fn list_unlinked(
     let mut text = Vec::new();
     let mut patient_key = |entry: &Entry| {
         again(&mut patient_file, entry, &mut text)
-            .and_then(|line| exports.patient_lens.get_fast(line))
+            .and_then(|line| exports.patient_lens.get_some_fast(line, |_| false))
             .map(|record| record.key)
             .ok_or_else(|| WalkProblem::Changed { file: exports.ehr.display().to_string() })
     };
