@@ -69,9 +69,12 @@ impl PatientLens {
             fields: self
                 .catalogue
                 .iter()
-                .map(|(field, spec)| match wanted(field) {
-                    true => self.said(bundle, place, patient, spec, &systems, &mut AsState),
-                    false => FieldState::Unknown,
+                .map(|(field, spec)| {
+                    if wanted(field) {
+                        self.said(bundle, place, patient, spec, &systems, &mut AsState)
+                    } else {
+                        FieldState::Unknown
+                    }
                 })
                 .collect(),
         })

@@ -247,9 +247,9 @@ impl Reader<'_> {
                 let held = if *open == b'{' { Held::Object } else { Held::Array };
                 plain(held, Span::default());
                 if held == Held::Object {
-                    self.members(depth)?
+                    self.members(depth)?;
                 } else {
-                    self.elements(depth)?
+                    self.elements(depth)?;
                 }
                 let end = short(self.tape.slots.len());
                 self.tape.slots.get_mut(slot)?.end = end;

@@ -94,10 +94,11 @@ impl RowLens {
             fields: self
                 .catalogue
                 .iter()
-                .map(|(field, spec)| match wanted(field) {
-                    true => self.field(row, field, spec),
-                    false => FieldState::Unknown,
-                })
+                .map(
+                    |(field, spec)| {
+                        if wanted(field) { self.field(row, field, spec) } else { FieldState::Unknown }
+                    },
+                )
                 .collect(),
         })
     }

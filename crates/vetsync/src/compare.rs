@@ -7,7 +7,7 @@ mod side;
 mod tests;
 mod walk;
 
-pub use walk::{Exports, PIECE_BYTES, SideTotals, Totals, WalkProblem};
+pub use walk::{Exports, PIECE_BYTES, SideTotals, Totals, WalkProblem, compare};
 
 use crate::exit::Failure;
 use crate::{Outcome, output};

@@ -3,6 +3,7 @@
 // The comments on arguments are the help people read in a terminal, where backticks are noise.
 #![allow(clippy::doc_markdown)]
 
+mod bench;
 mod commands;
 mod compare;
 mod demo;
@@ -68,6 +69,9 @@ enum Verb {
     Conflicts(commands::Conflicts),
     /// Compare two exports offline, field by field, before anything is connected. Ends with 7 if they differ.
     Compare(compare::Compare),
+    /// Measure: the figures of `cargo xtask bench`.
+    #[command(hide = true)]
+    Bench(bench::Bench),
     /// Check settings, keyring, database and both connections; say what is wrong and what to do.
     Doctor,
     /// Store, list or remove secrets.
@@ -99,6 +103,7 @@ async fn main() -> ExitCode {
         Verb::Patients(patients) => commands::patients(options, patients, json).await,
         Verb::Conflicts(conflicts) => commands::conflicts(options, conflicts, json).await,
         Verb::Compare(compare) => compare::run(&compare, options.config.as_deref(), json),
+        Verb::Bench(bench) => bench::run(bench, json).await,
         Verb::Doctor => commands::doctor(options, json).await,
         Verb::Secret(secret) => commands::secret(options, secret, json).await,
         Verb::Serve(serve) => serve::run(options, serve, json).await,

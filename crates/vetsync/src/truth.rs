@@ -37,6 +37,20 @@ impl Verdict {
     pub fn wrong_decisions(&self) -> u64 {
         self.harmful + self.missed + self.wrong_value + self.wrong_links + self.missed_links
     }
+
+    /// Counts a decision about one field.
+    pub fn count(&mut self, decision: FieldVerdict, line: impl FnOnce() -> String) {
+        let slot = match decision {
+            FieldVerdict::Right => return,
+            FieldVerdict::Harmful => &mut self.harmful,
+            FieldVerdict::Missed => &mut self.missed,
+            FieldVerdict::WrongValue => &mut self.wrong_value,
+            FieldVerdict::AskedAlthoughEqual => &mut self.asked_although_equal,
+            FieldVerdict::AskedAlthoughSettleable => &mut self.asked_although_settleable,
+        };
+        *slot += 1;
+        self.wrong.push(line());
+    }
 }
 
 /// Judges what a *plan-only* comparison says about every pair, before anything is written.
@@ -120,22 +134,15 @@ async fn judge_pair(
         if known.is_some_and(|known| known.expected != Expected::Equal) {
             verdict.differences += 1;
         }
-        let slot = match verdict_of {
-            FieldVerdict::Right => continue,
-            FieldVerdict::Harmful => &mut verdict.harmful,
-            FieldVerdict::Missed => &mut verdict.missed,
-            FieldVerdict::WrongValue => &mut verdict.wrong_value,
-            FieldVerdict::AskedAlthoughEqual => &mut verdict.asked_although_equal,
-            FieldVerdict::AskedAlthoughSettleable => &mut verdict.asked_although_settleable,
-        };
-        *slot += 1;
-        verdict.wrong.push(format!("{} {}: {verdict_of:?}", name(), spec.id));
+        verdict.count(verdict_of, || format!("{} {}: {verdict_of:?}", name(), spec.id));
     }
     Ok(())
 }
 
+/// What a decision about one field is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FieldVerdict {
+#[allow(missing_docs)]
+pub enum FieldVerdict {
     Right,
     Harmful,
     Missed,
@@ -144,7 +151,8 @@ enum FieldVerdict {
     AskedAlthoughSettleable,
 }
 
-fn judge_field(
+/// Holds a decision against the known right one; without a known one the field is equal.
+pub fn judge_field(
     known: Option<&FieldTruth>,
     settlement: &Settlement,
     servicenow: &FieldState,

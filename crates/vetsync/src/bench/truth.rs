@@ -1,0 +1,194 @@
+//! Every decision of the product's compare against the known truth: at first contact, and after people went on
+//! working. Pure: no sockets, no store.
+
+use super::figures::Measure;
+use crate::compare;
+use crate::truth::{Verdict, judge_field};
+use anyhow::Context as _;
+use mapping::{PatientLens, RowLens};
+use reconcile::compare::{Base, Comparison};
+use reconcile::{PairPlan, PairState};
+use record::{Json, Record};
+use settings::Settings;
+use simulator::clinic::{self, Clinic, Expected, LinkTruth, PairTruth, Rates};
+use simulator::ehr::Chart;
+use std::collections::BTreeMap;
+
+const SETTINGS: &str = r#"
+[servicenow]
+active_column = "u_active"
+deceased_column = "u_deceased"
+
+[ehr]
+servicenow_identifier_system = "https://vetsync.example/servicenow/u_patient_record"
+
+[[custom_fields]]
+id = "weight"
+label = "Weight"
+column = "u_weight"
+extension_url = "https://vetsync.example/fhir/StructureDefinition/weight"
+type = "quantity"
+default_unit = "kg"
+"#;
+
+/// Judges clinics until there were that many differences, half of them at first contact.
+pub fn measure(differences: u64) -> anyhow::Result<Vec<Measure>> {
+    let settings = Settings::parse(SETTINGS, settings::Format::Toml)?;
+    let row_lens = RowLens::new(
+        std::sync::Arc::new(settings.patient_catalogue()?),
+        std::sync::Arc::new(settings.record_conventions()),
+    );
+    let patient_lens = compare::patient_lens(&settings, &row_lens, None);
+    let judge = Judge { row_lens, patient_lens };
+    let mut verdict = Verdict::default();
+    let mut compared = 0;
+    let mut seed = 1;
+    while verdict.differences < differences / 2 {
+        let rates = Rates { minor: 500, conflict: 350, ..Rates::calm() };
+        compared += judge.first_contact(&clinic::generate_with(seed, 5_000, &rates), &mut verdict)?;
+        seed += 1;
+    }
+    while verdict.differences < differences {
+        let rates = Rates { edited: 900, ..Rates::calm() };
+        compared += judge.after_work(clinic::generate_with(seed, 5_000, &rates), seed, &mut verdict)?;
+        seed += 1;
+    }
+    for line in verdict.wrong.iter().take(20) {
+        eprintln!("{line}");
+    }
+    let needless = verdict.asked_although_equal as f64 * 100.0 / compared.max(1) as f64;
+    Ok(vec![
+        Measure::of("truth: differences", verdict.differences as f64, ""),
+        Measure::of("truth: harmful settlements", verdict.harmful as f64, "").at_most(0.0),
+        Measure::of("truth: conflicts missed", verdict.missed as f64, "").at_most(0.0),
+        Measure::of("truth: settled to a wrong value", verdict.wrong_value as f64, "").at_most(0.0),
+        Measure::of("truth: asked although equal, of all equal fields spelled differently", needless, "%")
+            .at_most(2.0),
+        Measure::of(
+            "truth: asked although a rule may settle it",
+            verdict.asked_although_settleable as f64,
+            "",
+        ),
+    ])
+}
+
+struct Judge {
+    row_lens: RowLens,
+    patient_lens: PatientLens,
+}
+
+impl Judge {
+    fn first_contact(&self, clinic: &Clinic, verdict: &mut Verdict) -> anyhow::Result<u64> {
+        let mut spelled_otherwise = 0;
+        for pair in linked(clinic) {
+            let (row, patient) = self.read(clinic, pair)?;
+            let comparison = reconcile::compare(&self.state(&row, &patient, None));
+            spelled_otherwise += self.judge(pair, &comparison, verdict);
+        }
+        Ok(spelled_otherwise)
+    }
+
+    fn after_work(&self, mut clinic: Clinic, seed: u64, verdict: &mut Verdict) -> anyhow::Result<u64> {
+        let mut bases: BTreeMap<String, Base> = BTreeMap::new();
+        for pair in linked(&clinic) {
+            let (row, patient) = self.read(&clinic, pair)?;
+            let state = self.state(&row, &patient, None);
+            let comparison = reconcile::compare(&state);
+            let plan = reconcile::plan(&state, &comparison, &[])?;
+            let agreed =
+                PairPlan { agreed: plan.agreed.clone(), open: plan.open.clone(), ..PairPlan::default() };
+            let base = reconcile::plan::base_after(&state, &agreed, &row, &patient, 1, "first comparison");
+            bases.insert(pair.servicenow_key.clone().unwrap_or_default(), base);
+        }
+        let edited: BTreeMap<String, ()> =
+            clinic.evolve(seed).into_iter().map(|edit| (edit.servicenow_key, ())).collect();
+        let mut spelled_otherwise = 0;
+        for pair in linked(&clinic) {
+            let key = pair.servicenow_key.as_deref().unwrap_or_default();
+            if !edited.contains_key(key) {
+                continue;
+            }
+            let (mut row, patient) = self.read(&clinic, pair)?;
+            let base = bases.get(key).context("a base")?;
+            let agreed: Vec<record::FieldState> =
+                base.fields.iter().map(|field| field.state.clone()).collect();
+            self.row_lens.reread(&mut row, &agreed);
+            let comparison = reconcile::compare(&self.state(&row, &patient, Some(base)));
+            spelled_otherwise += self.judge(pair, &comparison, verdict);
+        }
+        Ok(spelled_otherwise)
+    }
+
+    fn state<'a>(&'a self, row: &'a Record, patient: &'a Record, base: Option<&'a Base>) -> PairState<'a> {
+        PairState { catalogue: &self.row_lens.catalogue, base, servicenow: Some(row), ehr: Some(patient) }
+    }
+
+    /// Counts the decisions; how many equal fields are written differently.
+    fn judge(&self, pair: &PairTruth, comparison: &Comparison, verdict: &mut Verdict) -> u64 {
+        let mut spelled_otherwise = 0;
+        for ((_, spec), compared) in self.row_lens.catalogue.iter().zip(&comparison.fields) {
+            let known = pair.fields.iter().find(|known| known.field == spec.id);
+            let differs = known.is_some_and(|known| known.expected != Expected::Equal);
+            verdict.differences += u64::from(differs);
+            spelled_otherwise +=
+                u64::from(!differs && compared.servicenow.display() != compared.ehr.display());
+            let right = judge_field(known, &compared.settlement, &compared.servicenow, &compared.ehr);
+            verdict.count(right, || {
+                format!("{} {}: {right:?}", pair.servicenow_key.as_deref().unwrap_or("-"), spec.id)
+            });
+        }
+        spelled_otherwise
+    }
+
+    fn read(&self, clinic: &Clinic, pair: &PairTruth) -> anyhow::Result<(Record, Record)> {
+        let key = |key: &Option<String>| key.clone().context("a key");
+        let columns = clinic.rows.get(&key(&pair.servicenow_key)?).context("a row")?;
+        let mut row: Vec<(String, Json)> =
+            columns.iter().map(|(column, text)| (column.clone(), Json::str(text.as_str()))).collect();
+        for column in &self.row_lens.columns {
+            // The Table API sends empty columns as empty text.
+            if !columns.contains_key(column) {
+                row.push((column.clone(), Json::str("")));
+            }
+        }
+        let id = key(&pair.ehr_key)?;
+        let (chart, _) = clinic.charts.get(&id).context("a chart")?;
+        Ok((self.row_lens.get(&Json::Object(row))?, self.patient_lens.get(&bundle(&id, chart))?))
+    }
+}
+
+fn linked(clinic: &Clinic) -> impl Iterator<Item = &PairTruth> {
+    clinic
+        .truth
+        .pairs
+        .iter()
+        .filter(|pair| matches!(pair.link, LinkTruth::CrossReference | LinkTruth::Microchip))
+}
+
+fn bundle(id: &str, chart: &Chart) -> Json {
+    let mut entries = vec![Json::object([("resource", chart.patient.clone())])];
+    for allergy in &chart.allergies {
+        let mut allergy = allergy.clone();
+        if let Some(patient) = allergy.get_mut("patient") {
+            patient.set("reference", Json::String(format!("Patient/{id}")));
+        }
+        entries.push(Json::object([("resource", allergy)]));
+    }
+    Json::object([
+        ("resourceType", Json::str("Bundle")),
+        ("type", Json::str("collection")),
+        ("entry", Json::Array(entries)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    #[test]
+    fn nothing_is_settled_wrongly() {
+        let measures = super::measure(4_000).unwrap();
+        let missed: Vec<_> = measures.iter().filter(|measure| measure.met == Some(false)).collect();
+        assert!(missed.is_empty(), "{missed:?}");
+    }
+}
