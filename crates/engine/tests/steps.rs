@@ -66,7 +66,7 @@ struct Bench {
     replies: Vec<Result<Reply, EngineError>>,
     notices: Vec<Notice>,
     wake_at_ms: Option<i64>,
-    _folder: Arc<tempfile::TempDir>,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Bench {
@@ -95,7 +95,7 @@ impl Bench {
             replies: Vec::new(),
             notices: Vec::new(),
             wake_at_ms: None,
-            _folder: folder,
+            folder,
         };
         bench.step(Event::Started).await;
         bench
@@ -103,7 +103,7 @@ impl Bench {
 
     /// The process ends and another one starts over the same database.
     async fn restarted(self) -> Bench {
-        Bench::over(self.store, self._folder, Policy::default(), self.now_ms).await
+        Bench::over(self.store, self.folder, Policy::default(), self.now_ms).await
     }
 
     async fn step(&mut self, event: Event) {

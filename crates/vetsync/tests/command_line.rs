@@ -82,9 +82,9 @@ async fn a_day_on_the_command_line() {
     assert!(texts(&found.json()["rows"], "id").contains(&patient.as_str()));
 
     // For people: the same without JSON.
-    let plain =
+    let table =
         vetsync(&["--config", &config, "--person", "dana", "patients", &name].map(str::to_owned)).await;
-    assert!(plain.stdout.starts_with("ID") && plain.stdout.contains(&patient), "{}", plain.stdout);
+    assert!(table.stdout.starts_with("ID") && table.stdout.contains(&patient), "{}", table.stdout);
 
     // The remotes go away: the cache is still there, doctor says what is wrong, a run fails with its exit code.
     simulated.stop().await;

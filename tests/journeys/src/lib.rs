@@ -25,7 +25,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 /// How long anything may take before a journey fails. Far more than needed: it only ends what hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The patient table of the simulated instance.
 pub const TABLE: &str = "u_patient_record";
@@ -216,7 +216,9 @@ impl Desk {
             match tokio::time::timeout(PATIENCE, events.recv()).await {
                 Ok(Ok(_) | Err(RecvError::Lagged(_))) => {}
                 Ok(Err(RecvError::Closed)) => panic!("the engine ended while waiting for {what}"),
-                Err(_) => panic!("nothing happened for {PATIENCE:?} while waiting for {what}"),
+                Err(elapsed) => {
+                    panic!("nothing happened for {PATIENCE:?} while waiting for {what}: {elapsed}")
+                }
             }
         }
     }
@@ -254,7 +256,7 @@ impl Desk {
                     }
                 }
                 Ok(Err(RecvError::Closed)) => panic!("the engine ended during a run"),
-                Err(_) => panic!("the run stands still: {:?}", self.home().await.run),
+                Err(elapsed) => panic!("the run stands still ({elapsed}): {:?}", self.home().await.run),
             }
         }
     }

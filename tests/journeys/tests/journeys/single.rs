@@ -1,6 +1,6 @@
 //! One patient at a time, records that cannot be read, and EHRs that can do less.
 
-use console_api::dto::{PatientStatus, RunStatus, RunView, WhyAsked};
+use console_api::dto::{RunStatus, RunView, WhyAsked};
 use journeys::{World, edit};
 use record::{Json, Remote};
 use serde_json::json;
