@@ -52,7 +52,7 @@ impl Console {
             changes: self.changes(&sent.fields),
             request,
             response: match answer.status {
-                0 => "Found by our key: an earlier attempt had done it.".to_owned(),
+                0 => "An earlier attempt had done it; its answer was lost.".to_owned(),
                 status => format!("{status}\n\n{}", answer.body),
             },
             verified: read_back.discrepancies.is_empty(),

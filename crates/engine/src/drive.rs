@@ -130,7 +130,7 @@ pub fn start(
                 Some(done) = under_way.join_next() => match done {
                     Ok(event) => event,
                     Err(error) => {
-                        tracing::error!(error = %error, "driver.request_lost");
+                        tracing::error!(panicked = error.is_panic(), "driver.request_lost");
                         Event::Woke
                     }
                 },

@@ -25,6 +25,11 @@ pub(crate) enum Purpose {
         /// Who asked.
         actor: String,
     },
+    /// The answer to an operation was lost, and its record has moved since: was that us?
+    Confirm {
+        /// The operation.
+        operation: Box<store::OperationRow>,
+    },
     /// An approved plan is carried out if nothing moved.
     CarryOut {
         /// The plan.
@@ -167,7 +172,10 @@ impl Engine {
         match result {
             Ok(fetched) => {
                 if let Err(error) = self.stage(remote, &fetched, now_ms).await {
-                    tracing::warn!(pair = %errand.pair, remote = remote.as_str(), error = %error, "errand.unreadable");
+                    tracing::warn!(pair = %errand.pair, remote = remote.as_str(), error = %error.log_words(), "errand.unreadable");
+                    if let Purpose::Confirm { operation } = errand.purpose {
+                        return self.confirm(*operation, Err(error), now_ms, effects).await;
+                    }
                     Self::answer(&errand, Err(error), effects);
                     return Ok(());
                 }
@@ -186,6 +194,10 @@ impl Engine {
             self.errands.insert(errand_id, errand);
             return Ok(());
         }
+        if let Purpose::Confirm { operation } = errand.purpose {
+            let read = errand.failed.map_or(Ok(()), |error| Err(EngineError::Remote(error)));
+            return self.confirm(*operation, read, now_ms, effects).await;
+        }
         let outcome = match errand.failed.take() {
             Some(error) => Err(EngineError::Remote(error)),
             None => self.finish_errand(&errand, now_ms, effects).await,
@@ -199,7 +211,7 @@ impl Engine {
         match (errand.ticket, outcome) {
             (Some(ticket), outcome) => effects.replies.push((ticket, outcome)),
             (None, Ok(_)) => {}
-            (None, Err(error)) => tracing::warn!(pair = %errand.pair, error = %error, "errand.failed"),
+            (None, Err(error)) => tracing::warn!(pair = %errand.pair, error = %error.log_words(), "errand.failed"),
         }
     }
 
@@ -217,6 +229,8 @@ impl Engine {
                 self.rejudge(&errand.pair, actor, *write, now_ms).await?;
                 Ok(Reply::Pair(errand.pair.clone()))
             }
+            // Settled above: nobody waits for an answer to it.
+            Purpose::Confirm { .. } => Ok(Reply::Done),
             Purpose::CarryOut { plan, approver, reason } => {
                 self.carry_out(plan, approver, reason.clone(), now_ms, effects).await
             }

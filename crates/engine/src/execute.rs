@@ -25,6 +25,9 @@ pub struct AttemptError {
     pub at_ms: i64,
     /// What went wrong, without values.
     pub what: String,
+    /// The remote may have carried it out all the same.
+    #[serde(default)]
+    pub ambiguous: bool,
 }
 
 /// What was sent, as kept in the receipt.
@@ -43,7 +46,7 @@ pub struct SentRequest {
 /// What came back, as kept in the receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// HTTP status; 0 where the record was found by our key after an answer was lost.
+    /// HTTP status; 0 where the record was found to hold what was sent after an answer was lost.
     pub status: u16,
     /// The body.
     pub body: String,
@@ -315,7 +318,13 @@ impl Engine {
         self.in_flight.remove(&operation.id);
         self.outbox_touched = true;
         let mut history: Vec<AttemptError> = decode("errors", &operation.errors)?;
-        history.push(AttemptError { attempt: operation.attempts, at_ms: now_ms, what: error.to_string() });
+        let may_be_ours = history.iter().any(|attempt| attempt.ambiguous);
+        history.push(AttemptError {
+            attempt: operation.attempts,
+            at_ms: now_ms,
+            what: error.to_string(),
+            ambiguous: matches!(error, RemoteError::Ambiguous { .. }),
+        });
         let errors = encode("errors", &history)?;
         let finish = |state: OperationState, due_at_ms: i64| Change::FinishOperation {
             id: operation.id.clone(),
@@ -325,16 +334,19 @@ impl Engine {
             key: operation.key.clone(),
             at_ms: now_ms,
         };
-        tracing::warn!(operation = %operation.id, remote = operation.remote.as_str(), attempt = operation.attempts, error = %error, "operation.failed");
+        tracing::warn!(operation = %operation.id, remote = operation.remote.as_str(), attempt = operation.attempts, error = %error.log_words(), "operation.failed");
         match &error {
+            // An earlier attempt may be what moved it: look whether the record holds what was sent.
+            RemoteError::Moved { .. } if may_be_ours => {
+                let lane = operation.lane.clone();
+                let operation = OperationRow { errors, ..operation };
+                self.in_flight.insert(operation.id.clone(), operation.clone());
+                let purpose = crate::errands::Purpose::Confirm { operation: Box::new(operation) };
+                self.begin(None, &lane, purpose, effects).await?;
+            }
             // What it was decided on is not there any more: nothing was written; look again and plan again.
             RemoteError::Moved { .. } | RemoteError::NotFound { .. } => {
-                let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
-                changes.insert(0, finish(OperationState::Cancelled, now_ms));
-                self.store.commit(changes).await?;
-                self.operations_left(&operation, &rest, now_ms, effects).await?;
-                let purpose = crate::errands::Purpose::Observe { write: true, actor: "rule".to_owned() };
-                self.begin(None, &operation.lane, purpose, effects).await?;
+                self.give_up(OperationRow { errors, ..operation }, now_ms, effects).await?;
             }
             // The same request may succeed later.
             RemoteError::Unreachable { .. }
@@ -346,7 +358,7 @@ impl Engine {
                 };
                 let breaker_ms = self.health[index(operation.remote)].next_try_ms(now_ms);
                 // After the last try it stays queued for later processing; the breaker says when.
-                let next_ms = next_try_ms(operation.attempts, now_ms, retry_after_ms);
+                let next_ms = next_try_ms(operation.attempts, self.policy.tries, now_ms, retry_after_ms);
                 let due_ms =
                     next_ms.unwrap_or(now_ms + crate::health::OPEN_FOR_MS).max(breaker_ms.unwrap_or(now_ms));
                 self.store.commit(vec![finish(OperationState::Retrying, due_ms)]).await?;
@@ -373,6 +385,73 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// The operation and the rest of its plan are called off, and the pair is looked at again.
+    async fn give_up(&mut self, operation: OperationRow, now_ms: i64, effects: &mut Effects) -> Result<()> {
+        let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
+        changes.insert(
+            0,
+            Change::FinishOperation {
+                id: operation.id.clone(),
+                state: OperationState::Cancelled,
+                due_at_ms: now_ms,
+                errors: operation.errors.clone(),
+                key: operation.key.clone(),
+                at_ms: now_ms,
+            },
+        );
+        self.store.commit(changes).await?;
+        self.operations_left(&operation, &rest, now_ms, effects).await?;
+        let purpose = crate::errands::Purpose::Observe { write: true, actor: "rule".to_owned() };
+        self.begin(None, &operation.lane, purpose, effects).await
+    }
+
+    /// Both sides were read after an answer was lost: the write was carried out if its record holds what was sent.
+    pub(crate) async fn confirm(
+        &mut self,
+        operation: OperationRow,
+        read: Result<()>,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<()> {
+        match read {
+            Ok(()) => {}
+            Err(EngineError::Remote(error)) => return self.failed(operation, error, now_ms, effects).await,
+            Err(error) => {
+                tracing::warn!(operation = %operation.id, error = %error.log_words(), "operation.not_confirmed");
+                self.in_flight.remove(&operation.id);
+                return self.give_up(operation, now_ms, effects).await;
+            }
+        }
+        let intent: Intent = decode("intent", &operation.intent)?;
+        let side = match &operation.key {
+            Some(key) => self.side(operation.remote, key).await?,
+            None => None,
+        };
+        match side {
+            Some(side) if self.discrepancies(&operation, &intent, &side.record).is_empty() => {
+                let read_back = Fetched {
+                    key: side.snapshot.id.key.clone(),
+                    version: side.snapshot.version,
+                    raw: side.snapshot.raw,
+                    changed_by: side.snapshot.changed_by,
+                    changed_at_ms: side.snapshot.changed_at_ms,
+                };
+                let written = Written {
+                    key: side.snapshot.id.key,
+                    status: 0,
+                    response_body: String::new(),
+                    read_back,
+                    raced: false,
+                };
+                self.settle(operation, written, now_ms, effects).await
+            }
+            _ => {
+                self.in_flight.remove(&operation.id);
+                self.give_up(operation, now_ms, effects).await
+            }
+        }
     }
 
     /// An operation and what was cancelled with it: a run that waits for them goes on without them.

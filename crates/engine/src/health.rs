@@ -73,17 +73,26 @@ impl Health {
     }
 }
 
-/// Delays before tries 2 to 5 (specification: 1, 2, 4, 8 seconds).
-const DELAYS_MS: [i64; 4] = [1_000, 2_000, 4_000, 8_000];
+/// Delay before the second try; it doubles up to [`DELAY_MAX_MS`] (specification: 1, 2, 4, 8 seconds).
+const FIRST_DELAY_MS: i64 = 1_000;
+/// The longest delay between two tries.
+const DELAY_MAX_MS: i64 = 8_000;
+/// The longest `Retry-After` that is obeyed: a wrong clock or a typing error over there must not put patients aside
+/// for days. Whoever asks for more is asked again then.
+pub const RETRY_AFTER_MAX_MS: i64 = 15 * 60_000;
 
-/// When to try again after `attempts` failed tries; `None` when all tries are used up. The remote's own `Retry-After`
-/// wins and costs no try.
-pub fn next_try_ms(attempts: u32, now_ms: i64, retry_after_ms: Option<u64>) -> Option<i64> {
+/// When to try again after `attempts` failed tries of `tries` in all; `None` when all are used up. The remote's own
+/// `Retry-After` wins, up to [`RETRY_AFTER_MAX_MS`], and costs no try.
+pub fn next_try_ms(attempts: u32, tries: u32, now_ms: i64, retry_after_ms: Option<u64>) -> Option<i64> {
     if let Some(wait_ms) = retry_after_ms {
-        return Some(now_ms.saturating_add(i64::try_from(wait_ms).unwrap_or(i64::MAX)));
+        let wait_ms = i64::try_from(wait_ms).unwrap_or(i64::MAX).min(RETRY_AFTER_MAX_MS);
+        return Some(now_ms.saturating_add(wait_ms));
     }
-    let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-    DELAYS_MS.get(step).map(|delay_ms| now_ms.saturating_add(*delay_ms))
+    if attempts >= tries {
+        return None;
+    }
+    let doublings = attempts.saturating_sub(1).min(3);
+    Some(now_ms.saturating_add((FIRST_DELAY_MS << doublings).min(DELAY_MAX_MS)))
 }
 
 #[cfg(test)]
@@ -124,9 +133,25 @@ mod tests {
     }
 
     #[test]
-    fn five_tries_with_one_two_four_eight_seconds_between() {
-        let waits: Vec<_> = (1..=5).map(|attempts| next_try_ms(attempts, 0, None)).collect();
-        assert_eq!(waits, [Some(1_000), Some(2_000), Some(4_000), Some(8_000), None]);
-        assert_eq!(next_try_ms(5, 10, Some(500)), Some(510), "Retry-After wins");
+    fn as_many_tries_as_configured_with_one_two_four_eight_seconds_between() {
+        let waits = |tries: u32| -> Vec<_> {
+            (1..=tries).map(|attempts| next_try_ms(attempts, tries, 0, None)).collect()
+        };
+        assert_eq!(waits(5), [Some(1_000), Some(2_000), Some(4_000), Some(8_000), None]);
+        assert_eq!(waits(2), [Some(1_000), None]);
+        assert_eq!(waits(1), [None]);
+        // Never longer than eight seconds.
+        assert_eq!(
+            waits(7),
+            [Some(1_000), Some(2_000), Some(4_000), Some(8_000), Some(8_000), Some(8_000), None]
+        );
+    }
+
+    #[test]
+    fn retry_after_wins_up_to_a_quarter_of_an_hour() {
+        assert_eq!(next_try_ms(5, 5, 10, Some(500)), Some(510));
+        assert_eq!(next_try_ms(1, 5, 10, Some(900_000)), Some(900_010));
+        assert_eq!(next_try_ms(1, 5, 10, Some(86_400_000)), Some(900_010));
+        assert_eq!(next_try_ms(1, 5, 10, Some(u64::MAX)), Some(900_010));
     }
 }

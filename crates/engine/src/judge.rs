@@ -37,6 +37,8 @@ pub struct PairContext {
     pub open_conflict: Option<ConflictRow>,
     /// Operations of its lane are unfinished.
     pub lane_busy: bool,
+    /// Operations of its lane that were refused and wait for a person.
+    pub parked: Vec<String>,
 }
 
 impl PairContext {
@@ -51,6 +53,11 @@ impl PairContext {
     /// The remote that does not show its record any more, if one does not.
     pub fn gone(&self) -> Option<Remote> {
         Remote::BOTH.into_iter().find(|remote| self.side(*remote).snapshot.presence == Presence::Gone)
+    }
+
+    /// Takes the refused operations of its lane out of the way.
+    fn cancel_parked(&self, now_ms: i64) -> impl Iterator<Item = Change> {
+        self.parked.iter().map(move |id| Change::CancelOperation { id: id.clone(), at_ms: now_ms })
     }
 
     /// The value comparison and planning work on.
@@ -73,6 +80,54 @@ pub struct Terms<'a> {
     pub agreed_by: &'a str,
     /// Unix milliseconds.
     pub now_ms: i64,
+}
+
+/// Which fields rules hold back.
+enum Held {
+    Nothing,
+    /// It is not known which field was refused.
+    Everything,
+    Fields(Vec<record::FieldIx>),
+}
+
+/// The fields of a write that a system refused, with their groups.
+fn held_back(context: &PairContext, lenses: &Lenses) -> Held {
+    let Some(conflict) = context.open_conflict.as_ref().filter(|row| row.cause == ConflictCause::NotStored) else {
+        return Held::Nothing;
+    };
+    let catalogue = lenses.catalogue();
+    let refused: Vec<record::FieldIx> =
+        conflict.fields.split(',').filter_map(|id| catalogue.index_of(id)).collect();
+    if refused.is_empty() {
+        return Held::Everything;
+    }
+    let group = |field| catalogue.spec(field).and_then(|spec| spec.group.clone());
+    let groups: Vec<String> = refused.iter().filter_map(|field| group(*field)).collect();
+    Held::Fields(
+        catalogue
+            .iter()
+            .filter(|(field, spec)| {
+                refused.contains(field) || spec.group.as_ref().is_some_and(|group| groups.contains(group))
+            })
+            .map(|(field, _)| field)
+            .collect(),
+    )
+}
+
+fn without(plan: &PairPlan, held: &Held) -> PairPlan {
+    let mut kept = plan.clone();
+    match held {
+        Held::Nothing => {}
+        Held::Everything => {
+            kept.servicenow.clear();
+            kept.ehr.clear();
+        }
+        Held::Fields(fields) => {
+            kept.servicenow.retain(|write| !fields.contains(&write.field));
+            kept.ehr.retain(|write| !fields.contains(&write.field));
+        }
+    }
+    kept
 }
 
 /// What follows.
@@ -124,11 +179,12 @@ pub fn judge(
         terms.agreed_by,
     );
 
-    let refused_before =
-        context.open_conflict.as_ref().is_some_and(|conflict| conflict.cause == ConflictCause::NotStored);
-    let may_write = terms.write && !context.lane_busy && !refused_before && !pair_plan.is_empty();
+    // What a system refused is not sent again and again; everything else goes on, additions of allergies above all.
+    let held = held_back(context, lenses);
+    let to_write = without(&pair_plan, &held);
+    let may_write = terms.write && !context.lane_busy && !to_write.is_empty();
     if may_write {
-        let body = plans::body_of(context, lenses, &pair_plan, Vec::new())?;
+        let body = plans::body_of(context, lenses, &to_write, Vec::new())?;
         let plan_id = next_id();
         let row = automatic_plan(&plan_id, context, &comparison, &body, terms.now_ms)?;
         judgement.settled = settled_count(&comparison);
@@ -140,9 +196,11 @@ pub fn judge(
             subject: context.pair.id.clone(),
             detail: field_ids(
                 lenses,
-                pair_plan.servicenow.iter().chain(&pair_plan.ehr).map(|write| write.field),
+                to_write.servicenow.iter().chain(&to_write.ehr).map(|write| write.field),
             ),
         }));
+        // A parked operation would hold up its lane for ever.
+        judgement.changes.extend(context.cancel_parked(terms.now_ms));
         judgement.changes.push(Change::PutPlan(row));
         for operation in plans::operation_rows(&body, &plan_id, &context.pair.id, terms.now_ms, next_id)? {
             judgement.writes[index(operation.remote)] += 1;

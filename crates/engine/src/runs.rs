@@ -194,7 +194,7 @@ impl Engine {
     ) -> Result<()> {
         let page = match result {
             Ok(page) => page,
-            Err(error) => return retry_page(run, remote, error, now_ms, effects),
+            Err(error) => return retry_page(run, remote, error, self.policy.tries, now_ms, effects),
         };
         let changes = self.page_changes(run, remote, &page, now_ms).await?;
         if !changes.is_empty() {
@@ -592,7 +592,7 @@ impl Engine {
             other => ("failed", other.to_string()),
         };
         if let Err(second) = self.end_run(state, Some(problem), now_ms, effects).await {
-            tracing::error!(error = %second, "run.end_not_recorded");
+            tracing::error!(error = %second.log_words(), "run.end_not_recorded");
             self.run = None;
         }
     }
@@ -602,6 +602,7 @@ fn retry_page(
     run: &mut RunState,
     remote: Remote,
     error: RemoteError,
+    tries: u32,
     now_ms: i64,
     effects: &mut Effects,
 ) -> Result<()> {
@@ -611,8 +612,8 @@ fn retry_page(
         RemoteError::Transient { retry_after_ms, .. } => *retry_after_ms,
         _ => None,
     };
-    match next_try_ms(reading.tries, now_ms, retry_after_ms) {
-        Some(not_before_ms) if error.is_transport() && reading.tries <= 5 => {
+    match next_try_ms(reading.tries, tries, now_ms, retry_after_ms) {
+        Some(not_before_ms) if error.is_transport() && reading.tries <= tries => {
             effects.requests.push(Request::ReadPage {
                 run: run.row.id.clone(),
                 remote,

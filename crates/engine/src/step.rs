@@ -4,6 +4,7 @@ use crate::clock::Ids;
 use crate::errands::Errand;
 use crate::error::decode;
 use crate::error::{EngineError, Result};
+use crate::execute::AttemptError;
 use crate::health::Health;
 use crate::judge::{PairContext, SideState, index};
 use crate::lens::Lenses;
@@ -275,16 +276,16 @@ impl Engine {
             }
         };
         if let Err(error) = handled {
-            tracing::error!(error = %error, "engine.step_failed");
+            tracing::error!(error = %error.log_words(), "engine.step_failed");
             self.fail_run(&error, now_ms, &mut effects).await;
         }
         if let Err(error) = self.keep_health(&effects).await {
-            tracing::error!(error = %error, "health.not_kept");
+            tracing::error!(error = %error.log_words(), "health.not_kept");
         }
         if self.outbox_touched
             && let Err(error) = self.claim(now_ms, &mut effects).await
         {
-            tracing::error!(error = %error, "outbox.claim_failed");
+            tracing::error!(error = %error.log_words(), "outbox.claim_failed");
             self.wake_at_ms = Some(now_ms + 1_000);
         }
         effects.wake_at_ms = self.wake_at_ms;
@@ -297,7 +298,7 @@ impl Engine {
                 self.health[index(remote)] = decode("health", &text)?;
             }
         }
-        self.store.commit(vec![Change::RescueRunning]).await?;
+        self.rescue_operations(now_ms).await?;
         // A run that a killed process left behind has no continuation; the next one reads everything again.
         for mut run in self.store.runs(20).await? {
             if run.state == "running" {
@@ -354,6 +355,31 @@ impl Engine {
         if let Some(remote) = self.in_flight.get(operation).map(|row| row.remote) {
             self.note_health(remote, error, now_ms, latency_ms, effects);
         }
+    }
+
+    /// What was under way when the process ended may or may not have been carried out: it is tried again, knowing that.
+    async fn rescue_operations(&self, now_ms: i64) -> Result<()> {
+        let running = OperationFilter { lane: None, plan: None, states: vec![OperationState::Running] };
+        let mut changes = Vec::new();
+        for operation in self.store.operations(&running, 0, 10_000).await? {
+            let mut history: Vec<AttemptError> = decode("errors", &operation.errors)?;
+            history.push(AttemptError {
+                attempt: operation.attempts,
+                at_ms: now_ms,
+                what: "VetSync was closed before the answer came".to_owned(),
+                ambiguous: true,
+            });
+            changes.push(Change::FinishOperation {
+                id: operation.id,
+                state: OperationState::Retrying,
+                due_at_ms: now_ms,
+                errors: crate::error::encode("errors", &history)?,
+                key: operation.key,
+                at_ms: now_ms,
+            });
+        }
+        changes.push(Change::RescueRunning);
+        Ok(self.store.commit(changes).await?)
     }
 
     /// Writes the breaker's state down whenever it moved, so that a restart does not storm a failing remote.
@@ -452,7 +478,18 @@ async fn context_of(
         let agreed: Vec<record::FieldState> = base.fields.iter().map(|field| field.state.clone()).collect();
         lenses.row.reread(&mut servicenow.record, &agreed);
     }
-    Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy })
+    let parked = match pair.status {
+        store::PairStatus::Agreed => Vec::new(),
+        _ => parked(store, &pair.id).await?.into_iter().map(|operation| operation.id).collect(),
+    };
+    Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy, parked })
+}
+
+/// Operations of this pair's lane that were refused and wait for a person.
+pub(crate) async fn parked(store: &dyn Store, pair: &str) -> Result<Vec<OperationRow>> {
+    let filter =
+        OperationFilter { lane: Some(pair.to_owned()), plan: None, states: vec![OperationState::Parked] };
+    Ok(store.operations(&filter, 0, 100).await?)
 }
 
 /// Whether operations of this pair's lane are under way. A parked one is not: it waits for a person.

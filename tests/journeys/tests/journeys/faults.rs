@@ -157,9 +157,7 @@ async fn a_create_whose_reply_is_lost_makes_one_record() {
     assert_eq!(control.servicenow.rows(TABLE, "u_patient_name=Wrenfeather").len(), 1);
     assert_eq!(control.ehr.patient_count(), 7);
     let patient = desk.patient_id(Remote::ServiceNow, &row).await;
-    assert!(
-        desk.receipts(&patient).await.iter().any(|receipt| receipt.response.starts_with("Found by our key"))
-    );
+    assert!(desk.receipts(&patient).await.iter().any(|receipt| receipt.response.contains("answer was lost")));
     desk.close().await;
 }
 
@@ -178,6 +176,69 @@ async fn an_update_whose_reply_is_lost_is_made_once() {
     let patient = desk.patient_id(Remote::ServiceNow, &row).await;
     desk.agreed(&patient).await;
     assert!(desk.conflicts().await.is_empty());
+    desk.close().await;
+}
+
+/// A person's decision whose reply is lost has its receipt all the same, and can be undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_whose_reply_is_lost_has_its_receipt() {
+    let world = World::calm(10).await;
+    let desk = world.compared().await;
+    let (row, chart) = world
+        .animals(|row, chart| edit::phone(chart).is_some() && !row["u_owner_phone"].is_empty())
+        .remove(0);
+    world.edit_row(&row, &[("u_owner_phone", "(415) 555-2671")]);
+    world.ehr_phone(&chart, "+14155550123");
+    desk.run().await;
+    let patient = desk.patient_id(Remote::ServiceNow, &row).await;
+    let view = desk.conflict_of(&patient).await;
+    let control = &world.remotes.control;
+    control.servicenow.faults.add(PlannedFault::once(Fault::DropReply).method("PATCH"));
+    control.ehr.faults.add(PlannedFault::once(Fault::DropReply).method("PUT"));
+    let plan = desk.decide(&view, &[("owner_phone", "own", Some("415 555 0199"))]).await;
+    assert_eq!(edit::digits(&world.row(&row)["u_owner_phone"]), "4155550199");
+    assert_eq!(edit::digits(edit::phone(&world.chart(&chart)).unwrap()), "4155550199");
+    assert_eq!(world.writes(), (1, 1), "each written once");
+    let receipts = desk.receipts(&patient).await;
+    let receipts: Vec<_> = receipts.iter().filter(|receipt| receipt.plan_id == plan.id).collect();
+    assert_eq!(receipts.len(), 2);
+    assert!(
+        receipts.iter().all(|receipt| receipt.verified
+            && receipt.can_undo
+            && receipt.response.contains("answer was lost")),
+        "{receipts:?}"
+    );
+    assert!(desk.conflicts().await.is_empty());
+    desk.close().await;
+}
+
+/// The reply is lost, and before it is tried again a colleague changes the same field: the colleague's value stands, and
+/// it is asked about or settled anew, never overwritten by the repetition.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_never_overwrites_a_colleague() {
+    let world = World::calm(10).await;
+    let desk = world.compared().await;
+    let (row, chart) = world.animals(|_, chart| edit::phone(chart).is_some()).remove(0);
+    world.ehr_phone(&chart, "+14155550133");
+    world.remotes.control.servicenow.faults.add(PlannedFault::once(Fault::DropReply).method("PATCH"));
+    let mut events = desk.console.events();
+    let started: console_api::dto::RunView =
+        desk.call("run.start", serde_json::json!({ "patientId": null, "planOnly": false })).await;
+    desk.until("the reply to be lost", || async {
+        let servicenow = desk.home().await.remotes.remove(0);
+        (servicenow.health == console_api::dto::RemoteHealth::Failing).then_some(())
+    })
+    .await;
+    world.edit_row(&row, &[("u_owner_phone", "212-555-0100")]);
+    desk.ended(&mut events, &started.id).await;
+    let patient = desk.patient_id(Remote::ServiceNow, &row).await;
+    desk.until("the patient to be compared again", || async {
+        let page = desk.patient(&patient).await;
+        (page.patient.status != PatientStatus::Waiting).then_some(())
+    })
+    .await;
+    assert_eq!(world.row(&row)["u_owner_phone"], "212-555-0100");
+    assert_eq!(world.writes().0, 1);
     desk.close().await;
 }
 

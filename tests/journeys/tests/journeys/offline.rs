@@ -141,6 +141,9 @@ async fn a_killed_process_leaves_exactly_one_effect() {
         assert_eq!(world.remotes.control.ehr.patient_count(), 6, "{stuck:?}: one record, not two");
         let version = world.remotes.control.ehr.version(&other_chart).unwrap();
         assert!(desk.conflicts().await.is_empty(), "{stuck:?}");
+        let receipts = desk.receipts(&desk.patient_id(Remote::ServiceNow, &other_row).await).await;
+        assert_eq!(receipts.len(), 1, "{stuck:?}: every write has its receipt");
+        assert_eq!(receipts[0].response.contains("answer was lost"), stuck == Stuck::BeforeAnswer);
         desk.run().await;
         assert_eq!(world.remotes.control.ehr.version(&other_chart), Some(version), "{stuck:?}: written once");
         desk.close().await;
