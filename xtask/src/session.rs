@@ -44,7 +44,7 @@ impl Session {
             return Ok(dressed(plain, command));
         }
         let mut wrapped = Command::new("xvfb-run");
-        wrapped.args(["-a", "-s", "-screen 0 1440x1000x24", "dbus-run-session", "--"]);
+        wrapped.args(["-a", "-s", "-screen 0 1920x1200x24", "dbus-run-session", "--"]);
         wrapped.arg(std::env::current_exe().context("finding this program")?).args(["in-session", "--"]);
         wrapped.arg(command.get_program()).args(command.get_args());
         wrapped

@@ -1,5 +1,6 @@
 //! The driver that comes with the web view, one process for one window.
 
+use crate::processes;
 use anyhow::{Context as _, Result, bail};
 use std::{
     ffi::OsString,
@@ -45,9 +46,17 @@ impl Driver {
         Ok(driver)
     }
 
+    /// The app's process.
+    pub fn app(&self) -> Result<u32> {
+        processes::child_of(self.child.id()).context("the driver has started no app")
+    }
+
     /// What WebDriver has to know to start the app.
+    ///
+    /// By way of a shell: a write past a limit of the process is to fail like one on a full disk, not to end it.
     pub fn capabilities(app: &Path) -> serde_json::Map<String, serde_json::Value> {
-        let options = serde_json::json!({ "binary": app, "args": [] });
+        let script = "trap '' XFSZ; exec \"$0\"";
+        let options = serde_json::json!({ "binary": "/bin/sh", "args": ["-c", script, app] });
         std::iter::once(("webkitgtk:browserOptions".to_owned(), options)).collect()
     }
 }

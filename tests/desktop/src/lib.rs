@@ -7,15 +7,17 @@
 
 mod clinic;
 mod driver;
+mod processes;
 mod window;
 
-pub use clinic::Clinic;
+pub use clinic::{Animal, Clinic};
+pub use processes::{Memory, memory_of};
 pub use window::{Window, in_window};
 
 use std::path::PathBuf;
 
 /// A program that cargo built: as the environment names it, else beside the tests.
-pub(crate) fn program(variable: &str, name: &str) -> anyhow::Result<PathBuf> {
+pub fn program(variable: &str, name: &str) -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) {
         return Ok(path.into());
     }

@@ -6,12 +6,19 @@ use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::Value;
 use std::{ffi::OsString, future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 /// How long the app may take to open its window. WebDriver itself would wait for ever.
 const OPENS_WITHIN: Duration = Duration::from_secs(30);
 /// How long anything may take to appear.
 const APPEARS_WITHIN: Duration = Duration::from_secs(20);
+/// How long one test may take in its window.
+const ENDS_WITHIN: Duration = Duration::from_secs(90);
+/// How long a window may take to close, or to be looked at when a test failed.
+const CLOSES_WITHIN: Duration = Duration::from_secs(10);
+/// How much of a page is told when a test failed, in characters.
+const SAID_AT_MOST: usize = 1_500;
 /// The window's own page; anything else is not our app.
 const OWN_PAGE: &str = "tauri://localhost";
 
@@ -19,7 +26,7 @@ const OWN_PAGE: &str = "tauri://localhost";
 #[derive(Debug)]
 pub struct Window {
     client: Client,
-    _driver: Driver,
+    driver: Driver,
 }
 
 /// Runs a test in a window of its own. When it fails, a screenshot and the page's text are kept.
@@ -30,21 +37,21 @@ where
 {
     let window = Arc::new(Window::open(environment).await?);
     // In a task, so that a failed assertion is caught like an error.
-    let outcome = match tokio::spawn(test(Arc::clone(&window))).await {
-        Ok(outcome) => outcome,
-        Err(failure) => Err(anyhow::anyhow!("{failure}")),
+    let mut steps = tokio::spawn(test(Arc::clone(&window)));
+    let outcome = match tokio::time::timeout(ENDS_WITHIN, &mut steps).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(failure)) => Err(anyhow::anyhow!("{failure}")),
+        Err(_) => {
+            steps.abort();
+            Err(anyhow::anyhow!("it did not end within {ENDS_WITHIN:?}"))
+        }
     };
     let outcome = match outcome {
         Ok(()) => Ok(()),
-        Err(error) => {
-            let shot = window.shot(&format!("{name}-failed")).await.map(|path| path.display().to_string());
-            let page = window.page_text().await.unwrap_or_default();
-            let shot = shot.unwrap_or_else(|problem| format!("no screenshot: {problem}"));
-            Err(error.context(format!("{name} failed; {shot}; the window showed:\n{page}")))
-        }
+        Err(error) => Err(error.context(format!("{name} failed; {}", window.last_words(name).await))),
     };
     // A window that is gone already was closed by the test.
-    let _ = window.client.clone().close().await;
+    let _ = tokio::time::timeout(CLOSES_WITHIN, window.client.clone().close()).await;
     outcome
 }
 
@@ -64,7 +71,25 @@ impl Window {
         let page = client.current_url().await?.to_string();
         // Without a usable app the driver opens a browser of its own instead.
         ensure!(page.starts_with(OWN_PAGE), "the driver opened {page} instead of the app");
-        Ok(Window { client, _driver: driver })
+        Ok(Window { client, driver })
+    }
+
+    /// What it shows when a test failed: where the screenshot is, and the page's text.
+    async fn last_words(&self, name: &str) -> String {
+        let name = format!("{name}-failed");
+        let looking = async {
+            let shot = self.shot(&name).await;
+            let shot = shot.map_or_else(
+                |problem| format!("no screenshot: {problem}"),
+                |path| path.display().to_string(),
+            );
+            format!(
+                "{shot}; the window showed:\n{}",
+                self.page_text().await.unwrap_or_default().chars().take(SAID_AT_MOST).collect::<String>()
+            )
+        };
+        let looked = tokio::time::timeout(CLOSES_WITHIN, looking).await;
+        looked.unwrap_or_else(|_| "the window answers nothing".to_owned())
     }
 
     /// The first element of that test id, as soon as it is there.
@@ -95,6 +120,64 @@ impl Window {
         };
         let found = tokio::time::timeout(APPEARS_WITHIN, waiting).await;
         found.with_context(|| format!("{testid} did not say {wanted:?} within {APPEARS_WITHIN:?}"))
+    }
+
+    /// The first value of this script that is neither null nor false; `what` names it should there be none.
+    pub async fn wait_for_script(&self, what: &str, script: &str) -> Result<Value> {
+        let waiting = async {
+            loop {
+                // While a screen changes, a script may find nothing to work on.
+                if let Ok(value) = self.client.execute(script, Vec::new()).await
+                    && !matches!(value, Value::Null | Value::Bool(false))
+                {
+                    return value;
+                }
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+        };
+        let found = tokio::time::timeout(APPEARS_WITHIN, waiting).await;
+        found.with_context(|| format!("{what} did not come about within {APPEARS_WITHIN:?}"))
+    }
+
+    /// Waits until nothing of that test id is shown.
+    pub async fn wait_gone(&self, testid: &str) -> Result<()> {
+        let script = format!("return document.querySelector(\"[data-testid='{testid}']\") === null");
+        self.wait_for_script(&format!("the end of {testid}"), &script).await.map(|_| ())
+    }
+
+    /// What a script returns.
+    pub async fn script(&self, script: &str) -> Result<Value> {
+        self.client.execute(script, Vec::new()).await.context("running a script")
+    }
+
+    /// Clicks the first element of that test id, as soon as it is there.
+    pub async fn click(&self, testid: &str) -> Result<()> {
+        self.wait(testid).await?.click().await.with_context(|| format!("clicking {testid}"))
+    }
+
+    /// Opens a menu and chooses an entry.
+    pub async fn choose(&self, menu: &str, entry: &str) -> Result<()> {
+        self.click(menu).await?;
+        // The menu opens in a few frames; what is not yet in its place cannot be clicked.
+        let script = format!(
+            "const entry = document.querySelector(\"[data-testid='{entry}']\"); \
+             return entry !== null && entry.getBoundingClientRect().height > 0 \
+             && entry.getAnimations({{ subtree: true }}).length === 0"
+        );
+        self.wait_for_script(entry, &script).await?;
+        self.click(entry).await
+    }
+
+    /// Makes the window this large.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.client.set_window_size(width, height).await.context("resizing the window")?;
+        let script = format!("return innerWidth === {width} && innerHeight === {height}");
+        self.wait_for_script(&format!("a window of {width} x {height}"), &script).await.map(|_| ())
+    }
+
+    /// The app's process.
+    pub fn process(&self) -> Result<u32> {
+        self.driver.app()
     }
 
     /// How many elements have that test id now.
@@ -131,7 +214,7 @@ impl Window {
     /// Goes to a route of the console, such as `/work`.
     pub async fn go(&self, route: &str) -> Result<()> {
         let script = "window.location.hash = arguments[0]";
-        self.client.execute(script, vec![serde_json::Value::from(route)]).await?;
+        self.client.execute(script, vec![Value::from(route)]).await?;
         Ok(())
     }
 
@@ -143,7 +226,7 @@ impl Window {
     /// A computed style of the page's body, such as `font-family`.
     pub async fn body_style(&self, property: &str) -> Result<String> {
         let script = "return getComputedStyle(document.body).getPropertyValue(arguments[0])";
-        let value = self.client.execute(script, vec![serde_json::Value::from(property)]).await?;
+        let value = self.client.execute(script, vec![Value::from(property)]).await?;
         value.as_str().map(str::to_owned).with_context(|| format!("the page has no style {property}"))
     }
 
@@ -152,11 +235,21 @@ impl Window {
         let folder = std::env::var_os("VETSYNC_SHOTS")
             .map_or_else(|| std::env::temp_dir().join("vetsync-shots"), PathBuf::from);
         std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        // What the page says may be ahead of what is painted.
-        let painted = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100)));";
-        self.client.execute_async(painted, Vec::new()).await?;
+        // What the page says may be ahead of what is painted. The driver waits for the next frame before it looks, and
+        // a page at rest has none: one pixel in the corner keeps it busy meanwhile.
+        let busy = "const dot = document.createElement('div'); \
+            dot.style.cssText = 'position:fixed;right:0;bottom:0;width:1px;height:1px'; \
+            document.body.append(dot); window.frames_painted = 0; \
+            const paint = () => { dot.style.background = (window.frames_painted += 1) % 2 ? '#888' : '#999'; }; \
+            const timer = setInterval(paint, 16); \
+            window.rest = () => { clearInterval(timer); dot.remove(); }";
+        self.client.execute(busy, Vec::new()).await?;
+        let painted = "return window.frames_painted > 3 && document.fonts.status === 'loaded'";
+        self.wait_for_script("painted frames", painted).await?;
+        let looking = tokio::time::timeout(CLOSES_WITHIN, self.client.screenshot()).await;
+        self.client.execute("window.rest()", Vec::new()).await?;
         let path = folder.join(format!("{name}.png"));
-        std::fs::write(&path, self.client.screenshot().await?)
+        std::fs::write(&path, looking.context("the driver gave no screenshot")??)
             .with_context(|| format!("writing {}", path.display()))?;
         Ok(path)
     }
