@@ -6,7 +6,8 @@ pub mod features;
 pub use blocks::{BlockIndex, Linking, Resemblance, link};
 pub use features::{FeatureFields, Features};
 
-use features::{ChipRelation, Likeness};
+use features::{ChipRelation, Likeness, Species};
+use record::value::ChipClass;
 use record::{Catalogue, Record};
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +101,7 @@ pub fn match_features(left: &Features, right: &Features) -> Match {
     let likeness = Likeness::of(left, right);
     let possible = |tier| Match::Possible { tier, evidence: evidence(&likeness) };
     match reference {
-        CrossReference::Agreed if !contradicts_itself(&likeness) => {
+        CrossReference::Agreed if !contradicts_itself(left, right, &likeness) => {
             return Match::Certain { by: CertainBy::CrossReference };
         }
         // One points here, the other elsewhere; or it points at what is plainly another animal.
@@ -145,15 +146,33 @@ fn cross_reference(left: &Features, right: &Features) -> CrossReference {
     }
 }
 
-/// Two independent signs that a stored cross reference points at another animal. One alone is a difference between
-/// two records of the same animal, which the comparison asks about.
-fn contradicts_itself(likeness: &Likeness) -> bool {
-    let signs = [
-        likeness.species == Some(false),
-        likeness.name.is_some_and(|alike| alike < NAME_DIFFERENT),
-        likeness.chip == ChipRelation::Different,
-    ];
-    signs.into_iter().filter(|sign| *sign).count() >= 2
+/// Whether two records that a stored id links contradict each other so clearly that a person must look before anything
+/// flows between them: two species that were both recognised, a clearly different name with another owner, or two
+/// ISO microchips with names that are not alike.
+///
+/// A name, an owner or a chip that differs alone is a difference between two records of the same animal, which the
+/// comparison asks about. What one side does not say speaks against nothing.
+pub fn contradict(catalogue: &Catalogue, left: &Record, right: &Record) -> bool {
+    let fields = FeatureFields::of(catalogue);
+    let (left, right) = (Features::of(&fields, left), Features::of(&fields, right));
+    contradicts_itself(&left, &right, &Likeness::of(&left, &right))
+}
+
+/// [`contradict`] on features.
+fn contradicts_itself(left: &Features, right: &Features, likeness: &Likeness) -> bool {
+    let other_species = matches!(
+        (&left.species, &right.species),
+        (Some(Species::Concept(one)), Some(Species::Concept(other))) if one != other
+    );
+    let is_iso = |features: &Features| matches!(&features.chip, Some((_, ChipClass::Iso15)));
+    let other_chip = likeness.chip == ChipRelation::Different;
+    let name_below = |limit: f64| likeness.name.is_some_and(|alike| alike < limit);
+    // A second sign beside a clearly different name; species in words that nobody recognised are one, too.
+    let other_owner = owner_alike(likeness) == Some(false);
+    let second_sign = other_owner || other_chip || likeness.species == Some(false);
+    other_species
+        || (name_below(NAME_DIFFERENT) && second_sign)
+        || (other_chip && is_iso(left) && is_iso(right) && name_below(NAME_POSSIBLE))
 }
 
 /// Whether the owner is the same; nothing where it cannot be told.

@@ -7,8 +7,8 @@ mod common;
 use common::{catalogue, record};
 use proptest::prelude::*;
 use reconcile::identity::{
-    BlockIndex, CertainBy, Evidence, FeatureFields, Features, Linking, Match, Tier, blocking_keys, link,
-    same_animal,
+    BlockIndex, CertainBy, Evidence, FeatureFields, Features, Linking, Match, Tier, blocking_keys,
+    contradict, link, same_animal,
 };
 use record::Record;
 
@@ -189,9 +189,53 @@ fn cross_references_link_unless_they_are_contradicted() {
     // Plainly another animal.
     let stormy = animal("e1", "name=Stormy|species=Cat");
     assert!(contradictory(matched(&pointing(left.clone(), "e1"), &stormy)));
-    // Only the species differs: the same animal, with a difference to decide.
+    // A dog's id on a cat's record, of the same name.
     let cat = animal("e1", "name=Bella|species=Cat");
-    assert_eq!(matched(&pointing(left, "e1"), &cat), by_reference);
+    assert!(contradictory(matched(&pointing(left, "e1"), &cat)));
+}
+
+/// What it is about, two records that a stored id links, and whether a person must look.
+#[rustfmt::skip]
+const LINKED: &[(&str, &str, &str, bool)] = &[
+    // Species.
+    ("two species", "species=Dog|name=Bella", "species=Cat|name=Bella", true),
+    ("two species, nothing else known", "species=Dog", "species=Cat", true),
+    ("the same species in other words", "species=Dog|name=Bella", "species=Canine|name=Bella", false),
+    ("one species not said", "species=Dog|name=Bella", "name=Bella", false),
+    ("one species not recognised", "species=Dog|name=Bella", "species=Snarkhound|name=Bella", false),
+    ("neither recognised, in different words", "species=Snarkhound|name=Bella", "species=Boojum|name=Bella", false),
+    ("neither recognised, clearly another name", "species=Snarkhound|name=Bella", "species=Boojum|name=Stormy", true),
+    // Name and owner.
+    ("another name, another owner", "name=Bella|owner=Amy Chalmers", "name=Stormy|owner=Tom Okafor", true),
+    ("another name, same owner", "name=Bella|owner=Amy Chalmers", "name=Stormy|owner=Amy Chalmers", false),
+    ("another name, another owner of the same phone", "name=Bella|owner=Amy Chalmers|phone=415-555-2671", "name=Stormy|owner=Tom Okafor|phone=4155552671", false),
+    ("another name, owner not said", "name=Bella|owner=Amy Chalmers", "name=Stormy", false),
+    ("another owner, same name: rehomed", "name=Bella|owner=Amy Chalmers", "name=Bella|owner=Tom Okafor", false),
+    ("another owner, name corrected", "name=Bela|owner=Amy Chalmers", "name=Bella|owner=Tom Okafor", false),
+    ("another owner, one name without weight", "name=Stray|owner=Amy Chalmers", "name=Stormy|owner=Tom Okafor", false),
+    // Chips.
+    ("two chips, names not alike", "chip=981020000123456|name=Bella", "chip=956000009876543|name=Luna", true),
+    ("two chips, siblings by number", "chip=981020000123456|name=Duke 1", "chip=956000009876543|name=Duke 2", true),
+    ("two chips, same name: re-chipped", "chip=981020000123456|name=Bella", "chip=956000009876543|name=BELLA", false),
+    ("two chips, name corrected", "chip=981020000123456|name=Bela", "chip=956000009876543|name=Bella", false),
+    ("two chips, a name not said", "chip=981020000123456|name=Bella", "chip=956000009876543", false),
+    ("an old chip and a new one", "chip=123456789|name=Bella", "chip=956000009876543|name=Luna", false),
+    ("two old chips, clearly another name", "chip=123456789|name=Bella", "chip=987654321|name=Stormy", true),
+    ("an unreadable chip", "chip=98102|name=Bella", "chip=956000009876543|name=Luna", false),
+    ("the same chip, another name", "chip=981020000123456|name=Bella", "chip=981020000123456|name=Luna", false),
+    // The rest is the comparison's matter.
+    ("sex and birth date differ", "name=Bella|sex=MN|born=2009-05-04", "name=Bella|sex=FS|born=2019-05-04", false),
+    ("nothing known", "", "", false),
+];
+
+#[test]
+fn linked_records_contradict_each_other_or_merely_differ() {
+    let catalogue = catalogue();
+    for (what, left, right, expected) in LINKED {
+        let (left, right) = (animal("s", left), animal("e", right));
+        assert_eq!(contradict(&catalogue, &left, &right), *expected, "{what}");
+        assert_eq!(contradict(&catalogue, &right, &left), *expected, "{what}, the other way round");
+    }
 }
 
 fn features(records: &[Record]) -> Vec<Features> {
