@@ -2,7 +2,8 @@
 
 use store::StoreError;
 
-/// An error of the engine. Carries ids and field names, never values.
+/// An error of the engine. Of our own it carries ids and field names, never values; a remote's message and a decoder's
+/// complaint may repeat one, so logs take [`EngineError::log_words`].
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The store refused or failed.
@@ -52,6 +53,20 @@ pub enum EngineError {
     Stopping,
 }
 
+impl EngineError {
+    /// What a log may say of it: nothing that repeats a value.
+    pub fn log_words(&self) -> String {
+        match self {
+            EngineError::Remote(error) => error.log_words(),
+            EngineError::Decode { what, .. } => format!("stored {what} cannot be decoded"),
+            // Words for a person; they may name a field, the log needs the case alone.
+            EngineError::NotNow { .. } => "not possible in this state".to_owned(),
+            EngineError::Moved { .. } => "something changed meanwhile".to_owned(),
+            own => own.to_string(),
+        }
+    }
+}
+
 /// Result of an engine call.
 pub type Result<T> = std::result::Result<T, EngineError>;
 
@@ -63,4 +78,23 @@ pub fn encode<T: serde::Serialize>(what: &'static str, value: &T) -> Result<Stri
 /// Decodes an opaque column of the store.
 pub fn decode<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| EngineError::Decode { what, problem: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_repeats_neither_a_remote_nor_a_decoder() {
+        let refused = EngineError::Remote(remote::RemoteError::Refused {
+            remote: record::Remote::Ehr,
+            status: 422,
+            what: "invalid phone 303-555-0100 for Smith (at Patient.contact)".to_owned(),
+        });
+        assert_eq!(refused.log_words(), "ehr refused 422");
+        let decode = decode::<u8>("card", "\"Smith\"").unwrap_err();
+        assert!(decode.to_string().contains("Smith"), "the decoder repeats what it found");
+        assert_eq!(decode.log_words(), "stored card cannot be decoded");
+        assert_eq!(EngineError::Stopping.log_words(), "the engine is shutting down");
+    }
 }

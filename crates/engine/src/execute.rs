@@ -1,8 +1,7 @@
 //! The outbox executor: the only place that asks for a write to a remote, and only what a plan holds.
 
 use crate::error::{EngineError, Result, decode, encode};
-use crate::health::next_try_ms;
-use crate::judge::{self, index};
+use crate::judge::index;
 use crate::lens;
 use crate::plans::{self, Intent};
 use crate::step::{Effects, Engine, Notice, Request};
@@ -12,9 +11,12 @@ use record::{Record, Remote};
 use remote::{Fetched, RemoteError, Write, Written};
 use serde::{Deserialize, Serialize};
 use store::{
-    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, OperationAction, OperationFilter,
-    OperationRow, OperationState, PairStatus, PlanState, ReceiptRow, SnapshotRow,
+    AuditRow, Change, OperationAction, OperationFilter, OperationRow, OperationState, PairStatus, PlanState,
+    ReceiptRow, SnapshotRow,
 };
+
+/// A creation that waited longer than this in the outbox is not sent any more.
+const CREATE_STALE_MS: i64 = 10 * 60 * 1_000;
 
 /// One failed attempt, as kept with the operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +84,12 @@ impl Engine {
                 self.put_back(&operation, due_ms, now_ms).await?;
                 continue;
             }
+            let stale = now_ms - operation.enqueued_at_ms > CREATE_STALE_MS;
+            if operation.action == OperationAction::Create && stale {
+                // What the other side lacked then it may have by now: the next run looks again before anything is made.
+                self.give_up(operation, now_ms, effects).await?;
+                continue;
+            }
             let request = match operation.action {
                 // Looked up before every create: a lost answer, another process or a colleague may have been faster.
                 OperationAction::Create => Request::FindByOurKey {
@@ -126,6 +134,13 @@ impl Engine {
                 effects.requests.push(write_request(&operation));
                 Ok(())
             }
+            Ok(Some(fetched)) if self.belongs_to_another(&operation, &fetched.key).await? => {
+                let what = "a record there carries this patient's number and belongs to another patient here; correct \
+                            the number there, or answer whether they are the same animal";
+                let refused =
+                    RemoteError::Refused { remote: operation.remote, status: 0, what: what.to_owned() };
+                self.failed(operation, refused, now_ms, effects).await
+            }
             Ok(Some(fetched)) => {
                 // It is there already, under our key: an earlier attempt whose answer was lost, or somebody else's.
                 let written = Written {
@@ -139,6 +154,12 @@ impl Engine {
             }
             Err(error) => self.failed(operation, error, now_ms, effects).await,
         }
+    }
+
+    /// Whether a found record is a half of some other pair.
+    async fn belongs_to_another(&self, operation: &OperationRow, key: &str) -> Result<bool> {
+        let pair = self.store.pair_by_key(operation.remote, operation.kind, key).await?;
+        Ok(pair.is_some_and(|pair| pair.id != operation.lane))
     }
 
     pub(crate) async fn wrote(
@@ -156,7 +177,7 @@ impl Engine {
     }
 
     /// The remote says it has done it: compare what was read back, write the receipt, go on with the pair.
-    async fn settle(
+    pub(crate) async fn settle(
         &mut self,
         operation: OperationRow,
         written: Written,
@@ -232,7 +253,14 @@ impl Engine {
         self.store.commit(changes).await?;
         effects.notices.push(Notice::Receipt(operation.id.clone()));
         if !verified {
-            self.not_stored(&operation.lane, &operation.id, &discrepancies, now_ms).await?;
+            self.not_stored(
+                &operation.lane,
+                &operation.id,
+                &discrepancies,
+                &discrepancies.join(","),
+                now_ms,
+            )
+            .await?;
         }
         let created = operation.action == OperationAction::Create;
         self.operation_left(&operation.id, operation.remote, created, true, now_ms, effects).await?;
@@ -240,7 +268,12 @@ impl Engine {
     }
 
     /// Fields whose read-back is not what was sent.
-    fn discrepancies(&self, operation: &OperationRow, intent: &Intent, record: &Record) -> Vec<String> {
+    pub(crate) fn discrepancies(
+        &self,
+        operation: &OperationRow,
+        intent: &Intent,
+        record: &Record,
+    ) -> Vec<String> {
         let catalogue = self.lenses.catalogue();
         intent
             .fields
@@ -306,242 +339,6 @@ impl Engine {
             }));
         }
         Ok(changes)
-    }
-
-    async fn failed(
-        &mut self,
-        operation: OperationRow,
-        error: RemoteError,
-        now_ms: i64,
-        effects: &mut Effects,
-    ) -> Result<()> {
-        self.in_flight.remove(&operation.id);
-        self.outbox_touched = true;
-        let mut history: Vec<AttemptError> = decode("errors", &operation.errors)?;
-        let may_be_ours = history.iter().any(|attempt| attempt.ambiguous);
-        history.push(AttemptError {
-            attempt: operation.attempts,
-            at_ms: now_ms,
-            what: error.to_string(),
-            ambiguous: matches!(error, RemoteError::Ambiguous { .. }),
-        });
-        let errors = encode("errors", &history)?;
-        let finish = |state: OperationState, due_at_ms: i64| Change::FinishOperation {
-            id: operation.id.clone(),
-            state,
-            due_at_ms,
-            errors: errors.clone(),
-            key: operation.key.clone(),
-            at_ms: now_ms,
-        };
-        tracing::warn!(operation = %operation.id, remote = operation.remote.as_str(), attempt = operation.attempts, error = %error.log_words(), "operation.failed");
-        match &error {
-            // An earlier attempt may be what moved it: look whether the record holds what was sent.
-            RemoteError::Moved { .. } if may_be_ours => {
-                let lane = operation.lane.clone();
-                let operation = OperationRow { errors, ..operation };
-                self.in_flight.insert(operation.id.clone(), operation.clone());
-                let purpose = crate::errands::Purpose::Confirm { operation: Box::new(operation) };
-                self.begin(None, &lane, purpose, effects).await?;
-            }
-            // What it was decided on is not there any more: nothing was written; look again and plan again.
-            RemoteError::Moved { .. } | RemoteError::NotFound { .. } => {
-                self.give_up(OperationRow { errors, ..operation }, now_ms, effects).await?;
-            }
-            // The same request may succeed later.
-            RemoteError::Unreachable { .. }
-            | RemoteError::Ambiguous { .. }
-            | RemoteError::Transient { .. } => {
-                let retry_after_ms = match &error {
-                    RemoteError::Transient { retry_after_ms, .. } => *retry_after_ms,
-                    _ => None,
-                };
-                let breaker_ms = self.health[index(operation.remote)].next_try_ms(now_ms);
-                // After the last try it stays queued for later processing; the breaker says when.
-                let next_ms = next_try_ms(operation.attempts, self.policy.tries, now_ms, retry_after_ms);
-                let due_ms =
-                    next_ms.unwrap_or(now_ms + crate::health::OPEN_FOR_MS).max(breaker_ms.unwrap_or(now_ms));
-                self.store.commit(vec![finish(OperationState::Retrying, due_ms)]).await?;
-                if next_ms.is_none() {
-                    // It stays in the outbox; the run does not wait for a remote that does not answer.
-                    self.operations_left(&operation, &[], now_ms, effects).await?;
-                }
-            }
-            RemoteError::SignIn { .. } => {
-                self.store
-                    .commit(vec![finish(OperationState::Retrying, now_ms + crate::health::OPEN_FOR_MS)])
-                    .await?;
-                self.operations_left(&operation, &[], now_ms, effects).await?;
-            }
-            // It can never succeed as it is: parked for a person, and nothing else waits for it but its own lane.
-            RemoteError::Refused { .. } | RemoteError::Protocol { .. } | RemoteError::Many { .. } => {
-                // The rest of its plan belongs to a decision that did not come true: the other side is not changed alone.
-                let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
-                changes.insert(0, finish(OperationState::Parked, now_ms));
-                self.store.commit(changes).await?;
-                self.not_stored(&operation.lane, &operation.id, &[error.to_string()], now_ms).await?;
-                self.operations_left(&operation, &rest, now_ms, effects).await?;
-                effects.notices.push(Notice::Pair(operation.lane.clone()));
-            }
-        }
-        Ok(())
-    }
-
-    /// The operation and the rest of its plan are called off, and the pair is looked at again.
-    async fn give_up(&mut self, operation: OperationRow, now_ms: i64, effects: &mut Effects) -> Result<()> {
-        let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
-        changes.insert(
-            0,
-            Change::FinishOperation {
-                id: operation.id.clone(),
-                state: OperationState::Cancelled,
-                due_at_ms: now_ms,
-                errors: operation.errors.clone(),
-                key: operation.key.clone(),
-                at_ms: now_ms,
-            },
-        );
-        self.store.commit(changes).await?;
-        self.operations_left(&operation, &rest, now_ms, effects).await?;
-        let purpose = crate::errands::Purpose::Observe { write: true, actor: "rule".to_owned() };
-        self.begin(None, &operation.lane, purpose, effects).await
-    }
-
-    /// Both sides were read after an answer was lost: the write was carried out if its record holds what was sent.
-    pub(crate) async fn confirm(
-        &mut self,
-        operation: OperationRow,
-        read: Result<()>,
-        now_ms: i64,
-        effects: &mut Effects,
-    ) -> Result<()> {
-        match read {
-            Ok(()) => {}
-            Err(EngineError::Remote(error)) => return self.failed(operation, error, now_ms, effects).await,
-            Err(error) => {
-                tracing::warn!(operation = %operation.id, error = %error.log_words(), "operation.not_confirmed");
-                self.in_flight.remove(&operation.id);
-                return self.give_up(operation, now_ms, effects).await;
-            }
-        }
-        let intent: Intent = decode("intent", &operation.intent)?;
-        let side = match &operation.key {
-            Some(key) => self.side(operation.remote, key).await?,
-            None => None,
-        };
-        match side {
-            Some(side) if self.discrepancies(&operation, &intent, &side.record).is_empty() => {
-                let read_back = Fetched {
-                    key: side.snapshot.id.key.clone(),
-                    version: side.snapshot.version,
-                    raw: side.snapshot.raw,
-                    changed_by: side.snapshot.changed_by,
-                    changed_at_ms: side.snapshot.changed_at_ms,
-                };
-                let written = Written {
-                    key: side.snapshot.id.key,
-                    status: 0,
-                    response_body: String::new(),
-                    read_back,
-                    raced: false,
-                };
-                self.settle(operation, written, now_ms, effects).await
-            }
-            _ => {
-                self.in_flight.remove(&operation.id);
-                self.give_up(operation, now_ms, effects).await
-            }
-        }
-    }
-
-    /// An operation and what was cancelled with it: a run that waits for them goes on without them.
-    async fn operations_left(
-        &mut self,
-        operation: &OperationRow,
-        rest: &[OperationRow],
-        now_ms: i64,
-        effects: &mut Effects,
-    ) -> Result<()> {
-        for left in rest.iter().chain([operation]) {
-            self.operation_left(&left.id, left.remote, false, false, now_ms, effects).await?;
-        }
-        Ok(())
-    }
-
-    async fn cancel_rest_of_plan(
-        &self,
-        operation: &OperationRow,
-        now_ms: i64,
-    ) -> Result<(Vec<Change>, Vec<OperationRow>)> {
-        let filter = OperationFilter {
-            lane: None,
-            plan: Some(operation.plan.clone()),
-            states: vec![OperationState::Waiting, OperationState::Retrying],
-        };
-        let mut rest = self.store.operations(&filter, 0, 100).await?;
-        rest.retain(|other| other.id != operation.id);
-        let mut changes: Vec<Change> = rest
-            .iter()
-            .map(|other| Change::CancelOperation { id: other.id.clone(), at_ms: now_ms })
-            .collect();
-        changes.push(Change::MovePlan {
-            id: operation.plan.clone(),
-            from: PlanState::Approved,
-            to: PlanState::Superseded,
-            approver: None,
-            at_ms: now_ms,
-        });
-        Ok((changes, rest))
-    }
-
-    /// What a rule would write cannot be written as it is: asked about, and not tried again and again.
-    pub(crate) async fn cannot_be_written(
-        &mut self,
-        pair: &store::PairRow,
-        problem: &mapping::MappingError,
-        now_ms: i64,
-    ) -> Result<()> {
-        tracing::warn!(pair = %pair.id, error = %problem, "settle.cannot_be_written");
-        self.not_stored(&pair.id, &pair.id, &[problem.to_string()], now_ms).await
-    }
-
-    /// A write that did not stick is a question, and keeps rules from trying the same again and again.
-    async fn not_stored(
-        &mut self,
-        pair_id: &str,
-        because_of: &str,
-        problems: &[String],
-        now_ms: i64,
-    ) -> Result<()> {
-        let pair = self.pair(pair_id).await?;
-        let existing = self.store.open_conflict_of(&pair.id).await?;
-        let row = ConflictRow {
-            id: existing.as_ref().map_or_else(|| self.new_id(now_ms), |row| row.id.clone()),
-            pair: pair.id.clone(),
-            cause: ConflictCause::NotStored,
-            grade: 3,
-            state: ConflictState::Open,
-            comparison: encode("problems", &problems)?,
-            fields: judge::field_ids(
-                &self.lenses,
-                problems.iter().filter_map(|problem| self.lenses.catalogue().index_of(problem)),
-            ),
-            fingerprint: lens::sha256_hex(&format!("NotStored {because_of} {}", problems.join(";"))),
-            title: pair.card.name.clone(),
-            owner: pair.card.owner.clone(),
-            species: pair.card.species.clone(),
-            opened_at_ms: existing.as_ref().map_or(now_ms, |row| row.opened_at_ms),
-            claimed_by: existing.and_then(|row| row.claimed_by),
-            snoozed_until_ms: None,
-            snooze_reason: None,
-            draft: None,
-            closed_at_ms: None,
-            closed_by: None,
-        };
-        let mut differs = pair;
-        differs.status = PairStatus::Differs;
-        self.store.commit(vec![Change::PutConflict(row), Change::PutPair(differs)]).await?;
-        Ok(())
     }
 
     /// When the last operation of a lane is done the plan is done, and the pair is judged afresh: the base moves.

@@ -92,7 +92,8 @@ enum Held {
 
 /// The fields of a write that a system refused, with their groups.
 fn held_back(context: &PairContext, lenses: &Lenses) -> Held {
-    let Some(conflict) = context.open_conflict.as_ref().filter(|row| row.cause == ConflictCause::NotStored) else {
+    let Some(conflict) = context.open_conflict.as_ref().filter(|row| row.cause == ConflictCause::NotStored)
+    else {
         return Held::Nothing;
     };
     let catalogue = lenses.catalogue();
@@ -337,6 +338,7 @@ fn conflict_changes(
             judgement.conflict_grade = Some(conflict.grade);
             return Ok(());
         }
+        judgement.changes.extend(context.cancel_parked(terms.now_ms));
         let mut closed = conflict.clone();
         closed.state = ConflictState::Closed;
         closed.closed_at_ms = Some(terms.now_ms);
@@ -369,7 +371,12 @@ fn conflict_changes(
                 // Otherwise it holds the words of the system that did not store.
                 row.comparison = encode("comparison", comparison)?;
             }
-            row.fields = fields;
+            row.fields = if row.cause == ConflictCause::NotStored {
+                let known = row.fields.split(',').filter_map(|id| lenses.catalogue().index_of(id));
+                field_ids(lenses, known.chain(asked.iter().map(|field| field.field)))
+            } else {
+                fields
+            };
             row.fingerprint = fingerprint;
             judgement.changes.push(Change::PutConflict(row));
         }

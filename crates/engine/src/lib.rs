@@ -5,6 +5,7 @@
 //! ([`drive`]) and a seeded simulation are two loops around the same steps.
 
 pub mod clock;
+mod deciding;
 pub mod drive;
 mod duplicates;
 pub mod errands;
@@ -17,6 +18,7 @@ pub mod one_sided;
 pub mod pairing;
 pub mod plans;
 pub mod runs;
+mod setbacks;
 pub mod step;
 
 pub use clock::{Clock, Ids};

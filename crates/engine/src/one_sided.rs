@@ -340,8 +340,8 @@ pub async fn create_changes(engine: &mut Engine, creation: &Creation, now_ms: i6
     let Some(source) = source else { return Ok(Vec::new()) };
     match creation_plan(engine, &pair, &source.snapshot, &source.record, "rule", None, now_ms) {
         // What the other side could not hold keeps this patient waiting, nobody else.
-        Err(EngineError::Mapping(problem)) => {
-            tracing::warn!(pair = %pair.id, error = %problem, "create.cannot_be_written");
+        Err(EngineError::Mapping(_)) => {
+            tracing::warn!(pair = %pair.id, "create.cannot_be_written");
             let row = question(engine, &pair.id, ConflictCause::CannotCreate, &pair.card, &[], now_ms)?;
             let comparison = encode("why", &Vec::<String>::new())?;
             Ok(vec![Change::PutConflict(ConflictRow { comparison, ..row })])

@@ -70,6 +70,14 @@ struct Reading {
     tries: u32,
     /// Where the page under way begins.
     cursor: Option<Cursor>,
+    /// When the page under way was asked for.
+    asked_at_ms: i64,
+}
+
+impl Reading {
+    fn asked_at(now_ms: i64) -> Reading {
+        Reading { asked_at_ms: now_ms, ..Reading::default() }
+    }
 }
 
 /// A run under way.
@@ -148,7 +156,7 @@ impl Engine {
             plan_only,
             phase: Phase::Reading,
             phase_started_ms: now_ms,
-            readings: [Reading::default(), Reading::default()],
+            readings: [Reading::asked_at(now_ms), Reading::asked_at(now_ms)],
             after: String::new(),
             done_in_phase: 0,
             total_in_phase: 0,
@@ -211,6 +219,7 @@ impl Engine {
         match page.next {
             Next::More(cursor) => {
                 reading.cursor = Some(cursor.clone());
+                reading.asked_at_ms = now_ms;
                 effects.requests.push(Request::ReadPage {
                     run: run.row.id.clone(),
                     remote,
@@ -257,6 +266,12 @@ impl Engine {
                 .as_ref()
                 .is_some_and(|known| known.raw == fetched.raw && known.presence == Presence::Present)
             {
+                changes.push(Change::SawSnapshot { id, run: run.row.id.clone(), at_ms: now_ms });
+                continue;
+            }
+            let asked_at_ms = run.readings[index(remote)].asked_at_ms;
+            if known.as_ref().is_some_and(|known| known.seen_at_ms > asked_at_ms) {
+                // It was read back after this page was asked for: the page may be older. The next reading tells.
                 changes.push(Change::SawSnapshot { id, run: run.row.id.clone(), at_ms: now_ms });
                 continue;
             }
@@ -614,6 +629,7 @@ fn retry_page(
     };
     match next_try_ms(reading.tries, tries, now_ms, retry_after_ms) {
         Some(not_before_ms) if error.is_transport() && reading.tries <= tries => {
+            reading.asked_at_ms = not_before_ms;
             effects.requests.push(Request::ReadPage {
                 run: run.row.id.clone(),
                 remote,

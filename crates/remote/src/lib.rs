@@ -145,7 +145,8 @@ pub struct Finding {
 /// What went wrong in a call.
 ///
 /// The words in `what` are for people: they may quote the remote's own message, shortened and without anything that
-/// looks like a token. Logs take [`RemoteError::name`], the status and the key, never `what`.
+/// looks like a token. Such a message can repeat what was sent ("invalid phone 303-555 for Smith"), so logs take
+/// [`RemoteError::log_words`], never `what`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
     /// No connection, TLS refused, name not found. Nothing was sent.
@@ -261,6 +262,32 @@ impl RemoteError {
             RemoteError::Protocol { .. } => "protocol",
         }
     }
+
+    /// Which remote it was.
+    pub const fn remote(&self) -> Remote {
+        match self {
+            RemoteError::Unreachable { remote, .. }
+            | RemoteError::Ambiguous { remote, .. }
+            | RemoteError::Transient { remote, .. }
+            | RemoteError::SignIn { remote, .. }
+            | RemoteError::Moved { remote, .. }
+            | RemoteError::NotFound { remote, .. }
+            | RemoteError::Many { remote, .. }
+            | RemoteError::Refused { remote, .. }
+            | RemoteError::Protocol { remote, .. } => *remote,
+        }
+    }
+
+    /// What a log may say of it: the remote, the case and the HTTP status; not a word of the remote's own.
+    pub fn log_words(&self) -> String {
+        let (remote, name) = (self.remote().as_str(), self.name());
+        match self {
+            RemoteError::Transient { status, .. } | RemoteError::Refused { status, .. } if *status != 0 => {
+                format!("{remote} {name} {status}")
+            }
+            _ => format!("{remote} {name}"),
+        }
+    }
 }
 
 /// One remote system.
@@ -291,5 +318,36 @@ pub trait RemoteApi: Send + Sync + 'static {
     /// Times, status and rate limit of the latest call, for the home screen; `None` before the first.
     fn last_call(&self) -> Option<http::CallStats> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A remote's message may repeat what was sent: a person sees it, a log never does.
+    #[test]
+    fn a_log_never_says_what_the_remote_said() {
+        let what = || "invalid phone 303-555-0100 for Smith".to_owned();
+        let remote = Remote::ServiceNow;
+        let refused = RemoteError::Refused { remote, status: 400, what: what() };
+        assert!(refused.to_string().contains("Smith"));
+        assert_eq!(refused.log_words(), "servicenow refused 400");
+        for (error, words) in [
+            (RemoteError::Unreachable { remote, what: what() }, "servicenow unreachable"),
+            (RemoteError::Ambiguous { remote, what: what() }, "servicenow ambiguous"),
+            (
+                RemoteError::Transient { remote, status: 429, what: what(), retry_after_ms: Some(1) },
+                "servicenow transient 429",
+            ),
+            (
+                RemoteError::Transient { remote, status: 0, what: what(), retry_after_ms: None },
+                "servicenow transient",
+            ),
+            (RemoteError::SignIn { remote, what: what() }, "servicenow sign_in"),
+            (RemoteError::Protocol { remote: Remote::Ehr, what: what() }, "ehr protocol"),
+        ] {
+            assert_eq!(error.log_words(), words);
+        }
     }
 }

@@ -1,0 +1,443 @@
+//! What people decide: plans made, approved, carried out, refused and undone.
+
+use crate::errands::Purpose;
+use crate::error::{EngineError, Result, encode};
+use crate::judge;
+use crate::lens;
+use crate::plans::{self, PlanBody};
+use crate::step::{Effects, Engine, Notice, Reply, Ticket};
+use reconcile::PairPlan;
+use reconcile::plan::FieldDecision;
+use record::{FieldIx, Remote};
+use store::{
+    AuditRow, Change, ConflictState, OperationFilter, OperationState, PairRow, PairStatus, PlanRow, PlanState,
+};
+
+impl Engine {
+    pub(crate) async fn make_plan(
+        &mut self,
+        conflict_id: &str,
+        fingerprint: &str,
+        decisions: Vec<FieldDecision>,
+        maker: &str,
+        reason: Option<String>,
+        now_ms: i64,
+    ) -> Result<PlanRow> {
+        let conflict =
+            self.store.conflict(conflict_id).await?.ok_or(EngineError::NotFound { what: "conflict" })?;
+        match conflict.state {
+            ConflictState::Open => {}
+            ConflictState::AwaitingSecond => {
+                return Err(EngineError::NotNow {
+                    what: "a plan for this conflict waits for its second person".to_owned(),
+                    way_out: "refuse that plan first".to_owned(),
+                });
+            }
+            ConflictState::Executing => {
+                return Err(EngineError::NotNow {
+                    what: "an approved plan for this patient is being carried out".to_owned(),
+                    way_out: "wait for its receipt".to_owned(),
+                });
+            }
+            ConflictState::Closed => {
+                return Err(EngineError::NotNow {
+                    what: "this conflict is settled".to_owned(),
+                    way_out: "go back to the work list".to_owned(),
+                });
+            }
+        }
+        if conflict.fingerprint != fingerprint {
+            return Err(EngineError::Moved {
+                what: "the values in question".to_owned(),
+                fields: self.labels(&conflict.fields),
+            });
+        }
+        let pair = self.pair(&conflict.pair).await?;
+        let context = self.context(pair).await?.ok_or_else(|| EngineError::NotNow {
+            what: "one side of this patient is missing".to_owned(),
+            way_out: "answer the question on the work list instead".to_owned(),
+        })?;
+        if let Some(remote) = context.gone() {
+            return Err(EngineError::NotNow {
+                what: format!("{} does not show this record any more", remote.label()),
+                way_out: "look for it there; once it is shown again, it is compared again".to_owned(),
+            });
+        }
+        if context.lane_busy {
+            return Err(EngineError::NotNow {
+                what: "writes for this patient are under way".to_owned(),
+                way_out: "wait until they are done, then decide".to_owned(),
+            });
+        }
+        let state = context.state(&self.lenses);
+        let comparison = reconcile::compare(&state);
+        let pair_plan = reconcile::plan(&state, &comparison, &decisions)?;
+        let decided: Vec<FieldIx> = decisions.iter().map(|decision| decision.field).collect();
+        let grade = comparison
+            .fields
+            .iter()
+            .filter(|field| decided.contains(&field.field) && !pair_plan.open.contains(&field.field))
+            .map(|field| field.grade.number())
+            .max()
+            .unwrap_or(0);
+        let grade = grade.max(reconcile::plan::grade_of_writes(self.lenses.catalogue(), &pair_plan).number());
+        let body = plans::body_of(&context, &self.lenses, &pair_plan, decisions)?;
+        let row = self.draft(&context.pair, Some(conflict.id), &body, grade, maker, reason, None, now_ms)?;
+        self.store.commit(vec![Change::PutPlan(row.clone())]).await?;
+        Ok(row)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn draft(
+        &self,
+        pair: &PairRow,
+        conflict: Option<String>,
+        body: &PlanBody,
+        grade: u8,
+        maker: &str,
+        reason: Option<String>,
+        undoes: Option<String>,
+        now_ms: i64,
+    ) -> Result<PlanRow> {
+        let text = encode("plan", body)?;
+        Ok(PlanRow {
+            id: self.new_id(now_ms),
+            pair: pair.id.clone(),
+            conflict,
+            hash: lens::sha256_hex(&text),
+            body: text,
+            state: PlanState::Draft,
+            grade,
+            maker: maker.to_owned(),
+            reason,
+            approver: None,
+            made_at_ms: now_ms,
+            closed_at_ms: None,
+            undoes,
+        })
+    }
+
+    fn labels(&self, ids: &str) -> Vec<String> {
+        let catalogue = self.lenses.catalogue();
+        ids.split(',')
+            .filter_map(|id| catalogue.spec(catalogue.index_of(id)?))
+            .map(|spec| spec.label.clone())
+            .collect()
+    }
+
+    pub(crate) async fn make_undo(&mut self, plan_id: &str, maker: &str, now_ms: i64) -> Result<PlanRow> {
+        let plan = self.store.plan(plan_id).await?.ok_or(EngineError::NotFound { what: "plan" })?;
+        if plan.state != PlanState::Done {
+            return Err(EngineError::NotNow {
+                what: "only a plan that was carried out can be undone".to_owned(),
+                way_out: "wait for its receipts".to_owned(),
+            });
+        }
+        let of_plan = OperationFilter { lane: None, plan: Some(plan.id.clone()), states: vec![OperationState::Done] };
+        for operation in self.store.operations(&of_plan, 0, 100).await? {
+            if self.store.receipt(&operation.id).await?.is_some_and(|receipt| receipt.undone_by.is_some()) {
+                return Err(EngineError::NotNow {
+                    what: "this plan was undone already".to_owned(),
+                    way_out: "look at the receipts of the plan that undid it".to_owned(),
+                });
+            }
+        }
+        let done = plans::frozen(&plan)?;
+        let pair = self.pair(&plan.pair).await?;
+        let context = self.context(pair).await?.ok_or(EngineError::NotFound { what: "linked patient" })?;
+        if context.lane_busy {
+            return Err(EngineError::NotNow {
+                what: "writes for this patient are under way".to_owned(),
+                way_out: "wait until they are done, then undo".to_owned(),
+            });
+        }
+        let mut executed = PairPlan::default();
+        for operation in &done.operations {
+            if operation.key.is_none() {
+                return Err(EngineError::NotNow {
+                    what: "a created record cannot be taken back: nothing is ever deleted remotely"
+                        .to_owned(),
+                    way_out: "mark it inactive in the system it was created in".to_owned(),
+                });
+            }
+            match operation.remote {
+                Remote::ServiceNow => executed.servicenow.extend(operation.fields.iter().cloned()),
+                Remote::Ehr => executed.ehr.extend(operation.fields.iter().cloned()),
+            }
+        }
+        let undo = reconcile::undo::undo_writes(
+            self.lenses.catalogue(),
+            &executed,
+            Some(&context.servicenow.record),
+            Some(&context.ehr.record),
+        );
+        let pair_plan = undo.plan;
+        if pair_plan.is_empty() {
+            return Err(EngineError::NotNow {
+                what: "every field of this plan was changed since, so nothing is left to undo".to_owned(),
+                way_out: "change the fields in the work list or in the systems themselves".to_owned(),
+            });
+        }
+        let mut body = plans::body_of(&context, &self.lenses, &pair_plan, Vec::new())?;
+        body.left_out = undo.left_out;
+        let grade = reconcile::plan::grade_of_writes(self.lenses.catalogue(), &pair_plan).number().max(3);
+        let row = self.draft(&context.pair, None, &body, grade, maker, None, Some(plan.id), now_ms)?;
+        self.store.commit(vec![Change::PutPlan(row.clone())]).await?;
+        Ok(row)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) async fn approve(
+        &mut self,
+        ticket: Ticket,
+        plan_id: &str,
+        hash: &str,
+        person: &str,
+        reason: Option<String>,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<Option<Reply>> {
+        let plan = self.store.plan(plan_id).await?.ok_or(EngineError::NotFound { what: "plan" })?;
+        if plan.hash != hash {
+            return Err(EngineError::Moved { what: "the plan".to_owned(), fields: Vec::new() });
+        }
+        plans::frozen(&plan)?;
+        let reason = reason.filter(|text| !text.trim().is_empty());
+        let own = plan.maker == person;
+        if plan.state == PlanState::Draft
+            && self.conflict_of(&plan).await?.is_some_and(|conflict| conflict.state != ConflictState::Open)
+        {
+            return Err(EngineError::NotNow {
+                what: "another plan for this conflict waits or is being carried out".to_owned(),
+                way_out: "look at that plan first".to_owned(),
+            });
+        }
+        match plan.state {
+            PlanState::Draft if plan.grade >= 4 => {
+                if reason.is_none() && plan.reason.is_none() {
+                    return Err(EngineError::NotNow {
+                        what: "this change needs a reason".to_owned(),
+                        way_out: "write why, then approve".to_owned(),
+                    });
+                }
+                if !self.policy.one_person_may_approve {
+                    return self.await_second(plan, person, reason, now_ms).await.map(Some);
+                }
+            }
+            PlanState::Draft => {}
+            PlanState::AwaitingSecond => {
+                if own {
+                    return Err(EngineError::NotNow {
+                        what: "nobody approves what they made".to_owned(),
+                        way_out: "ask a second person to look at it".to_owned(),
+                    });
+                }
+            }
+            PlanState::Approved | PlanState::Done | PlanState::Refused | PlanState::Superseded => {
+                return Err(EngineError::NotNow {
+                    what: "this plan is closed".to_owned(),
+                    way_out: "open the conflict again for what is left".to_owned(),
+                });
+            }
+        }
+        let pair = plan.pair.clone();
+        let purpose = Purpose::CarryOut { plan: Box::new(plan), approver: person.to_owned(), reason };
+        self.begin(Some(ticket), &pair, purpose, effects).await?;
+        Ok(None)
+    }
+
+    async fn await_second(
+        &mut self,
+        plan: PlanRow,
+        person: &str,
+        reason: Option<String>,
+        now_ms: i64,
+    ) -> Result<Reply> {
+        let mut waiting = plan;
+        waiting.state = PlanState::AwaitingSecond;
+        waiting.reason = reason.or(waiting.reason);
+        let mut changes = vec![
+            Change::MovePlan {
+                id: waiting.id.clone(),
+                from: PlanState::Draft,
+                to: PlanState::AwaitingSecond,
+                approver: None,
+                at_ms: now_ms,
+            },
+            Change::PutPlan(waiting.clone()),
+            Change::Audit(AuditRow {
+                id: self.new_id(now_ms),
+                at_ms: now_ms,
+                actor: person.to_owned(),
+                action: "plan.submitted".to_owned(),
+                subject: waiting.id.clone(),
+                detail: String::new(),
+            }),
+        ];
+        if let Some(conflict) = self.conflict_of(&waiting).await? {
+            changes.push(Change::PutConflict(store::ConflictRow {
+                state: ConflictState::AwaitingSecond,
+                ..conflict
+            }));
+        }
+        self.store.commit(changes).await?;
+        Ok(Reply::AwaitingSecond(waiting))
+    }
+
+    async fn conflict_of(&self, plan: &PlanRow) -> Result<Option<store::ConflictRow>> {
+        Ok(match &plan.conflict {
+            Some(id) => self.store.conflict(id).await?.filter(|row| row.state != ConflictState::Closed),
+            None => None,
+        })
+    }
+
+    /// Both sides were read a moment ago: the plan is carried out exactly as it is, or not at all.
+    pub(crate) async fn carry_out(
+        &mut self,
+        plan: &PlanRow,
+        approver: &str,
+        reason: Option<String>,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<Reply> {
+        let body = plans::frozen(plan)?;
+        let pair = self.pair(&plan.pair).await?;
+        let context = self.context(pair).await?.ok_or(EngineError::NotFound { what: "linked patient" })?;
+        let now_versions = (Some(&context.servicenow.snapshot.version), Some(&context.ehr.snapshot.version));
+        if now_versions != (body.servicenow_version.as_ref(), body.ehr_version.as_ref()) {
+            return self.supersede(plan, &body, now_ms).await;
+        }
+        if self.lane_busy(&plan.pair).await? {
+            return Err(EngineError::NotNow {
+                what: "writes for this patient are under way".to_owned(),
+                way_out: "wait until they are done, then approve".to_owned(),
+            });
+        }
+        let mut changes = Vec::new();
+        if reason.is_some() && plan.reason.is_none() && plan.state == PlanState::Draft {
+            changes.push(Change::PutPlan(PlanRow { reason, ..plan.clone() }));
+        }
+        changes.extend([
+            Change::MovePlan {
+                id: plan.id.clone(),
+                from: plan.state,
+                to: PlanState::Approved,
+                approver: Some(approver.to_owned()),
+                at_ms: now_ms,
+            },
+            Change::Audit(AuditRow {
+                id: self.new_id(now_ms),
+                at_ms: now_ms,
+                actor: approver.to_owned(),
+                action: if plan.undoes.is_some() { "plan.undo_approved" } else { "plan.approved" }.to_owned(),
+                subject: plan.id.clone(),
+                detail: judge::field_ids(
+                    &self.lenses,
+                    body.operations.iter().flat_map(|operation| &operation.fields).map(|write| write.field),
+                ),
+            }),
+        ]);
+        if let Some(conflict) = self.conflict_of(plan).await? {
+            changes.push(Change::PutConflict(store::ConflictRow {
+                state: ConflictState::Executing,
+                draft: None,
+                ..conflict
+            }));
+        }
+        // What was parked for a person is answered by this decision.
+        let parked = OperationFilter {
+            lane: Some(plan.pair.clone()),
+            plan: None,
+            states: vec![OperationState::Parked],
+        };
+        for operation in self.store.operations(&parked, 0, 100).await? {
+            changes.push(Change::CancelOperation { id: operation.id, at_ms: now_ms });
+        }
+        let ids = std::sync::Arc::clone(&self.ids);
+        for operation in plans::operation_rows(&body, &plan.id, &plan.pair, now_ms, &mut || ids.next(now_ms))?
+        {
+            changes.push(Change::Enqueue(operation));
+        }
+        let no_writes = body.operations.is_empty();
+        if !no_writes {
+            let mut waiting = context.pair.clone();
+            waiting.status = PairStatus::Waiting;
+            changes.push(Change::PutPair(waiting));
+        }
+        self.store.commit(changes).await?;
+        self.outbox_touched = true;
+        if no_writes {
+            // A decision that both sides already follow only moves the base.
+            self.plan_done(&plan.id, &plan.pair, now_ms, effects).await?;
+        }
+        let row = self.store.plan(&plan.id).await?.ok_or(EngineError::NotFound { what: "plan" })?;
+        effects.notices.push(Notice::Plan(row.id.clone()));
+        Ok(Reply::Executing(row))
+    }
+
+    /// A plan that waited for its second person gives its conflict back; a draft never took it.
+    async fn reopened(&self, plan: &PlanRow) -> Result<Option<Change>> {
+        if plan.state != PlanState::AwaitingSecond {
+            return Ok(None);
+        }
+        let conflict = self.conflict_of(plan).await?.filter(|row| row.state == ConflictState::AwaitingSecond);
+        Ok(conflict.map(|row| Change::PutConflict(store::ConflictRow { state: ConflictState::Open, ..row })))
+    }
+
+    async fn supersede(&mut self, plan: &PlanRow, body: &PlanBody, now_ms: i64) -> Result<Reply> {
+        let mut changes = vec![Change::MovePlan {
+            id: plan.id.clone(),
+            from: plan.state,
+            to: PlanState::Superseded,
+            approver: None,
+            at_ms: now_ms,
+        }];
+        changes.extend(self.reopened(plan).await?);
+        self.store.commit(changes).await?;
+        self.rejudge(&plan.pair, "observed", false, now_ms).await?;
+        let fields = body.operations.iter().flat_map(|operation| &operation.fields);
+        let ids = judge::field_ids(&self.lenses, fields.map(|write| write.field));
+        Err(EngineError::Moved {
+            what:
+                "the record was changed in one of the systems after this plan was made; nothing was written"
+                    .to_owned(),
+            fields: self.labels(&ids),
+        })
+    }
+
+    pub(crate) async fn refuse(
+        &mut self,
+        plan_id: &str,
+        person: &str,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<PlanRow> {
+        let plan = self.store.plan(plan_id).await?.ok_or(EngineError::NotFound { what: "plan" })?;
+        if !matches!(plan.state, PlanState::Draft | PlanState::AwaitingSecond) {
+            return Err(EngineError::NotNow {
+                what: "this plan is closed".to_owned(),
+                way_out: "nothing is left to refuse".to_owned(),
+            });
+        }
+        let mut changes = vec![
+            Change::MovePlan {
+                id: plan.id.clone(),
+                from: plan.state,
+                to: PlanState::Refused,
+                approver: Some(person.to_owned()),
+                at_ms: now_ms,
+            },
+            Change::Audit(AuditRow {
+                id: self.new_id(now_ms),
+                at_ms: now_ms,
+                actor: person.to_owned(),
+                action: "plan.refused".to_owned(),
+                subject: plan.id.clone(),
+                detail: format!("{} characters of reason", reason.chars().count()),
+            }),
+        ];
+        changes.extend(self.reopened(&plan).await?);
+        self.store.commit(changes).await?;
+        self.store.plan(&plan.id).await?.ok_or(EngineError::NotFound { what: "plan" })
+    }
+}
