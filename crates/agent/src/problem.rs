@@ -111,6 +111,28 @@ impl StartError {
     }
 }
 
+impl StartError {
+    /// Which part of the start it is: what the start screen takes its heading from.
+    const fn part(&self) -> Option<&'static str> {
+        use secrets::SecretError as Secret;
+        match self {
+            StartError::Secrets(Secret::KeyMissing { .. } | Secret::BadKey { .. })
+            | StartError::NoSecret { .. }
+            | StartError::NotText { .. } => Some("secret"),
+            StartError::Secrets(_) => Some("keyring"),
+            StartError::Store(store::StoreError::WrongKey) => Some("database_key"),
+            StartError::Store(store::StoreError::DiskFull) => Some("disk"),
+            StartError::Store(store::StoreError::Locked) => Some("database"),
+            StartError::NoSettings { .. }
+            | StartError::Settings(_)
+            | StartError::Incomplete { .. }
+            | StartError::Connection { .. }
+            | StartError::NobodyHere { .. } => Some("configuration"),
+            StartError::Store(_) | StartError::DataDir { .. } | StartError::Engine(_) => None,
+        }
+    }
+}
+
 impl From<StartError> for ApiError {
     fn from(error: StartError) -> ApiError {
         let code = match &error {
@@ -126,6 +148,7 @@ impl From<StartError> for ApiError {
             StartError::Store(_) | StartError::DataDir { .. } | StartError::Engine(_) => ErrorCode::Internal,
         };
         let way_out = error.way_out();
+        let field = error.part().map(str::to_owned);
         let mut message = match &error {
             StartError::Secrets(error) => {
                 let text = error.to_string();
@@ -136,6 +159,6 @@ impl From<StartError> for ApiError {
         if let Some(first) = message.chars().next() {
             message.replace_range(..first.len_utf8(), &first.to_uppercase().to_string());
         }
-        ApiError { code, message, way_out, field: None }
+        ApiError { code, message, way_out, field }
     }
 }

@@ -252,6 +252,9 @@ impl Clinic {
 
     /// Ends the simulators: from now on both remotes are unreachable.
     pub fn stop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }

@@ -19,6 +19,14 @@ impl std::ops::AddAssign for Memory {
     }
 }
 
+/// Whether a process still does something; one that ended and was not yet fetched by its parent does not.
+pub(crate) fn is_running(id: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat"));
+    stat.is_ok_and(|stat| {
+        !stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+    })
+}
+
 /// The newest child of a process.
 pub(crate) fn child_of(parent: u32) -> Option<u32> {
     children_of(parent).into_iter().max()

@@ -1,6 +1,6 @@
 //! A window and what a person does in it.
 
-use crate::{driver::Driver, program};
+use crate::{driver::Driver, processes::is_running, program};
 use anyhow::{Context as _, Result, bail, ensure};
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
@@ -50,9 +50,25 @@ where
         Ok(()) => Ok(()),
         Err(error) => Err(error.context(format!("{name} failed; {}", window.last_words(name).await))),
     };
+    let process = window.process();
     // A window that is gone already was closed by the test.
     let _ = tokio::time::timeout(CLOSES_WITHIN, window.client.clone().close()).await;
+    drop(window);
+    if let Ok(process) = process {
+        ended(process).await?;
+    }
     outcome
+}
+
+/// Waits until a process has ended: it stops its engine and closes its database after its window.
+async fn ended(process: u32) -> Result<()> {
+    let waiting = async {
+        while is_running(process) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(CLOSES_WITHIN, waiting).await;
+    waited.with_context(|| format!("the app did not end within {CLOSES_WITHIN:?} after its window"))
 }
 
 impl Window {

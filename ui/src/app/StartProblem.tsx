@@ -8,6 +8,7 @@ import classes from "./StartProblem.module.css";
 const kinds = {
   keyring: { title: "The computer's key store does not answer", icon: IconKey },
   database_key: { title: "The key does not fit VetSync's data", icon: IconKey },
+  secret: { title: "A key or password is missing", icon: IconKey },
   disk: { title: "There is no room left on the disk", icon: IconServer },
   database: { title: "VetSync's data is in use", icon: IconDatabase },
   config: { title: "The configuration is not right", icon: IconFileAlert },
@@ -18,11 +19,12 @@ const kinds = {
 
 /** The shell names the part in `field`; without it, the code and the message tell the case. */
 function kindOf({ code, field, message }: ApiError): keyof typeof kinds {
+  if (field === "secret") return "secret";
   const hint = `${field ?? ""} ${message}`.toLowerCase();
   if (/keyring|key store|secret service/.test(hint)) return "keyring";
   if (/disk|no space|full/.test(hint)) return "disk";
-  if (code === "locked" || /locked|in use/.test(hint)) return "database";
   if (/database.?key|wrong key|does not fit|decrypt/.test(hint)) return "database_key";
+  if (code === "locked" || /locked|in use/.test(hint)) return "database";
   if (code === "invalid" || /config/.test(hint)) return "config";
   if (code === "offline") return "unreachable";
   if (code === "not_allowed") return "access";

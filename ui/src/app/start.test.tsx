@@ -9,6 +9,8 @@ import { App } from "./App";
 
 const cases: [string, ApiError, RegExp][] = [
   ["no keyring", { code: "internal", message: "No secret service answers.", wayOut: "Unlock the keyring.", field: "keyring" }, /key store does not answer/],
+  ["wrong key, as the shell tells it", { code: "locked", message: "The database cannot be opened with this key", wayOut: "Restore the keyring entry.", field: "database_key" }, /key does not fit/],
+  ["a secret that is not stored", { code: "locked", message: "The secret ehr-private-key is not stored in the keyring", wayOut: "Store it once.", field: "secret" }, /key or password is missing/],
   ["wrong key", { code: "internal", message: "The database key does not open the cache.", wayOut: "Restore the key.", field: "database_key" }, /key does not fit/],
   ["full disk", { code: "internal", message: "There is no space left on the disk.", wayOut: "Free 200 MB.", field: null }, /no room left/],
   ["locked database", { code: "locked", message: "Another program holds it.", wayOut: "Close it.", field: null }, /in use/],
