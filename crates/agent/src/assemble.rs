@@ -63,7 +63,7 @@ impl Running {
             let _ended = stop.send(());
         }
         if let Err(error) = self.task.await {
-            tracing::error!(error = %error, "engine.ended_badly");
+            tracing::error!(panicked = error.is_panic(), "engine.ended_badly");
         }
     }
 }
@@ -420,7 +420,7 @@ async fn lenses(
                 found
             }
             Ok(Err(error)) => {
-                tracing::warn!(error = %error, "columns.not_resolved");
+                tracing::warn!(error = %error.log_words(), "columns.not_resolved");
                 Vec::new()
             }
             Err(_) => {
