@@ -1,7 +1,7 @@
 //! Three-way comparison of a pair, graded.
 
 use crate::judge::{Verdict, judge_field, keep_groups_together};
-use crate::sides::{Relation, relate, same};
+use crate::sides::{Relation, is_padded, relate, same, stands};
 use record::{Catalogue, FieldIx, FieldState, Record, Remote, SameBecause};
 use serde::{Deserialize, Serialize};
 
@@ -204,7 +204,8 @@ pub fn judge_fields(pair: &PairState<'_>, verdicts: &mut Vec<Verdict>) {
     keep_groups_together(pair, verdicts);
 }
 
-/// Whether a pair needs nothing at all: every field that can be compared says the same on both sides and in the base.
+/// Whether a pair needs nothing at all: every field that can be compared says the same on both sides and in the base,
+/// a partial date's fill in ServiceNow included.
 /// [`compare`] then grades it [`Grade::Equal`] and the plan is empty, without a base to move. Allocates nothing for
 /// values that are equal to the letter.
 pub fn in_agreement(pair: &PairState<'_>) -> bool {
@@ -213,9 +214,10 @@ pub fn in_agreement(pair: &PairState<'_>) -> bool {
         match relate(servicenow, ehr) {
             Relation::Hidden => true,
             Relation::Same(_) => {
-                matches!(servicenow, FieldState::Invalid { .. }) || same(base, servicenow) || same(base, ehr)
+                matches!(servicenow, FieldState::Invalid { .. }) || stands(base, servicenow, ehr)
             }
-            Relation::Unreadable | Relation::LeftFiner | Relation::RightFiner | Relation::Different => false,
+            Relation::LeftFiner => is_padded(servicenow, ehr) && same(base, ehr),
+            Relation::Unreadable | Relation::RightFiner | Relation::Different => false,
         }
     })
 }

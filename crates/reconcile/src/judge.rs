@@ -6,7 +6,7 @@
 use crate::compare::{Grade, PairState, Rule, Settlement, Why};
 use crate::merge::{self, LineMerge};
 use crate::sides::{Relation, is_padded, relate, same, says_nothing};
-use record::catalogue::{BothSidesRule, Direction, OneSideRule};
+use record::catalogue::{BothSidesRule, Direction, OneSideRule, ValueType};
 use record::value::{Neuter, Sex, SexStatus, SubstanceSet};
 use record::{FieldSpec, FieldState, Remote, SameBecause, Value};
 
@@ -60,6 +60,8 @@ enum Case<'a> {
     Agree { because: Option<SameBecause> },
     /// One side, or each in its own way, cannot be read as the field's type.
     Unreadable,
+    /// ServiceNow holds the fill of the EHR's partial date: no fact that could go to the EHR, whatever the base says.
+    Padded,
     /// They differ, and never agreed before: only one has a value.
     FirstFill { source: Remote, value: &'a FieldState },
     /// They differ, and never agreed before: both have a value.
@@ -79,6 +81,9 @@ fn case<'a>(base: &FieldState, servicenow: &'a FieldState, ehr: &'a FieldState) 
         Relation::Unreadable => return Case::Unreadable,
         relation @ (Relation::LeftFiner | Relation::RightFiner | Relation::Different) => relation,
     };
+    if is_padded(servicenow, ehr) {
+        return Case::Padded;
+    }
     match base {
         // A base that nobody could read, or that was hidden, is no base.
         FieldState::Unknown | FieldState::Invalid { .. } => {
@@ -109,12 +114,18 @@ pub fn judge_field(
     ehr: &FieldState,
 ) -> Verdict {
     match case(base, servicenow, ehr) {
-        Case::Hidden | Case::NeitherChanged => Verdict::nothing(None),
+        Case::Hidden | Case::Padded | Case::NeitherChanged => Verdict::nothing(None),
         Case::Agree { because } => agree(base, servicenow, ehr, because),
         Case::Unreadable => {
             // The side that can be read is offered; a blank is not, since the other holds something.
             let readable = [servicenow, ehr].into_iter().find(|state| state.value().is_some());
-            Verdict::ask(Grade::Person, Why::ValueUnreadable, readable.cloned())
+            // What cannot be read may be the one right chip, or an allergy.
+            let grade = if spec.value_type == ValueType::Substances {
+                Grade::TwoPersons
+            } else {
+                contradiction_grade(spec)
+            };
+            Verdict::ask(grade, Why::ValueUnreadable, readable.cloned())
         }
         Case::FirstFill { source, value } => first_fill(spec, source, value).by(source),
         Case::FirstDiffer { relation } => first_differ(spec, servicenow, ehr, relation),
@@ -476,8 +487,9 @@ fn both_changed_lines(base: &FieldState, servicenow: &FieldState, ehr: &FieldSta
     }
 }
 
-/// Fields of one group move together or not at all: if one of them must be asked about, or if they would move in
-/// different directions, every differing one is asked about.
+/// Fields of one group move together or not at all: if one of them must be asked about, if they would move in
+/// different directions, or if the side they come from hides one that the other side has (a new owner beside the old
+/// one's phone number), every differing one is asked about.
 pub fn keep_groups_together(pair: &PairState<'_>, verdicts: &mut [Verdict]) {
     if verdicts.iter().all(|verdict| verdict.settlement == Settlement::Nothing) {
         return;
@@ -495,21 +507,27 @@ pub fn keep_groups_together(pair: &PairState<'_>, verdicts: &mut [Verdict]) {
 fn keep_group_together(pair: &PairState<'_>, group: &str, verdicts: &mut [Verdict]) {
     let mut asked = false;
     let mut moves_to = [false; 2];
+    // Whether that side holds a member of which nobody can tell what the other side says.
+    let mut left_behind_in = [false; 2];
     for ((field, spec), verdict) in pair.catalogue.iter().zip(verdicts.iter()) {
         if spec.group.as_deref() != Some(group) {
             continue;
         }
+        let (_, servicenow, ehr) = pair.states(field);
+        let says_something = |state: &FieldState| *state != FieldState::Unknown && !says_nothing(state);
+        left_behind_in[0] |= *ehr == FieldState::Unknown && says_something(servicenow);
+        left_behind_in[1] |= *servicenow == FieldState::Unknown && says_something(ehr);
         match &verdict.settlement {
             Settlement::Nothing => {}
             Settlement::Ask { .. } => asked = true,
             Settlement::Settle { value, .. } => {
-                let (_, servicenow, ehr) = pair.states(field);
                 moves_to[0] |= !same(servicenow, value);
                 moves_to[1] |= !same(ehr, value);
             }
         }
     }
-    if !asked && moves_to != [true, true] {
+    let mixes = moves_to.iter().zip(left_behind_in).any(|(moves, left_behind)| *moves && left_behind);
+    if !asked && !mixes && moves_to != [true, true] {
         return;
     }
     for ((field, spec), verdict) in pair.catalogue.iter().zip(verdicts.iter_mut()) {

@@ -176,14 +176,10 @@ fn differs(compared: &FieldComparison) -> bool {
     !sides::same(&compared.servicenow, &compared.ehr)
 }
 
-/// What both sides agree on, where the base does not say so yet. ServiceNow's spelling is kept.
+/// What both sides agree on, where the base does not say so yet.
 fn newly_agreed(compared: &FieldComparison) -> Option<FieldState> {
-    let readable = !matches!(compared.servicenow, FieldState::Invalid { .. });
-    let new = readable
-        && sides::same(&compared.servicenow, &compared.ehr)
-        && !sides::same(&compared.base, &compared.servicenow)
-        && !sides::same(&compared.base, &compared.ehr);
-    new.then(|| compared.servicenow.clone())
+    let agreed = sides::agreed(&compared.servicenow, &compared.ehr)?;
+    (!sides::stands(&compared.base, &compared.servicenow, &compared.ehr)).then(|| agreed.clone())
 }
 
 /// The differing fields of a group are decided together or left open together.
@@ -281,7 +277,7 @@ fn field_name(catalogue: &Catalogue, field: FieldIx) -> String {
 
 /// The least grade at which writes may be carried out, whoever or whatever proposed them:
 /// [`Grade::TwoPersons`] where a value is blanked, an allergy is dropped, or an identity field that was set gets
-/// another value; [`Grade::OneSided`] for any other write; [`Grade::Equal`] without writes. An undo takes back what
+/// another value, each also where what stood there could not be read; [`Grade::OneSided`] for any other write; [`Grade::Equal`] without writes. An undo takes back what
 /// was written, so it can need two persons where the rule it undoes needed none.
 pub fn grade_of_writes(catalogue: &Catalogue, plan: &PairPlan) -> Grade {
     plan.servicenow
@@ -304,27 +300,30 @@ pub fn blanks(write: &FieldWrite) -> bool {
     sides::says_nothing(&write.to) && !sides::says_nothing(&write.from) && write.from != FieldState::Unknown
 }
 
-/// Whether a write removes or rewords a substance.
+/// Whether a write removes or rewords a substance, or takes the place of a list that cannot be read and may name one.
 pub fn drops_allergy(write: &FieldWrite) -> bool {
     match (&write.from, &write.to) {
         (FieldState::Value(Value::Substances(from)), FieldState::Value(Value::Substances(to))) => {
             merge::loses_real(from, to)
         }
         (FieldState::Value(Value::Substances(from)), _) => merge::has_real(from),
+        (FieldState::Invalid { .. }, FieldState::Value(Value::Substances(_))) => true,
         _ => false,
     }
 }
 
-/// Whether a write puts another value in the place of one that was set.
+/// Whether a write puts another value in the place of one that was set, readable or not.
 fn replaces(write: &FieldWrite) -> bool {
-    write.from.value().is_some() && !sides::says_nothing(&write.from) && !sides::same(&write.from, &write.to)
+    write.from != FieldState::Unknown
+        && !sides::says_nothing(&write.from)
+        && !sides::same(&write.from, &write.to)
 }
 
 /// The base after a plan was applied and read back: a field on which both sides now say the same gets that value as
 /// its base, in ServiceNow's spelling; open fields, hidden ones and those that still differ keep what they had.
 ///
-/// `agreed_at_ms` and `agreed_by` are set only where the agreed value changed. A partial date that ServiceNow's
-/// column could only hold with its gaps filled stays partial in the base, which so remembers its precision.
+/// `agreed_at_ms` and `agreed_by` are set only where the agreed value changed. A partial date that ServiceNow holds
+/// with its gaps filled stays partial in the base, which so remembers its precision.
 pub fn base_after(
     pair: &PairState<'_>,
     plan: &PairPlan,
@@ -340,23 +339,10 @@ pub fn base_after(
             let before = pair.base.and_then(|base| base.fields.get(usize::from(field.0)));
             let keep = || before.cloned().unwrap_or_default();
             let (left, right) = (servicenow.field(field), ehr.field(field));
-            let written = plan.servicenow.iter().find(|write| write.field == field);
-            let agreed = if plan.open.contains(&field) || matches!(left, FieldState::Invalid { .. }) {
-                None
-            } else if sides::same(left, right) {
-                Some(left)
-            } else if written
-                .is_some_and(|write| sides::is_padded(left, &write.to) && sides::same(&write.to, right))
-            {
-                Some(right)
-            } else {
-                None
-            };
+            let agreed = if plan.open.contains(&field) { None } else { sides::agreed(left, right) };
             let Some(agreed) = agreed else { return keep() };
             match before {
-                Some(before) if sides::same(&before.state, left) || sides::same(&before.state, right) => {
-                    before.clone()
-                }
+                Some(before) if sides::stands(&before.state, left, right) => before.clone(),
                 Some(_) | None => {
                     BaseField { state: agreed.clone(), agreed_at_ms, agreed_by: agreed_by.to_owned() }
                 }

@@ -109,6 +109,22 @@ pub fn is_padded(full: &FieldState, partial: &FieldState) -> bool {
     partial.day.is_none() && *full == padded(*partial)
 }
 
+/// What both sides agree on, if they do: what they both say, in ServiceNow's spelling, or the EHR's partial date where
+/// ServiceNow holds its fill. Which of the two a full date of the first of a month is, nobody can tell; taken for the
+/// coarser one, no day is made up (and a birthday on the first of January merely stays a year in the EHR).
+pub fn agreed<'a>(servicenow: &'a FieldState, ehr: &'a FieldState) -> Option<&'a FieldState> {
+    if is_padded(servicenow, ehr) {
+        return Some(ehr);
+    }
+    let readable = !matches!(servicenow, FieldState::Invalid { .. });
+    (readable && same(servicenow, ehr)).then_some(servicenow)
+}
+
+/// Whether a base already says what both sides agree on.
+pub fn stands(base: &FieldState, servicenow: &FieldState, ehr: &FieldState) -> bool {
+    same(base, ehr) || (same(base, servicenow) && !is_padded(servicenow, ehr))
+}
+
 fn padded(date: PartialDate) -> PartialDate {
     PartialDate { year: date.year, month: Some(date.month.unwrap_or(1)), day: Some(date.day.unwrap_or(1)) }
 }

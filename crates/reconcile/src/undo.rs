@@ -86,14 +86,16 @@ pub fn base_after_undo(pair: &PairState<'_>, undone: &PairPlan, agreed_at_ms: i6
                 return before;
             }
             let (_, servicenow, ehr) = pair.states(field);
-            if sides::same(servicenow, ehr) {
-                return if sides::same(&before.state, servicenow)
-                    || matches!(servicenow, FieldState::Invalid { .. })
-                {
+            if let Some(agreed) = sides::agreed(servicenow, ehr) {
+                return if sides::stands(&before.state, servicenow, ehr) {
                     before
                 } else {
-                    BaseField { state: servicenow.clone(), agreed_at_ms, agreed_by: agreed_by.to_owned() }
+                    BaseField { state: agreed.clone(), agreed_at_ms, agreed_by: agreed_by.to_owned() }
                 };
+            }
+            if sides::same(servicenow, ehr) {
+                // The same unreadable text.
+                return before;
             }
             let asks = |base: &FieldState| {
                 matches!(judge_field(spec, base, servicenow, ehr).settlement, Settlement::Ask { .. })

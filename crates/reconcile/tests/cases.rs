@@ -57,6 +57,13 @@ const EQUAL: &[Row] = &[
     // ServiceNow's date column cannot hold a bare year: the base remembers the precision.
     ("year filled up by the date column", "date_of_birth", Some("2019"), Some("2019-01-01"), Some("2019"), Same),
     ("month filled up by the date column", "date_of_birth", Some("2019-06"), Some("2019-06-01"), Some("2019-06"), Same),
+    // Nor does anybody know, whatever was agreed, that it is not such a fill: the EHR gets no day that was made up.
+    ("year filled up, never agreed", "date_of_birth", None, Some("2019-01-01"), Some("2019"), Same),
+    ("month filled up, never agreed", "date_of_birth", None, Some("2019-06-01"), Some("2019-06"), Same),
+    ("year filled up, agreed blank before", "date_of_birth", Some(""), Some("2019-01-01"), Some("2019"), Same),
+    ("year filled up, another year agreed before", "date_of_birth", Some("2018"), Some("2019-01-01"), Some("2019"), Same),
+    ("January became known in the EHR, the column cannot say it", "date_of_birth", Some("2019"), Some("2019-01-01"), Some("2019-01"), Same),
+    ("the EHR made it a year again", "date_of_birth", Some("2019-01-01"), Some("2019-01-01"), Some("2019"), Same),
 ];
 
 /// One side hides the field: neither compared nor touched, whatever the other says.
@@ -72,10 +79,12 @@ const HIDDEN: &[Row] = &[
 /// Text that is no value of its type: left to a person, never spread.
 #[rustfmt::skip]
 const UNREADABLE: &[Row] = &[
-    ("one side", "microchip_id", Some(CHIP), Some("98102"), Some(CHIP), Ask(3, Why::ValueUnreadable, Some(CHIP))),
+    ("one side", "microchip_id", Some(CHIP), Some("98102"), Some(CHIP), Ask(4, Why::ValueUnreadable, Some(CHIP))),
     ("never agreed", "date_of_birth", None, Some("2019-05-04"), Some("spring"), Ask(3, Why::ValueUnreadable, Some("2019-05-04"))),
-    ("beside a blank", "microchip_id", Some(""), Some(""), Some("98102"), Ask(3, Why::ValueUnreadable, None)),
-    ("both, differently", "microchip_id", None, Some("98102"), Some("98103"), Ask(3, Why::ValueUnreadable, None)),
+    ("date beside a blank", "date_of_birth", Some(""), Some(""), Some("spring"), Ask(3, Why::ValueUnreadable, None)),
+    // Identity: what cannot be read may be the right chip with a slip of the finger.
+    ("chip beside a blank", "microchip_id", Some(""), Some(""), Some("98102"), Ask(4, Why::ValueUnreadable, None)),
+    ("both chips, differently", "microchip_id", None, Some("98102"), Some("98103"), Ask(4, Why::ValueUnreadable, None)),
     ("both alike", "microchip_id", None, Some("98102"), Some("98102"), Same),
     ("both alike, base readable", "microchip_id", Some(CHIP), Some("98102"), Some("98102"), Same),
     ("hidden on the other side", "microchip_id", Some(CHIP), Some("98102"), None, Same),
@@ -100,6 +109,8 @@ const FIRST_CONTACT: &[Row] = &[
     ("custom identity differs", "tattoo", None, Some("AX1"), Some("AX2"), Ask(4, Why::NeverAgreed, None)),
     ("weights differ", "weight", None, Some("10 kg"), Some("10 lb"), Ask(3, Why::NeverAgreed, None)),
     // "Partial-date-compatible" is minor.
+    ("finer date in ServiceNow, the first of another month", "date_of_birth", None, Some("2019-05-01"), Some("2019"), Settle(2, "2019-05-01", Rule::FinerDate, None)),
+    ("the first of January in the EHR is a date like any other", "date_of_birth", None, Some("2019"), Some("2019-01-01"), Settle(2, "2019-01-01", Rule::FinerDate, None)),
     ("finer date in ServiceNow", "date_of_birth", None, Some("2019-05-04"), Some("2019"), Settle(2, "2019-05-04", Rule::FinerDate, None)),
     ("finer date in the EHR", "date_of_birth", None, Some("2019"), Some("2019-05"), Settle(2, "2019-05", Rule::FinerDate, None)),
     ("dates contradict", "date_of_birth", None, Some("2019-05-04"), Some("2018"), Ask(3, Why::NeverAgreed, None)),
@@ -345,4 +356,37 @@ fn a_merge_that_leaves_nothing_is_asked() {
         comparison.fields[notes].settlement,
         Settlement::Ask { why: Why::MergeConflict, suggestion: None }
     );
+}
+
+/// A list of allergies that cannot be read may name one: only two persons may replace it, whatever the other side says.
+#[test]
+fn unreadable_allergies_take_two_persons() {
+    let catalogue = catalogue();
+    let allergies = field(&catalogue, "allergies");
+    let unreadable = FieldState::Invalid {
+        raw: String::new(),
+        problem: record::value::ValueProblem {
+            problem: "an allergy names no substance".to_owned(),
+            way_out: "complete it".to_owned(),
+        },
+    };
+    for (agreed, other, suggestion) in [
+        (None, Some("penicillin"), Some("penicillin")),
+        (Some("penicillin"), Some("penicillin"), Some("penicillin")),
+        (Some("penicillin"), Some(""), None),
+        (None, Some(""), None),
+    ] {
+        let base = base(&catalogue, &[("allergies", agreed)]);
+        let readable = record(&catalogue, "s", &[("allergies", other)]);
+        let mut broken = record(&catalogue, "e", &[]);
+        broken.fields[usize::from(allergies.0)] = unreadable.clone();
+        for (servicenow, ehr) in [(&readable, &broken), (&broken, &readable)] {
+            let comparison = compare(&pair(&catalogue, Some(&base), servicenow, ehr));
+            let compared = &comparison.fields[usize::from(allergies.0)];
+            assert_eq!(compared.grade.number(), 4, "{agreed:?} {other:?}");
+            let suggestion = suggestion.map(|text| state(&catalogue, "allergies", Some(text)));
+            let asked = Settlement::Ask { why: Why::ValueUnreadable, suggestion };
+            assert_eq!(compared.settlement, asked, "{agreed:?} {other:?}");
+        }
+    }
 }

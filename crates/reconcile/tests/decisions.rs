@@ -4,6 +4,7 @@
 mod common;
 
 use common::{apply, base, catalogue, field, pair, record, state};
+use reconcile::compare::in_agreement;
 use reconcile::plan::{Choice, DecisionProblem, FieldDecision, base_after};
 use reconcile::undo::base_after_undo;
 use reconcile::{
@@ -43,7 +44,9 @@ fn every_choice_means_what_it_says() {
         ("the blank takes two", "breed", Some("Beagle"), Some(""), Some("Beagle"), Choice::TakeServiceNow, Both("", Grade::TwoPersons)),
         ("the value back", "breed", Some("Beagle"), Some(""), Some("Beagle"), Choice::TakeEhr, Both("Beagle", Grade::OneSided)),
         ("unreadable does not spread", "microchip_id", None, Some("12"), Some(CHIP), Choice::TakeServiceNow, NothingToTake),
-        ("readable over unreadable", "microchip_id", None, Some("12"), Some(CHIP), Choice::TakeEhr, Both(CHIP, Grade::OneSided)),
+        ("readable over unreadable", "microchip_id", None, Some("12"), Some(CHIP), Choice::TakeEhr, Both(CHIP, Grade::TwoPersons)),
+        ("readable over unreadable, no identity", "date_of_birth", None, Some("spring"), Some("2019"), Choice::TakeEhr, Both("2019", Grade::OneSided)),
+        ("a blank over unreadable takes two", "date_of_birth", None, Some("spring"), Some(""), Choice::TakeEhr, Both("", Grade::TwoPersons)),
         ("another chip takes two", "microchip_id", Some(CHIP), Some(OTHER_CHIP), Some(CHIP), Choice::TakeServiceNow, Both(OTHER_CHIP, Grade::TwoPersons)),
         ("both cannot be kept", "patient_name", None, Some("Bella"), Some("Belle"), Choice::KeepBoth, NotASet),
         ("both sets", "allergies", Some("beef"), Some("beef, chicken"), Some("beef, egg"), Choice::KeepBoth, Both("beef, chicken, egg", Grade::OneSided)),
@@ -167,6 +170,76 @@ fn the_base_remembers_the_precision_of_a_date() {
     assert_eq!(plan(&again, &compare(&again), &[]).expect("no decisions"), PairPlan::default());
 }
 
+/// A date column's fill is agreed on as what the EHR says, without a write, whatever the base said before; then there
+/// is nothing left to do.
+#[test]
+fn a_filled_up_date_is_agreed_on_as_the_partial_one() {
+    let catalogue = catalogue();
+    let birth = usize::from(field(&catalogue, "date_of_birth").0);
+    for (agreed, filled, partial, stands) in [
+        (None, "2019-01-01", "2019", false),
+        (None, "2019-06-01", "2019-06", false),
+        (Some(""), "2019-01-01", "2019", false),
+        (Some("2018"), "2019-01-01", "2019", false),
+        (Some("2019-01-01"), "2019-01-01", "2019", false),
+        (Some("2019"), "2019-01-01", "2019", true),
+    ] {
+        let before = base(&catalogue, &[("date_of_birth", agreed)]);
+        let servicenow = record(&catalogue, "s", &[("date_of_birth", Some(filled))]);
+        let ehr = record(&catalogue, "e", &[("date_of_birth", Some(partial))]);
+        let both = pair(&catalogue, Some(&before), &servicenow, &ehr);
+        let planned = plan(&both, &compare(&both), &[]).expect("no decisions");
+        let expected = state(&catalogue, "date_of_birth", Some(partial));
+        assert!(planned.is_empty() && planned.open.is_empty(), "{agreed:?} {filled}: {planned:?}");
+        let moved: Vec<_> = planned.agreed.iter().map(|(_, state)| state.clone()).collect();
+        assert_eq!(moved, if stands { Vec::new() } else { vec![expected.clone()] }, "{agreed:?} {filled}");
+        let after = base_after(&both, &planned, &servicenow, &ehr, 77, "first comparison");
+        assert_eq!(after.fields[birth].state, expected, "{agreed:?} {filled}");
+        assert_eq!(after.fields[birth].agreed_at_ms, if stands { 1 } else { 77 }, "{agreed:?} {filled}");
+        let again = pair(&catalogue, Some(&after), &servicenow, &ehr);
+        assert_eq!(plan(&again, &compare(&again), &[]).expect("no decisions"), PairPlan::default());
+        assert!(in_agreement(&again), "{agreed:?} {filled}");
+    }
+    // A real date that ServiceNow gets later goes to the EHR.
+    let before = base(&catalogue, &[("date_of_birth", Some("2019"))]);
+    let servicenow = record(&catalogue, "s", &[("date_of_birth", Some("2019-05-04"))]);
+    let ehr = record(&catalogue, "e", &[("date_of_birth", Some("2019"))]);
+    let both = pair(&catalogue, Some(&before), &servicenow, &ehr);
+    let planned = plan(&both, &compare(&both), &[]).expect("no decisions");
+    assert_eq!(planned.ehr[0].to, state(&catalogue, "date_of_birth", Some("2019-05-04")));
+}
+
+/// What cannot be read may say anything: replacing it in an identity field or a list of allergies takes two persons,
+/// and counts against the brake where it may drop an allergy.
+#[test]
+fn replacing_what_cannot_be_read_takes_two_where_it_matters() {
+    let catalogue = catalogue();
+    let unreadable = FieldState::Invalid {
+        raw: "?".to_owned(),
+        problem: record::value::ValueProblem {
+            problem: "unreadable".to_owned(),
+            way_out: "mend it".to_owned(),
+        },
+    };
+    for (id, to, grade, counted) in [
+        ("allergies", "beef", Grade::TwoPersons, 1),
+        ("allergies", "no known allergies", Grade::TwoPersons, 1),
+        ("allergies", "", Grade::TwoPersons, 1),
+        ("microchip_id", "981020000123456", Grade::TwoPersons, 0),
+        ("species", "Cat", Grade::TwoPersons, 0),
+        ("date_of_birth", "2019", Grade::OneSided, 0),
+        ("breed", "", Grade::TwoPersons, 1),
+    ] {
+        let to = state(&catalogue, id, Some(to));
+        let write = FieldWrite { field: field(&catalogue, id), from: unreadable.clone(), to };
+        let plan = PairPlan { ehr: vec![write], ..PairPlan::default() };
+        assert_eq!(grade_of_writes(&catalogue, &plan), grade, "{plan:?}");
+        let mut totals = Totals::default();
+        totals.add(&plan);
+        assert_eq!(totals.values_blanked, counted, "{plan:?}");
+    }
+}
+
 /// Undoing the filling of a blank blanks, which takes two persons, though the rule took none; and it is not done again.
 #[test]
 fn undo_takes_back_asks_for_two_and_stays_undone() {
@@ -257,4 +330,19 @@ fn totals_count_writes_blanks_and_dropped_allergies() {
         ..PairPlan::default()
     });
     assert_eq!(totals, Totals { pairs: 3, pairs_written: 2, values_blanked: 2 });
+}
+
+/// There is no approval of a run: the way out is the limit in the settings.
+#[test]
+fn the_brake_names_a_way_out_that_exists() {
+    for brake in [
+        Brake::TooManyBlanked { blanked: 12, limit: 10 },
+        Brake::TooManyPairs { pairs: 12, limit: 10 },
+        Brake::TooLargeShare { percent: 12, limit: 10 },
+    ] {
+        let text = brake.to_string();
+        assert!(text.starts_with("12 ") && text.contains("the limit is 10"), "{text}");
+        assert!(text.contains("nothing was written") && text.contains("under [brake]"), "{text}");
+        assert!(!text.contains("second person"), "{text}");
+    }
 }

@@ -100,6 +100,21 @@ fn a_hidden_member_is_left_alone() {
     assert_eq!(outcome(&owners(Some(AMY), tom, (AMY.0, AMY.1, None)).1), [TAKEN, TAKEN, EQUAL]);
 }
 
+/// The side with the news hides a member that the other side has: the new owner would stand beside the old one's.
+#[test]
+fn a_member_hidden_where_the_news_comes_from_holds_the_group_back() {
+    let hidden = (Some("Tom Okafor"), Some("415-555-2672"), None);
+    assert_eq!(outcome(&owners(Some(AMY), hidden, AMY).1), [TOGETHER, TOGETHER, EQUAL]);
+    assert_eq!(outcome(&owners(Some(AMY), AMY, hidden).1), [TOGETHER, TOGETHER, EQUAL]);
+    // First contact: a name is filled in beside a phone number that nobody can compare.
+    let (name, phone) = ((AMY.0, None, Some("")), (Some(""), AMY.1, Some("")));
+    assert_eq!(outcome(&owners(None, name, phone).1), [TOGETHER, EQUAL, EQUAL]);
+    // Nothing stands there that could be mixed up, or what stands there is the news' own.
+    assert_eq!(outcome(&owners(Some(AMY), hidden, (AMY.0, AMY.1, Some(""))).1), [TAKEN, TAKEN, EQUAL]);
+    assert_eq!(outcome(&owners(Some(AMY), hidden, (AMY.0, AMY.1, None)).1), [TAKEN, TAKEN, EQUAL]);
+    assert_eq!(outcome(&owners(Some(AMY), (AMY.0, AMY.1, None), AMY).1), [EQUAL, EQUAL, EQUAL]);
+}
+
 #[test]
 fn first_contact_fills_a_group_from_one_side_only() {
     let none = (Some(""), Some(""), Some(""));
