@@ -16,6 +16,9 @@ use record::validate::{Severity, validate_patient};
 use record::{FieldState, Remote};
 use store::{PairRow, PairStatus};
 
+/// Fields a clinician must be able to rely on.
+const SAFETY_FIELDS: [&str; 3] = ["allergies", "species", "microchip_id"];
+
 /// The DTO's status.
 pub(crate) const fn status(status: PairStatus) -> PatientStatus {
     match status {
@@ -140,10 +143,29 @@ impl Console {
         fields.sort_by_key(|field| field.field != "allergies");
         let differing: Vec<&str> =
             fields.iter().filter(|field| field.grade > 0).map(|field| field.label.as_str()).collect();
-        let trusted = pair.status == PairStatus::Agreed;
+        // What a clinician relies on must have been seen on both sides; hidden is not agreed.
+        let hidden: Vec<&str> = fields
+            .iter()
+            .filter(|field| SAFETY_FIELDS.contains(&field.field.as_str()))
+            .filter(|field| field.service_now.hidden || field.ehr.hidden)
+            .map(|field| field.label.as_str())
+            .collect();
+        let life_differs = match (&servicenow, &ehr) {
+            (Some(one), Some(other)) => {
+                (one.record.active, one.record.deceased) != (other.record.active, other.record.deceased)
+            }
+            (Some(_) | None, None) | (None, Some(_)) => false,
+        };
+        let trusted = pair.status == PairStatus::Agreed && hidden.is_empty() && !life_differs;
         let inactive =
             [&servicenow, &ehr].into_iter().flatten().any(|side| !side.record.active || side.record.deceased);
         let trust = match pair.status {
+            PairStatus::Agreed if life_differs => {
+                "The systems disagree on whether this patient is alive and active; correct it where it is wrong".to_owned()
+            }
+            PairStatus::Agreed if !hidden.is_empty() => {
+                format!("Both systems agree on what VetSync may see, but one hides {}", listed(&hidden))
+            }
             PairStatus::Agreed => "Both systems agree".to_owned(),
             PairStatus::Waiting => format!("Being brought into line: {}", listed(&differing)),
             PairStatus::Differs if differing.is_empty() => "A question about this patient is open".to_owned(),
@@ -156,8 +178,14 @@ impl Console {
                 "Only in the EHR; inactive and deceased patients are not created in the other system"
                     .to_owned()
             }
-            PairStatus::OnlyServiceNow => "Only ServiceNow knows this patient".to_owned(),
-            PairStatus::OnlyEhr => "Only the EHR knows this patient".to_owned(),
+            PairStatus::OnlyServiceNow => {
+                "Only ServiceNow knows this patient; the next complete comparison creates it in the EHR, or asks"
+                    .to_owned()
+            }
+            PairStatus::OnlyEhr => {
+                "Only the EHR knows this patient; the next complete comparison creates it in ServiceNow, or asks"
+                    .to_owned()
+            }
         };
         Ok(PatientPage {
             patient: self.patient_row(&pair),

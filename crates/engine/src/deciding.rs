@@ -133,7 +133,8 @@ impl Engine {
                 way_out: "wait for its receipts".to_owned(),
             });
         }
-        let of_plan = OperationFilter { lane: None, plan: Some(plan.id.clone()), states: vec![OperationState::Done] };
+        let of_plan =
+            OperationFilter { lane: None, plan: Some(plan.id.clone()), states: vec![OperationState::Done] };
         for operation in self.store.operations(&of_plan, 0, 100).await? {
             if self.store.receipt(&operation.id).await?.is_some_and(|receipt| receipt.undone_by.is_some()) {
                 return Err(EngineError::NotNow {

@@ -43,6 +43,7 @@ pub(crate) struct Errand {
     purpose: Purpose,
     waiting: [bool; 2],
     failed: Option<RemoteError>,
+    asked_at_ms: i64,
 }
 
 impl Engine {
@@ -149,7 +150,10 @@ impl Engine {
             waiting[index(remote)] = true;
             effects.requests.push(Request::ReadRecord { errand: id, remote, key: key.to_owned() });
         }
-        self.errands.insert(id, Errand { ticket, pair: pair.id, purpose, waiting, failed: None });
+        self.errands.insert(
+            id,
+            Errand { ticket, pair: pair.id, purpose, waiting, failed: None, asked_at_ms: self.step_ms },
+        );
         Ok(())
     }
 
@@ -165,7 +169,7 @@ impl Engine {
         errand.waiting[index(remote)] = false;
         match result {
             Ok(fetched) => {
-                if let Err(error) = self.stage(remote, &fetched, now_ms).await {
+                if let Err(error) = self.stage(remote, &fetched, errand.asked_at_ms, now_ms).await {
                     tracing::warn!(pair = %errand.pair, remote = remote.as_str(), error = %error.log_words(), "errand.unreadable");
                     if let Purpose::Confirm { operation } = errand.purpose {
                         return self.confirm(*operation, Err(error), now_ms, effects).await;
@@ -176,10 +180,10 @@ impl Engine {
             }
             Err(RemoteError::NotFound { ref key, .. }) => {
                 // Deleted or hidden cannot be told apart: a question, never a deletion.
-                let id = SnapshotId { remote, kind: record::RecordKind::Patient, key: key.clone() };
-                let mut changes = vec![Change::SetPresence { id, presence: Presence::Gone }];
-                changes.extend(crate::one_sided::vanished(self, remote, key, now_ms).await?);
-                self.store.commit(changes).await?;
+                if let Err(error) = self.missing(remote, key, now_ms).await {
+                    Self::answer(&errand, Err(error), effects);
+                    return Ok(());
+                }
                 errand.failed = Some(RemoteError::NotFound { remote, key: key.clone() });
             }
             Err(error) => errand.failed = Some(error),
@@ -201,6 +205,14 @@ impl Engine {
         Ok(())
     }
 
+    async fn missing(&self, remote: Remote, key: &str, now_ms: i64) -> Result<()> {
+        let id = SnapshotId { remote, kind: record::RecordKind::Patient, key: key.to_owned() };
+        let mut changes = vec![Change::SetPresence { id, presence: Presence::Gone }];
+        changes.extend(crate::one_sided::vanished(self, remote, key, now_ms).await?);
+        self.store.commit(changes).await?;
+        Ok(())
+    }
+
     fn answer(errand: &Errand, outcome: Result<Reply>, effects: &mut Effects) {
         match (errand.ticket, outcome) {
             (Some(ticket), outcome) => effects.replies.push((ticket, outcome)),
@@ -211,10 +223,14 @@ impl Engine {
         }
     }
 
-    /// Stores what a remote said just now.
-    pub(crate) async fn stage(&self, remote: Remote, fetched: &Fetched, now_ms: i64) -> Result<()> {
+    /// Stores what a remote said, unless something newer was read back after this was asked for.
+    async fn stage(&self, remote: Remote, fetched: &Fetched, asked_at_ms: i64, now_ms: i64) -> Result<()> {
         let (row, _) = self.lenses.snapshot(remote, fetched, "", now_ms)?;
-        let seen_run = self.store.snapshot(&row.id).await?.map_or_else(String::new, |known| known.seen_run);
+        let known = self.store.snapshot(&row.id).await?;
+        if known.as_ref().is_some_and(|known| known.seen_at_ms > asked_at_ms && known.raw != row.raw) {
+            return Ok(());
+        }
+        let seen_run = known.map_or_else(String::new, |known| known.seen_run);
         self.store.commit(vec![Change::PutSnapshot(store::SnapshotRow { seen_run, ..row })]).await?;
         Ok(())
     }
@@ -243,6 +259,9 @@ impl Engine {
     ) -> Result<Option<PairStatus>> {
         let pair = self.pair(pair_id).await?;
         let Some(context) = self.context(pair).await? else {
+            if write {
+                self.free_one_sided(pair_id, now_ms).await?;
+            }
             return self.refresh_card(pair_id).await.map(|()| None);
         };
         let ids = std::sync::Arc::clone(&self.ids);
@@ -261,6 +280,30 @@ impl Engine {
             self.store.commit(judgement.changes).await?;
         }
         Ok(judgement.status)
+    }
+
+    /// Somebody wants a one-sided patient tried again: what was refused goes out of the way, and the next complete run
+    /// creates it or asks.
+    async fn free_one_sided(&self, pair_id: &str, now_ms: i64) -> Result<()> {
+        let mut changes: Vec<Change> = crate::step::parked(&*self.store, pair_id)
+            .await?
+            .into_iter()
+            .map(|operation| Change::CancelOperation { id: operation.id, at_ms: now_ms })
+            .collect();
+        if let Some(conflict) = self.store.open_conflict_of(pair_id).await?
+            && conflict.cause == store::ConflictCause::NotStored
+        {
+            changes.push(Change::PutConflict(store::ConflictRow {
+                state: store::ConflictState::Closed,
+                closed_at_ms: Some(now_ms),
+                closed_by: Some("superseded".to_owned()),
+                ..conflict
+            }));
+        }
+        if !changes.is_empty() {
+            self.store.commit(changes).await?;
+        }
+        Ok(())
     }
 
     async fn refresh_card(&self, pair_id: &str) -> Result<()> {

@@ -95,7 +95,7 @@ impl Engine {
                 OperationAction::Create => Request::FindByOurKey {
                     operation: operation.id.clone(),
                     remote: operation.remote,
-                    key: operation.idempotency_key.clone(),
+                    key: plans::our_key(&operation).to_owned(),
                 },
                 OperationAction::Update => write_request(&operation),
             };
@@ -253,14 +253,8 @@ impl Engine {
         self.store.commit(changes).await?;
         effects.notices.push(Notice::Receipt(operation.id.clone()));
         if !verified {
-            self.not_stored(
-                &operation.lane,
-                &operation.id,
-                &discrepancies,
-                &discrepancies.join(","),
-                now_ms,
-            )
-            .await?;
+            self.not_stored(&operation.lane, &operation.id, &discrepancies, &discrepancies.join(","), now_ms)
+                .await?;
         }
         let created = operation.action == OperationAction::Create;
         self.operation_left(&operation.id, operation.remote, created, true, now_ms, effects).await?;
@@ -429,7 +423,7 @@ fn write_request(operation: &OperationRow) -> Request {
             key: operation.key.clone(),
             body: operation.body.clone(),
             expected_version: operation.expected_version.clone(),
-            idempotency_key: operation.idempotency_key.clone(),
+            idempotency_key: plans::our_key(operation).to_owned(),
         },
     }
 }

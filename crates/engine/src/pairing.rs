@@ -113,7 +113,8 @@ pub async fn link_all(engine: &mut Engine, proven: [bool; 2], now_ms: i64) -> Re
     let right_by_key: HashMap<&str, &Unpaired> = ehr.iter().map(|row| (row.key.as_str(), row)).collect();
     let mut linked = Linked::default();
 
-    let by_reference = cross_references(&servicenow, &ehr);
+    let by_reference =
+        sound_references(engine, cross_references(&servicenow, &ehr), &right_by_key, &left_by_key).await?;
     let mut taken_servicenow: HashSet<&str> = by_reference.iter().map(|(left, _)| *left).collect();
     let mut taken_ehr: HashSet<&str> = by_reference.iter().map(|(_, right)| *right).collect();
     let by_chip = chip_candidates(&servicenow, &ehr, &taken_servicenow, &taken_ehr);
@@ -166,6 +167,33 @@ pub async fn link_all(engine: &mut Engine, proven: [bool; 2], now_ms: i64) -> Re
 
 pub(crate) fn snapshot_id(remote: Remote, key: &str) -> SnapshotId {
     SnapshotId { remote, kind: RecordKind::Patient, key: key.to_owned() }
+}
+
+/// References that may link by themselves: both sides name each other, or one names the other and what they say does not
+/// contradict it. A number typed into the wrong record is otherwise a question.
+async fn sound_references<'a>(
+    engine: &Engine,
+    references: Vec<(&'a str, &'a str)>,
+    right_by_key: &HashMap<&str, &Unpaired>,
+    left_by_key: &HashMap<&str, &Unpaired>,
+) -> Result<Vec<(&'a str, &'a str)>> {
+    let mut sound = Vec::with_capacity(references.len());
+    for (left, right) in references {
+        let names =
+            |row: Option<&&Unpaired>, key: &str| row.is_some_and(|row| row.other_key.as_deref() == Some(key));
+        let mutual = names(left_by_key.get(left), right) && names(right_by_key.get(right), left);
+        if !mutual {
+            let one = engine.side(Remote::ServiceNow, left).await?;
+            let other = engine.side(Remote::Ehr, right).await?;
+            if let (Some(one), Some(other)) = (one, other)
+                && identity::contradict(engine.lenses.catalogue(), &one.record, &other.record)
+            {
+                continue;
+            }
+        }
+        sound.push((left, right));
+    }
+    Ok(sound)
 }
 
 /// Pairs in which one side names the other and nothing contradicts it: each key on one pair only.

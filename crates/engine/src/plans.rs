@@ -136,6 +136,14 @@ pub fn create_body_of(
     })
 }
 
+/// Neither a `sys_id` nor a FHIR id contains it.
+const KEY_MARK: char = '#';
+
+/// The key of ours that a create is looked up by on the other side.
+pub fn our_key(operation: &OperationRow) -> &str {
+    operation.idempotency_key.split(KEY_MARK).next().unwrap_or_default()
+}
+
 /// The outbox rows of a plan. For a create the idempotency key is the other remote's key, by which both sides can
 /// be searched before sending again.
 pub fn operation_rows(
@@ -150,7 +158,8 @@ pub fn operation_rows(
         .map(|operation| {
             let id = next_id();
             let idempotency_key = match (&operation.key, &operation.cross_reference) {
-                (None, Some(cross_reference)) => cross_reference.clone(),
+                // Looked up by the part before the mark; the rest tells this attempt from one that was cancelled.
+                (None, Some(cross_reference)) => format!("{cross_reference}{KEY_MARK}{id}"),
                 _ => id.clone(),
             };
             Ok(OperationRow {

@@ -98,8 +98,42 @@ impl Engine {
         Ok(())
     }
 
+    /// An outcome that could not be written down (a full disk, a refusal by the store) must not leave its operation
+    /// running for ever: it goes back into the outbox, and its next try looks first whether it was carried out.
+    pub(crate) async fn put_unsettled_back(&mut self, now_ms: i64, effects: &mut Effects) {
+        for operation in std::mem::take(&mut self.unsettled) {
+            let back = Change::FinishOperation {
+                id: operation.id.clone(),
+                state: OperationState::Retrying,
+                due_at_ms: now_ms + crate::health::OPEN_FOR_MS,
+                errors: operation.errors.clone(),
+                key: operation.key.clone(),
+                at_ms: now_ms,
+            };
+            match self.store.commit(vec![back]).await {
+                Ok(()) => {
+                    self.outbox_touched = true;
+                    if let Err(error) = self.operations_left(&operation, &[], now_ms, effects).await {
+                        tracing::error!(error = %error.log_words(), "operation.run_not_told");
+                    }
+                }
+                // It was finished by what failed only afterwards.
+                Err(store::StoreError::Moved { .. }) => {}
+                Err(_) => {
+                    self.wake_at_ms = Some(now_ms + 1_000);
+                    self.unsettled.push(operation);
+                }
+            }
+        }
+    }
+
     /// The operation and the rest of its plan are called off, and the pair is looked at again.
-    pub(crate) async fn give_up(&mut self, operation: OperationRow, now_ms: i64, effects: &mut Effects) -> Result<()> {
+    pub(crate) async fn give_up(
+        &mut self,
+        operation: OperationRow,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<()> {
         let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
         changes.insert(
             0,
@@ -251,9 +285,11 @@ impl Engine {
             closed_at_ms: None,
             closed_by: None,
         };
-        let mut differs = pair;
-        differs.status = PairStatus::Differs;
-        self.store.commit(vec![Change::PutConflict(row), Change::PutPair(differs)]).await?;
+        let mut changes = vec![Change::PutConflict(row)];
+        if pair.servicenow_key.is_some() && pair.ehr_key.is_some() {
+            changes.push(Change::PutPair(store::PairRow { status: PairStatus::Differs, ..pair }));
+        }
+        self.store.commit(changes).await?;
         Ok(())
     }
 }

@@ -207,6 +207,10 @@ pub struct Engine {
     /// The outbox may hold something that can be claimed now.
     pub(crate) outbox_touched: bool,
     pub(crate) wake_at_ms: Option<i64>,
+    /// The time of the step under way.
+    pub(crate) step_ms: i64,
+    /// Operations whose outcome could not be written down; tried again at the next step.
+    pub(crate) unsettled: Vec<OperationRow>,
 }
 
 impl Engine {
@@ -224,6 +228,8 @@ impl Engine {
             next_errand: 0,
             outbox_touched: true,
             wake_at_ms: None,
+            step_ms: 0,
+            unsettled: Vec::new(),
         }
     }
 
@@ -235,6 +241,20 @@ impl Engine {
     /// Advances by one event.
     pub async fn step(&mut self, event: Event, now_ms: i64) -> Effects {
         let mut effects = Effects::default();
+        self.step_ms = now_ms;
+        // What an error in this event belongs to.
+        let operation = match &event {
+            Event::Found { operation, .. } | Event::Wrote { operation, .. } => {
+                self.in_flight.get(operation).cloned()
+            }
+            Event::Started
+            | Event::Asked { .. }
+            | Event::PageRead { .. }
+            | Event::RecordRead { .. }
+            | Event::GoOn { .. }
+            | Event::Woke => None,
+        };
+        let of_run = matches!(event, Event::PageRead { .. } | Event::GoOn { .. });
         let handled = match event {
             Event::Started => self.rescue(now_ms, &mut effects).await,
             Event::Asked { ticket, command } => {
@@ -277,8 +297,15 @@ impl Engine {
         };
         if let Err(error) = handled {
             tracing::error!(error = %error.log_words(), "engine.step_failed");
-            self.fail_run(&error, now_ms, &mut effects).await;
+            if of_run {
+                self.fail_run(&error, now_ms, &mut effects).await;
+            }
+            if let Some(operation) = operation {
+                self.in_flight.remove(&operation.id);
+                self.unsettled.push(operation);
+            }
         }
+        self.put_unsettled_back(now_ms, &mut effects).await;
         if let Err(error) = self.keep_health(&effects).await {
             tracing::error!(error = %error.log_words(), "health.not_kept");
         }
@@ -287,6 +314,9 @@ impl Engine {
         {
             tracing::error!(error = %error.log_words(), "outbox.claim_failed");
             self.wake_at_ms = Some(now_ms + 1_000);
+        }
+        if !self.unsettled.is_empty() {
+            self.wake_at_ms = Some(self.wake_at_ms.map_or(now_ms + 1_000, |at_ms| at_ms.min(now_ms + 1_000)));
         }
         effects.wake_at_ms = self.wake_at_ms;
         effects

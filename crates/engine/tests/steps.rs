@@ -28,6 +28,7 @@ fn lenses() -> Lenses {
             servicenow_system: SYSTEM.to_owned(),
             microchip_system: "https://example.org/chip".to_owned(),
             microchip_systems_read: Vec::new(),
+            bare_allergies: mapping::BareAllergies::default(),
         },
     }
 }

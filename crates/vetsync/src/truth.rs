@@ -168,8 +168,13 @@ pub fn judge_field(
         (Expected::Equal, Settlement::Settle { .. }) => FieldVerdict::WrongValue,
         (Expected::Ask, Settlement::Settle { .. }) => FieldVerdict::Harmful,
         (Expected::Ask, Settlement::Nothing) => FieldVerdict::Missed,
-        // Settled in an earlier run: both sides hold it by now.
-        (_, Settlement::Nothing) if reconcile::sides::same(servicenow, ehr) => FieldVerdict::Right,
+        // Settled in an earlier run: both sides hold it by now. A first of the month or of January that may stand for an
+        // unknown day is the same as the coarser date and is not completed.
+        (_, Settlement::Nothing)
+            if reconcile::sides::same(servicenow, ehr) || reconcile::sides::is_padded(servicenow, ehr) =>
+        {
+            FieldVerdict::Right
+        }
         (_, Settlement::Nothing) => FieldVerdict::Missed,
         (_, Settlement::Ask { .. }) => {
             if known.is_some_and(|known| known.ask_is_fine) {
