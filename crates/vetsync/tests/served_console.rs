@@ -20,6 +20,9 @@ async fn serve() -> Served {
             .await
             .unwrap();
     let config = config_of(&remotes, folder.path()).await;
+    // As real settings are: nobody is switched.
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("sample_data = true", "sample_data = false")).unwrap();
     let arguments =
         ["--config", config.to_str().unwrap(), "--person", "dana", "--json", "serve"].map(str::to_owned);
     let program = Program::start(&arguments).await;
@@ -122,4 +125,23 @@ async fn events_reach_the_browser_while_a_run_goes_on() {
     assert_eq!(home["lastRun"]["id"], id.as_str());
     assert_eq!(home["lastRun"]["status"], "done");
     served.program.stop().await;
+}
+
+/// A browser that still listens does not hold the program, and with it the database, for ever.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_ends_when_asked_although_a_browser_listens() {
+    let arguments = ["--json", "serve", "--demo", "--patients", "5"].map(str::to_owned);
+    let program = Program::start(&arguments).await;
+    let url = program.first["url"].as_str().unwrap().to_owned();
+    let (host, token) = url.strip_prefix("http://").unwrap().split_once("/?token=").unwrap();
+    let mine = cookie(&http(host, "GET", &format!("/?token={token}"), &[], "").await);
+    // Here people may be switched: the settings say that it is sample data.
+    let headers = [("cookie".to_owned(), mine)];
+    let switched = http(host, "POST", "/api/rpc/session.switch", &headers, r#"{"personId":"alex"}"#).await;
+    assert_eq!(switched.status, 200, "{switched:?}");
+    let mut events = program::events(host, &headers).await;
+    let ended = program.terminate().await;
+    assert!(ended.success(), "{ended}");
+    events.ended().await;
 }

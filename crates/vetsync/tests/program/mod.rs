@@ -12,6 +12,9 @@ use tokio::process::{Child, Command};
 /// Far more than anything needs: it only ends what hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long a program may take that was asked to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(15);
+
 /// What a call left behind.
 #[derive(Debug)]
 pub struct Outcome {
@@ -72,6 +75,13 @@ impl Program {
 
     pub async fn stop(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end (SIGTERM) and waits for that.
+    pub async fn terminate(mut self) -> std::process::ExitStatus {
+        let id = self.child.id().expect("it runs").to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await.expect("it ends when asked").unwrap()
     }
 }
 
@@ -195,6 +205,12 @@ impl Events {
     async fn line(&mut self) -> String {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("an event");
         line.unwrap().expect("the stream goes on")
+    }
+
+    /// Reads until the stream is over.
+    pub async fn ended(&mut self) {
+        let over = async { while let Ok(Some(_)) = self.lines.next_line().await {} };
+        tokio::time::timeout(PATIENCE, over).await.expect("the stream is over");
     }
 
     /// The next event.
