@@ -1,5 +1,6 @@
 //! From options to a running console.
 
+use crate::account::{self, who_sits_here};
 use crate::options::{Options, data_dir};
 use crate::problem::StartError;
 use console_api::dto::{Person, Role};
@@ -7,7 +8,7 @@ use console_api::{Console, Parts};
 use engine::clock::{SeededIds, SystemClock};
 use engine::drive::{Handle, Remotes};
 use engine::{Clock, Command, Engine, Lenses, Policy};
-use mapping::fhir::PatientLens;
+use mapping::fhir::{BareAllergies, PatientLens};
 use mapping::servicenow::{ColumnType, RowLens};
 use record::{RecordKind, Remote};
 use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
@@ -466,6 +467,11 @@ async fn lenses(
         servicenow_system: settings.servicenow_identifier_system().unwrap_or_default(),
         microchip_system: settings.ehr.microchip_system.clone(),
         microchip_systems_read: settings.ehr.microchip_systems_read.clone(),
+        bare_allergies: if settings.ehr.dialect.patient_bundle {
+            BareAllergies::Unknown
+        } else {
+            BareAllergies::TextExtension
+        },
     };
     Ok(Lenses { row, patient })
 }
@@ -488,36 +494,16 @@ fn people(settings: &Settings) -> Vec<Person> {
         .collect()
 }
 
-fn who_sits_here(options: &Options, settings: &Settings) -> Result<String, StartError> {
-    let user = ["USER", "LOGNAME", "USERNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok())
-        .filter(|user| !user.is_empty())
-        .unwrap_or_else(|| "unknown".to_owned());
-    if let Some(person) = &options.person {
-        return match settings.people.iter().find(|known| known.id == *person) {
-            Some(known) => Ok(known.id.clone()),
-            None => Err(StartError::NobodyHere { user: person.clone() }),
-        };
-    }
-    settings
-        .people
-        .iter()
-        .find(|person| person.os_user.as_deref() == Some(user.as_str()))
-        .or_else(|| settings.people.first().filter(|_| options.demo))
-        .map(|person| person.id.clone())
-        .ok_or(StartError::NobodyHere { user })
-}
-
 /// Starts the engine and the console over what [`open`] opened.
 pub async fn start(opened: Opened) -> Result<Running, StartError> {
-    let person = match who_sits_here(&opened.options, &opened.settings) {
-        Ok(person) => person,
-        Err(error) => {
-            opened.store.close().await;
-            return Err(error);
-        }
-    };
+    let person =
+        match who_sits_here(opened.options.person.as_deref(), account::name().as_deref(), &opened.settings) {
+            Ok(person) => person,
+            Err(error) => {
+                opened.store.close().await;
+                return Err(error);
+            }
+        };
     let one_person_may_approve = opened.settings.console.second_person == settings::SecondPerson::TypedReason;
     let policy = Policy {
         tries: u32::from(opened.settings.retry_attempts),
@@ -543,7 +529,7 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         people: people(&opened.settings),
         person,
         hospital: opened.settings.hospital.name.clone(),
-        demo: opened.options.demo,
+        demo: opened.settings.console.sample_data,
         one_person_may_approve,
     });
     if opened.options.run_at_start {

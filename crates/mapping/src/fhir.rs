@@ -19,7 +19,7 @@ mod identifier;
 mod name;
 pub(crate) mod tree;
 
-pub use allergy::ALLERGIES_TEXT;
+pub use allergy::{ALLERGIES_TEXT, BareAllergies};
 
 use crate::fast::reader::{AsState, Reader};
 use crate::node::{Node, Scalar};
@@ -43,6 +43,8 @@ pub struct PatientLens {
     pub microchip_system: String,
     /// Further identifier systems recognised as microchips when reading.
     pub microchip_systems_read: Vec<String>,
+    /// What a Patient without a Bundle says about allergies where it carries none.
+    pub bare_allergies: BareAllergies,
 }
 
 impl PatientLens {
@@ -156,7 +158,9 @@ impl PatientLens {
             FhirPlace::OwnerName => plain(contact::owner_name(patient).as_deref()),
             FhirPlace::OwnerPhone => plain(contact::owner_telecom(patient, "phone")),
             FhirPlace::OwnerEmail => plain(contact::owner_telecom(patient, "email")),
-            FhirPlace::Allergies => reader.state(allergy::read(bundle, place, conventions)),
+            FhirPlace::Allergies => {
+                reader.state(allergy::read(bundle, place, self.bare_allergies, conventions))
+            }
             FhirPlace::NoteExtension { url } => plain(extension::note(patient, url)),
             FhirPlace::PatientExtension { url } => {
                 let state = extension::read(patient, url, &spec.value_type, conventions);
@@ -224,7 +228,7 @@ impl PatientLens {
     ) -> Result<(), MappingError> {
         let conventions = &*self.conventions;
         if let (FhirPlace::Allergies, Value::Substances(set)) = (&spec.place, value) {
-            return allergy::write(bundle, place, set, conventions)
+            return allergy::write(bundle, place, set, self.bare_allergies, conventions)
                 .map_err(|problem| MappingError::cannot(spec, problem));
         }
         let Some(patient) = place.patient_mut(bundle) else {
@@ -267,7 +271,7 @@ impl PatientLens {
     fn clear(&self, bundle: &mut Json, place: Place, spec: &FieldSpec) -> Result<(), MappingError> {
         if spec.place == FhirPlace::Allergies {
             let none = record::value::SubstanceSet::default();
-            return allergy::write(bundle, place, &none, &self.conventions)
+            return allergy::write(bundle, place, &none, self.bare_allergies, &self.conventions)
                 .map_err(|problem| MappingError::cannot(spec, problem));
         }
         let Some(patient) = place.patient_mut(bundle) else {
@@ -299,8 +303,8 @@ impl PatientLens {
     /// The whole body of a PUT or POST: the current bundle with these changes, as a Bundle of type `collection`.
     ///
     /// What belongs to the answer and not to the patient (search modes, totals, links, requests) is left out; the
-    /// resources are not touched beyond the writes. A bare Patient stays one unless allergies have to be written,
-    /// which only a Bundle can carry. `servicenow_key` is written as the patient's identifier of the ServiceNow
+    /// resources are not touched beyond the writes. A bare Patient stays one unless allergies have to be written
+    /// for which it has no place ([`BareAllergies`]): a Bundle can carry them. `servicenow_key` is written as the patient's identifier of the ServiceNow
     /// table.
     pub fn body(
         &self,
@@ -344,14 +348,19 @@ impl PatientLens {
                 && self.catalogue.spec(*field).is_some_and(|spec| {
                     spec.place == FhirPlace::Allergies
                         && spec.value_type == ValueType::Substances
-                        && allergy::read(patient, Place::Root, &self.conventions) == FieldState::Unknown
+                        && allergy::read(patient, Place::Root, self.bare_allergies, &self.conventions)
+                            == FieldState::Unknown
                 })
         })
     }
 
-    /// A new, empty bundle for a POST.
+    /// A new, empty bundle for a POST; a bare Patient where the EHR knows nothing else.
     pub fn empty(&self) -> Json {
-        wrapped(Json::object([("resourceType", Json::str("Patient")), ("active", Json::Bool(true))]))
+        let patient = Json::object([("resourceType", Json::str("Patient")), ("active", Json::Bool(true))]);
+        match self.bare_allergies {
+            BareAllergies::Unknown => wrapped(patient),
+            BareAllergies::TextExtension => patient,
+        }
     }
 }
 

@@ -18,7 +18,7 @@ mod node;
 pub mod servicenow;
 mod text;
 
-pub use fhir::PatientLens;
+pub use fhir::{BareAllergies, PatientLens};
 pub use servicenow::{ColumnType, RowLens};
 
 /// A value that has no place in the target.

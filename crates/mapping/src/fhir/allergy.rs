@@ -3,7 +3,7 @@
 //! **What belongs to the set.** Every resource about this patient in the bundle, and every one contained in the
 //! Patient, except those refuted, entered in error, inactive or resolved. Where a Patient has none of either, the
 //! product's text extension is read ([`ALLERGIES_TEXT`]). A bare Patient with none of all three says nothing about
-//! allergies: unknown, not blank.
+//! allergies: unknown, not blank; unless the EHR is known to keep them in that extension ([`BareAllergies`]).
 //!
 //! **Removing** a substance never deletes a resource and never claims it was an error: `clinicalStatus` becomes
 //! `inactive`, which satisfies ait-1 and ait-2, keeps verification, reactions and notes, and can be taken back.
@@ -20,6 +20,18 @@ use record::{Conventions, FieldState, Json};
 
 /// The product's extension that carries all allergies as one text, for an EHR that has no place for resources.
 pub const ALLERGIES_TEXT: &str = "https://vetsync.example/fhir/StructureDefinition/allergies-text";
+
+/// What a bare Patient (no Bundle around it) says about allergies where it has neither resources nor
+/// [`ALLERGIES_TEXT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum BareAllergies {
+    /// Nothing: they may travel in a Bundle that was not asked for. Unknown, and not written into a bare Patient.
+    #[default]
+    Unknown,
+    /// That there are none on record: the EHR knows bare Patients only, and keeps allergies in [`ALLERGIES_TEXT`].
+    /// Blank; a write adds the extension, and the Patient stays bare.
+    TextExtension,
+}
 
 const CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
 pub(crate) const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
@@ -105,14 +117,21 @@ fn collect(substances: impl IntoIterator<Item = Substance>) -> FieldState {
 }
 
 /// Reads the set.
-pub(crate) fn read<'a>(document: impl Node<'a>, place: Place, conventions: &Conventions) -> FieldState {
+pub(crate) fn read<'a>(
+    document: impl Node<'a>,
+    place: Place,
+    bare: BareAllergies,
+    conventions: &Conventions,
+) -> FieldState {
     let found = find(document, place);
     if found.is_empty() {
         let text = place.patient(document).and_then(text_extension);
-        return match (text, place) {
-            (Some(text), _) => text::read(&ValueType::Substances, text, conventions),
-            (None, Place::Entry(_)) => FieldState::Blank,
-            (None, Place::Root) => FieldState::Unknown,
+        return match (text, place, bare) {
+            (Some(text), _, _) => text::read(&ValueType::Substances, text, conventions),
+            (None, Place::Entry(_), _) | (None, Place::Root, BareAllergies::TextExtension) => {
+                FieldState::Blank
+            }
+            (None, Place::Root, BareAllergies::Unknown) => FieldState::Unknown,
         };
     }
     let mut substances = Vec::new();
@@ -134,15 +153,19 @@ pub(crate) fn write(
     document: &mut Json,
     place: Place,
     set: &SubstanceSet,
+    bare: BareAllergies,
     conventions: &Conventions,
 ) -> Result<(), String> {
     let found = find(&*document, place);
     if found.is_empty() {
         let standing = place.patient(&*document).and_then(text_extension).map(str::to_owned);
         if let Some(standing) = standing {
-            return write_text(document, place, &standing, set, conventions);
+            return write_text(document, place, &standing, set, bare, conventions);
         }
         if place == Place::Root && !set.items.is_empty() {
+            if bare == BareAllergies::TextExtension {
+                return add_text(document, place, set);
+            }
             return Err(
                 "the EHR sent a Patient without its allergies; they travel in a Bundle with the Patient, \
                         so read the patient again by its own address"
@@ -184,12 +207,13 @@ fn write_text(
     place: Place,
     standing: &str,
     set: &SubstanceSet,
+    bare: BareAllergies,
     conventions: &Conventions,
 ) -> Result<(), String> {
     let patient = place.patient_mut(document).ok_or("the document has no Patient")?;
     if set.items.is_empty() {
         tree::remove_extension(patient, ALLERGIES_TEXT);
-        if place == Place::Root {
+        if place == Place::Root && bare == BareAllergies::Unknown {
             return Err(
                 "a bare Patient cannot say that there are no allergies; enter \"no known allergies\""
                     .to_owned(),
@@ -197,6 +221,25 @@ fn write_text(
         }
     } else if let Some(extension) = tree::extension_mut(patient, ALLERGIES_TEXT) {
         extension.set("valueString", Json::String(text::list(standing, set, conventions)));
+    }
+    Ok(())
+}
+
+/// Adds the text extension to a Patient that has none.
+fn add_text(document: &mut Json, place: Place, set: &SubstanceSet) -> Result<(), String> {
+    let patient = place.patient_mut(document).ok_or("the document has no Patient")?;
+    // Names of substances have commas in them more often than semicolons.
+    let text = Json::String(set.to_text(Some("; ")));
+    if let Some(extension) = tree::extension_mut(patient, ALLERGIES_TEXT) {
+        if tree::has_more_than(extension, &["url", "id"]) {
+            return Err(
+                "the EHR's extension for allergies holds something else than a text; correct it there"
+                    .to_owned(),
+            );
+        }
+        extension.set("valueString", text);
+    } else if let Some(extensions) = tree::items_mut(patient, "extension") {
+        extensions.push(Json::object([("url", Json::str(ALLERGIES_TEXT)), ("valueString", text)]));
     }
     Ok(())
 }

@@ -336,6 +336,50 @@ fn allergies_of_a_bare_patient() {
     assert_eq!(written["contained"][1]["patient"]["reference"], "#");
 }
 
+/// An EHR that knows bare Patients only keeps allergies as one text: without it there are none, and one is added.
+#[test]
+fn allergies_of_an_ehr_of_bare_patients() {
+    let lens = bare_patient_lens();
+    let extension = |text: &str| of!({"url": mapping::fhir::ALLERGIES_TEXT, "valueString": text});
+    let bare = json(&of!({"resourceType": "Patient", "id": "p-1", "extension": [
+        {"url": "http://other.example/ext", "valueString": "keep"}]}));
+    let state_of = |document: &Json| lens.get(document).expect("readable").field(field("allergies")).clone();
+    assert_eq!(state_of(&bare), FieldState::Blank);
+    let body = |document: &Json, state: FieldState| {
+        lens.body(document, &[(field("allergies"), state)], None).expect("writable")
+    };
+    // Added, in a Patient that stays bare.
+    let added = body(&bare, state("allergies", "Latex; Fish (salmon, tuna)"));
+    assert_eq!(added.get("resourceType").and_then(Json::as_str), Some("Patient"));
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&added.to_string()).expect("JSON")["extension"],
+        of!([{"url": "http://other.example/ext", "valueString": "keep"}, extension("Latex; Fish (salmon, tuna)")])
+    );
+    assert_eq!(state_of(&added), state("allergies", "Latex; Fish (salmon, tuna)"));
+    // Emptied, it is the Patient it was.
+    assert_eq!(body(&added, FieldState::Blank), bare);
+    // A new patient is bare, with its key and allergies.
+    let new = lens
+        .body(&lens.empty(), &[(field("allergies"), state("allergies", "Latex"))], Some("0f3c"))
+        .expect("writable");
+    assert_eq!(new.get("resourceType").and_then(Json::as_str), Some("Patient"));
+    let record = lens.get(&new).expect("readable");
+    assert_eq!(record.other_key.as_deref(), Some("0f3c"));
+    assert_eq!(*record.field(field("allergies")), state("allergies", "Latex"));
+    // What stands under the extension's name and is no text is left alone.
+    let odd = json(&of!({"resourceType": "Patient", "extension": [
+        {"url": mapping::fhir::ALLERGIES_TEXT, "valueCode": "keep"}]}));
+    assert!(lens.body(&odd, &[(field("allergies"), state("allergies", "Latex"))], None).is_err());
+    // A summary says nothing, and contained resources stay the place of allergies where there are some.
+    let summary = json(&of!({"resourceType": "Patient", "meta": {"tag": [{"code": "SUBSETTED"}]}}));
+    assert_eq!(state_of(&summary), FieldState::Unknown);
+    let contained = json(&of!({"resourceType": "Patient", "contained": [
+        allergy("a", "active", "confirmed", "Penicillin")["resource"]]}));
+    let written = body(&contained, state("allergies", "Penicillin; Latex"));
+    assert_eq!(written.get("contained").expect("contained").items().len(), 2);
+    assert!(written.get("extension").is_none());
+}
+
 #[test]
 fn an_allergy_of_another_patient_is_not_this_ones() {
     let mut document = bundle(&[allergy("a", "active", "confirmed", "Penicillin")]);

@@ -1,6 +1,6 @@
 //! Lenses, documents and comparisons shared by the tests.
 
-use mapping::{ColumnType, PatientLens, RowLens};
+use mapping::{BareAllergies, ColumnType, PatientLens, RowLens};
 use proptest::prelude::*;
 use record::catalogue::{FhirPlace, ValueType};
 use record::sameness::{Sameness, sameness};
@@ -64,7 +64,18 @@ pub fn patient_lens() -> PatientLens {
         servicenow_system: SERVICENOW_SYSTEM.to_owned(),
         microchip_system: CHIP_SYSTEM.to_owned(),
         microchip_systems_read: vec![OTHER_CHIP_SYSTEM.to_owned()],
+        bare_allergies: BareAllergies::Unknown,
     }
+}
+
+/// For an EHR that knows bare Patients only.
+pub fn bare_patient_lens() -> PatientLens {
+    PatientLens { bare_allergies: BareAllergies::TextExtension, ..patient_lens() }
+}
+
+/// Either of the two.
+pub fn any_patient_lens() -> impl Strategy<Value = PatientLens> {
+    any::<bool>().prop_map(|bare| if bare { bare_patient_lens() } else { patient_lens() })
 }
 
 pub fn field(id: &str) -> FieldIx {
@@ -190,7 +201,7 @@ pub fn in_place(place: &FhirPlace, path: &[String]) -> bool {
         FhirPlace::GenderAndStatus => first == "gender" || first == "_gender" || in_extension(ANIMAL),
         FhirPlace::MicrochipIdentifier => first == "identifier",
         FhirPlace::OwnerName | FhirPlace::OwnerPhone | FhirPlace::OwnerEmail => first == "contact",
-        FhirPlace::Allergies => first == "contained",
+        FhirPlace::Allergies => first == "contained" || in_extension(mapping::fhir::ALLERGIES_TEXT),
         FhirPlace::NoteExtension { url } | FhirPlace::PatientExtension { url } => in_extension(url),
     }
 }

@@ -177,6 +177,22 @@ fn each_field_alone_and_emptied_again_is_valid() {
 }
 
 #[test]
+fn a_bare_patient_with_its_allergies_is_valid() {
+    let lens = bare_patient_lens();
+    let writes: Vec<(FieldIx, FieldState)> =
+        FULL.iter().map(|(id, text)| (field(id), state(id, text))).collect();
+    let full = lens.body(&lens.empty(), &writes, Some("0f3c1e2d9b7a4c5e8f60123456789abc")).expect("writable");
+    assert_eq!(full.get("resourceType").and_then(Json::as_str), Some("Patient"));
+    let none_known =
+        lens.body(&full, &[(field("allergies"), state("allergies", "none known"))], None).expect("writable");
+    let emptied = lens.body(&full, &[(field("allergies"), FieldState::Blank)], None).expect("can be emptied");
+    for body in [lens.empty(), full, none_known, emptied] {
+        assert_eq!(errors_of(&body), Vec::<String>::new(), "{body}");
+        assert_eq!(check::findings(&body), Vec::new(), "{body}");
+    }
+}
+
+#[test]
 fn writing_the_official_example_keeps_it_valid() {
     let example = Json::parse(include_str!("../fhir-examples/Patient-animal.json")).expect("example");
     let before = errors_of(&example);
