@@ -153,8 +153,9 @@ fn conflict_kind(
             Some("microchip_id")
         }
         6 if by_key => {
-            theirs.owner = Some(draw.owner_name()).filter(|name| Some(name) != ours.owner.as_ref());
-            theirs.owner.as_ref().map(|_| "owner_name")
+            let name = Some(draw.owner_name()).filter(|name| Some(name) != ours.owner.as_ref())?;
+            theirs.owner = Some(name);
+            Some("owner_name")
         }
         7 if ours.phone.is_some() => {
             theirs.phone = Some(draw.phone());

@@ -25,7 +25,7 @@ servicenow_identifier_system = "https://vetsync.example/servicenow/u_patient_rec
 [[custom_fields]]
 id = "weight"
 label = "Weight"
-column = "u_weight"
+column = "weight"
 extension_url = "https://vetsync.example/fhir/StructureDefinition/weight"
 type = "quantity"
 default_unit = "kg"

@@ -96,6 +96,12 @@ fn every_difference_is_the_known_one() {
             assert!(if ask { grade >= 3 } else { grade < 3 || ask_is_fine }, "{key:?}: grade {grade}");
             assert_ne!(text("servicenow"), text("ehr"), "{key:?}");
         }
+        // A first of the month may be the fill of an unknown day, and is then no difference.
+        expected.retain(|(key, field), _| {
+            let row = clinic.rows.iter().find(|row| row.contains(&format!("\"sys_id\":\"{key}\""))).unwrap();
+            let row: serde_json::Value = serde_json::from_str(row).unwrap();
+            field != "date_of_birth" || !row["u_date_of_birth"].as_str().unwrap().trim().ends_with("-01")
+        });
         assert_eq!(expected, BTreeMap::new(), "seed {seed}: differences that were not found");
         assert_eq!(totals.linked, named.len() as u64);
         assert_eq!(totals.differing, differing.len() as u64);

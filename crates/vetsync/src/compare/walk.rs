@@ -224,7 +224,7 @@ impl ReadLine for PatientReader<'_> {
 struct Suspect {
     row: u32,
     patient: Entry,
-    /// The fields whose prints differ, by bits; a field beyond the last bit counts as the last.
+    /// The fields to be read, by bits; a field beyond the last bit counts as the last.
     fields: u64,
 }
 
@@ -369,17 +369,20 @@ impl Patients {
                 if rows.entry(row).is_some_and(|row| row.other == 0) {
                     self.one_way.push((row, entry));
                 }
-                let mut fields = 0;
+                let (mut differing, mut half_hidden) = (0, 0);
                 let others = rows.prints_of(row, prints.len());
                 for (at, ((one, other), not_said)) in
                     others.iter().zip(prints).zip(&mut self.not_said).enumerate()
                 {
                     if *one == HIDDEN || *other == HIDDEN {
                         *not_said += 1;
+                        half_hidden |= if one == other { 0 } else { Suspect::bit(at) };
                     } else if one != other {
-                        fields |= Suspect::bit(at);
+                        differing |= Suspect::bit(at);
                     }
                 }
+                // What only one side says bears on the fields of its group.
+                let fields = if differing == 0 { 0 } else { differing | half_hidden };
                 if fields != 0 {
                     self.suspects.push(Suspect { row, patient: entry, fields });
                 }
