@@ -3,8 +3,9 @@
 use crate::compare::{empty_field, field_view};
 use crate::console::Console;
 use crate::dto::{
-    ApiError, Capability, ErrorCode, FindingSeverity, FindingView, Id, PatientPage, PatientPageRows,
-    PatientRow, PatientSearch, PatientStatus, RawPair, TimelineEntry, ValidateOwn, Validated,
+    ApiError, Capability, ErrorCode, FieldView, FindingSeverity, FindingView, Id, PatientPage,
+    PatientPageRows, PatientRow, PatientSearch, PatientStatus, RawPair, TimelineEntry, ValidateOwn,
+    Validated,
 };
 use crate::errors::{api, sentence};
 use crate::shown::{remote_name, shown, side};
@@ -143,50 +144,9 @@ impl Console {
         fields.sort_by_key(|field| field.field != "allergies");
         let differing: Vec<&str> =
             fields.iter().filter(|field| field.grade > 0).map(|field| field.label.as_str()).collect();
-        // What a clinician relies on must have been seen on both sides; hidden is not agreed.
-        let hidden: Vec<&str> = fields
-            .iter()
-            .filter(|field| SAFETY_FIELDS.contains(&field.field.as_str()))
-            .filter(|field| field.service_now.hidden || field.ehr.hidden)
-            .map(|field| field.label.as_str())
-            .collect();
-        let life_differs = match (&servicenow, &ehr) {
-            (Some(one), Some(other)) => {
-                (one.record.active, one.record.deceased) != (other.record.active, other.record.deceased)
-            }
-            (Some(_) | None, None) | (None, Some(_)) => false,
-        };
-        let trusted = pair.status == PairStatus::Agreed && hidden.is_empty() && !life_differs;
-        let inactive =
-            [&servicenow, &ehr].into_iter().flatten().any(|side| !side.record.active || side.record.deceased);
-        let trust = match pair.status {
-            PairStatus::Agreed if life_differs => {
-                "The systems disagree on whether this patient is alive and active; correct it where it is wrong".to_owned()
-            }
-            PairStatus::Agreed if !hidden.is_empty() => {
-                format!("Both systems agree on what VetSync may see, but one hides {}", listed(&hidden))
-            }
-            PairStatus::Agreed => "Both systems agree".to_owned(),
-            PairStatus::Waiting => format!("Being brought into line: {}", listed(&differing)),
-            PairStatus::Differs if differing.is_empty() => "A question about this patient is open".to_owned(),
-            PairStatus::Differs => format!("The systems disagree on {}", listed(&differing)),
-            PairStatus::OnlyServiceNow if inactive => {
-                "Only in ServiceNow; inactive and deceased patients are not created in the other system"
-                    .to_owned()
-            }
-            PairStatus::OnlyEhr if inactive => {
-                "Only in the EHR; inactive and deceased patients are not created in the other system"
-                    .to_owned()
-            }
-            PairStatus::OnlyServiceNow => {
-                "Only ServiceNow knows this patient; the next complete comparison creates it in the EHR, or asks"
-                    .to_owned()
-            }
-            PairStatus::OnlyEhr => {
-                "Only the EHR knows this patient; the next complete comparison creates it in ServiceNow, or asks"
-                    .to_owned()
-            }
-        };
+        let (trust, trusted) = trust(&pair, &fields, &differing, servicenow.as_ref(), ehr.as_ref());
+        let mut findings = self.unreadable(&pair).await?;
+        findings.extend(self.findings(servicenow.as_ref(), ehr.as_ref()));
         Ok(PatientPage {
             patient: self.patient_row(&pair),
             service_now: side(Remote::ServiceNow, servicenow.as_ref(), pair.servicenow_key.as_deref()),
@@ -197,9 +157,30 @@ impl Console {
             fields,
             conflict_id: conflict.map(|row| row.id),
             timeline: self.timeline(&pair).await?,
-            findings: self.findings(servicenow.as_ref(), ehr.as_ref()),
+            findings,
             linked_by: pair.linked_by.as_deref().map(|by| self.linked_words(by)),
         })
+    }
+
+    /// Records of this patient whose latest version could not be read: what is shown is older.
+    async fn unreadable(&self, pair: &PairRow) -> Result<Vec<FindingView>, ApiError> {
+        let keys = [(Remote::ServiceNow, &pair.servicenow_key), (Remote::Ehr, &pair.ehr_key)];
+        let rows = self.parts.store.quarantine(1_000).await?;
+        Ok(rows
+            .into_iter()
+            .filter(|row| {
+                keys.iter().any(|(remote, key)| row.id.remote == *remote && key.as_ref() == Some(&row.id.key))
+            })
+            .map(|row| FindingView {
+                field: String::new(),
+                severity: FindingSeverity::Error,
+                sentence: format!(
+                    "The latest version could not be read, and what is shown is older: {} Correct it there.",
+                    sentence(&row.problem)
+                ),
+                remotes: vec![remote_name(row.id.remote)],
+            })
+            .collect())
     }
 
     /// What business rules say about either record; the same finding about both is said once.
@@ -324,6 +305,61 @@ impl Console {
         })?;
         Ok(typed(&spec.value_type, text, &lenses.row.conventions))
     }
+}
+
+/// Whether a clinician may rely on this record, and why, in one sentence.
+fn trust(
+    pair: &PairRow,
+    fields: &[FieldView],
+    differing: &[&str],
+    servicenow: Option<&SideState>,
+    ehr: Option<&SideState>,
+) -> (String, bool) {
+    // What a clinician relies on must have been seen on both sides; hidden is not agreed.
+    let hidden: Vec<&str> = fields
+        .iter()
+        .filter(|field| SAFETY_FIELDS.contains(&field.field.as_str()))
+        .filter(|field| field.service_now.hidden || field.ehr.hidden)
+        .map(|field| field.label.as_str())
+        .collect();
+    let life_differs = match (servicenow, ehr) {
+        (Some(one), Some(other)) => {
+            (one.record.active, one.record.deceased) != (other.record.active, other.record.deceased)
+        }
+        (Some(_) | None, None) | (None, Some(_)) => false,
+    };
+    let trusted = pair.status == PairStatus::Agreed && hidden.is_empty() && !life_differs;
+    let inactive =
+        [servicenow, ehr].into_iter().flatten().any(|side| !side.record.active || side.record.deceased);
+    let trust = match pair.status {
+        PairStatus::Agreed if life_differs => {
+            "The systems disagree on whether this patient is alive and active; correct it where it is wrong"
+                .to_owned()
+        }
+        PairStatus::Agreed if !hidden.is_empty() => {
+            format!("Both systems agree on what VetSync may see, but one hides {}", listed(&hidden))
+        }
+        PairStatus::Agreed => "Both systems agree".to_owned(),
+        PairStatus::Waiting => format!("Being brought into line: {}", listed(differing)),
+        PairStatus::Differs if differing.is_empty() => "A question about this patient is open".to_owned(),
+        PairStatus::Differs => format!("The systems disagree on {}", listed(differing)),
+        PairStatus::OnlyServiceNow if inactive => {
+            "Only in ServiceNow; inactive and deceased patients are not created in the other system"
+                .to_owned()
+        }
+        PairStatus::OnlyEhr if inactive => {
+            "Only in the EHR; inactive and deceased patients are not created in the other system".to_owned()
+        }
+        PairStatus::OnlyServiceNow => {
+            "Only ServiceNow knows this patient; the next complete comparison creates it in the EHR, or asks"
+                .to_owned()
+        }
+        PairStatus::OnlyEhr => {
+            "Only the EHR knows this patient; the next complete comparison creates it in ServiceNow, or asks"
+                .to_owned()
+        }
+    };
+    (trust, trusted)
 }
 
 fn typed(

@@ -53,8 +53,12 @@ pub struct RunCounts {
     pub malformed: u64,
     /// Possible duplicates found.
     pub possible_duplicates: u64,
-    /// Pairs that rules would settle (with `plan_only`: that they would have settled).
+    /// Patients that rules settle or create (with `plan_only`: would).
     pub to_settle: u64,
+    /// Writes that rules plan on what both sides have, ServiceNow and EHR.
+    pub planned_writes: [u64; 2],
+    /// Records that are to be created on the side that lacks them.
+    pub to_create: u64,
     /// Records that vanished from a remote.
     pub vanished: u64,
 }
@@ -92,6 +96,8 @@ pub struct RunState {
     done_in_phase: u64,
     total_in_phase: u64,
     to_settle: VecDeque<String>,
+    /// Records whose latest version could not be read: nothing is planned on what they said before.
+    quarantined: HashSet<SnapshotId>,
     creates: VecDeque<pairing::Creation>,
     waiting_for: HashSet<String>,
     counts: RunCounts,
@@ -161,6 +167,7 @@ impl Engine {
             done_in_phase: 0,
             total_in_phase: 0,
             to_settle: VecDeque::new(),
+            quarantined: HashSet::new(),
             creates: VecDeque::new(),
             waiting_for: HashSet::new(),
             counts: RunCounts::default(),
@@ -376,6 +383,8 @@ impl Engine {
     }
 
     async fn link_all(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
+        let quarantined = self.store.quarantine(10_000).await?;
+        run.quarantined = quarantined.into_iter().map(|row| row.id).collect();
         let linked = pairing::link_all(self, run.proven(), now_ms).await?;
         run.counts.linked = linked.linked;
         run.counts.possible_duplicates = linked.possible_duplicates;
@@ -421,7 +430,12 @@ impl Engine {
                 run.totals.add(&judgement.plan);
                 match judgement.status {
                     Some(PairStatus::Agreed) => run.counts.equal += 1,
+                    _ if judgement.plan.is_empty() => {}
                     _ => {
+                        for remote in Remote::BOTH {
+                            run.counts.planned_writes[index(remote)] +=
+                                u64::from(!judgement.plan.writes(remote).is_empty());
+                        }
                         run.to_settle.push_back(context.pair.id.clone());
                     }
                 }
@@ -443,6 +457,7 @@ impl Engine {
     fn begin_settling(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
         let touched = run.to_settle.len() as u64 + run.creates.len() as u64;
         run.counts.to_settle = touched;
+        run.counts.to_create = run.creates.len() as u64;
         run.totals.pairs += run.creates.len() as u64;
         run.totals.pairs_written += run.creates.len() as u64;
         run.enter(Phase::Settling, touched, now_ms);
@@ -467,6 +482,12 @@ impl Engine {
             let Some(id) = run.to_settle.pop_front() else { break };
             run.done_in_phase += 1;
             let Some(context) = self.context(self.pair(&id).await?).await? else { continue };
+            if [&context.servicenow, &context.ehr]
+                .iter()
+                .any(|side| run.quarantined.contains(&side.snapshot.id))
+            {
+                continue;
+            }
             let terms = Terms { write: true, agreed_by: "rule", now_ms };
             let ids = std::sync::Arc::clone(&self.ids);
             let judgement = match judge::judge(&context, &self.lenses, terms, &mut || ids.next(now_ms)) {

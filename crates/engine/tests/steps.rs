@@ -239,7 +239,7 @@ async fn a_write_is_tried_five_times_and_then_waits_for_the_breaker() {
     assert_eq!(bench.engine.health(Remote::ServiceNow).open_until_ms, Some(bench.now_ms + OPEN_FOR_MS));
 
     // Another process starts meanwhile: it knows that the breaker is open, and does not storm.
-    let mut bench = bench.restarted().await;
+    let mut bench = Box::pin(bench.restarted()).await;
     assert!(bench.sent.is_empty());
     assert_eq!(bench.engine.health(Remote::ServiceNow).open_until_ms, Some(bench.now_ms + OPEN_FOR_MS));
     assert_eq!(bench.wake().await, OPEN_FOR_MS);

@@ -78,16 +78,19 @@ pub async fn reconcile(options: Options, plan_only: bool, json: bool) -> Outcome
     } else {
         println!("read      {} in ServiceNow, {} in the EHR", counts.servicenow, counts.ehr);
         println!("compared  {} ({} equal, {} newly linked)", counts.compared, counts.equal, counts.linked);
-        println!(
-            "settled   {} fields by rule ({} patients{})",
-            counts.settled,
-            counts.to_settle,
-            if plan_only { ", planned only" } else { "" }
-        );
-        println!(
-            "written   {} to ServiceNow, {} to the EHR, {} created",
-            counts.writes[0], counts.writes[1], counts.created
-        );
+        if plan_only {
+            let [servicenow, ehr] = counts.planned_writes;
+            println!(
+                "planned   {servicenow} writes to ServiceNow, {ehr} to the EHR, {} to create; nothing was written",
+                counts.to_create
+            );
+        } else {
+            println!("settled   {} fields by rule", counts.settled);
+            println!(
+                "written   {} to ServiceNow, {} to the EHR, {} created",
+                counts.writes[0], counts.writes[1], counts.created
+            );
+        }
         println!("conflicts {conflicts} wait for a person; {} payloads could not be read", counts.malformed);
         if let Some(problem) = &row.problem {
             println!("note      {problem}");
