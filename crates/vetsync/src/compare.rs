@@ -190,11 +190,6 @@ pub fn patient_lens(settings: &Settings, rows: &RowLens, identifier_system: Opti
             .unwrap_or_else(|| IDENTIFIER_SYSTEM.to_owned()),
         microchip_system: settings.ehr.microchip_system.clone(),
         microchip_systems_read: settings.ehr.microchip_systems_read.clone(),
-        bare_allergies: if settings.ehr.dialect.patient_bundle {
-            mapping::BareAllergies::Unknown
-        } else {
-            mapping::BareAllergies::TextExtension
-        },
     }
 }
 
@@ -217,6 +212,9 @@ fn shown_columns(export: &Path) -> std::io::Result<BTreeSet<String>> {
     }
     Ok(shown)
 }
+
+/// So many unusable lines of a file are shown; `--json` lists more.
+const SHOWN: usize = 10;
 
 fn show(totals: &Totals, missing: &[Missing], identifier_system: &str, compare: &Compare) {
     let side = |name: &str, records: &str, side: &SideTotals| {
@@ -257,7 +255,6 @@ fn show(totals: &Totals, missing: &[Missing], identifier_system: &str, compare: 
     for missing in missing {
         println!("\n{} is not compared: no row has the column {}.", missing.field, missing.column);
     }
-    const SHOWN: usize = 10;
     for (file, side) in [(&compare.servicenow, &totals.servicenow), (&compare.ehr, &totals.ehr)] {
         if !side.problems.is_empty() {
             println!();

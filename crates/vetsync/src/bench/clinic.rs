@@ -129,9 +129,8 @@ async fn run(engine: &Handle, store: &dyn Store) -> Result<Times, Failure> {
         match notices.recv().await {
             Ok(Notice::Progress(progress)) => pass(progress.phase),
             Ok(Notice::RunEnded(id)) if id == row.id => break,
-            Ok(_) => {}
-            // The next notice says the same or more.
-            Err(RecvError::Lagged(_)) => {}
+            // Where notices were missed the next one says the same or more.
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return Err(engine::EngineError::Stopping.into()),
         }
     }

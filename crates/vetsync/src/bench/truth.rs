@@ -12,7 +12,7 @@ use record::{Json, Record};
 use settings::Settings;
 use simulator::clinic::{self, Clinic, Expected, LinkTruth, PairTruth, Rates};
 use simulator::ehr::Chart;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SETTINGS: &str = r#"
 [servicenow]
@@ -100,12 +100,12 @@ impl Judge {
             let base = reconcile::plan::base_after(&state, &agreed, &row, &patient, 1, "first comparison");
             bases.insert(pair.servicenow_key.clone().unwrap_or_default(), base);
         }
-        let edited: BTreeMap<String, ()> =
-            clinic.evolve(seed).into_iter().map(|edit| (edit.servicenow_key, ())).collect();
+        let edited: BTreeSet<String> =
+            clinic.evolve(seed).into_iter().map(|edit| edit.servicenow_key).collect();
         let mut spelled_otherwise = 0;
         for pair in linked(&clinic) {
             let key = pair.servicenow_key.as_deref().unwrap_or_default();
-            if !edited.contains_key(key) {
+            if !edited.contains(key) {
                 continue;
             }
             let (mut row, patient) = self.read(&clinic, pair)?;
