@@ -190,6 +190,11 @@ pub fn patient_lens(settings: &Settings, rows: &RowLens, identifier_system: Opti
             .unwrap_or_else(|| IDENTIFIER_SYSTEM.to_owned()),
         microchip_system: settings.ehr.microchip_system.clone(),
         microchip_systems_read: settings.ehr.microchip_systems_read.clone(),
+        bare_allergies: if settings.ehr.dialect.patient_bundle {
+            mapping::BareAllergies::Unknown
+        } else {
+            mapping::BareAllergies::TextExtension
+        },
     }
 }
 
