@@ -95,10 +95,10 @@ async function workList() {
   await at("work").waitFor();
   await at("work-row").first().waitFor();
   await look_at("work");
-  await page.keyboard.press("a");
+  await page.keyboard.press("x");
   await at("work-list").waitFor();
   await look_at("work-grouped");
-  await page.keyboard.press("a");
+  await page.keyboard.press("x");
 }
 
 async function helpAndPalette() {

@@ -3,10 +3,10 @@
 use crate::console::Console;
 use crate::dto::{
     AnswerDuplicate, ApiError, Candidate, Capability, Cause, ChoiceKind, Claim, CompareView, ConflictItem,
-    ConflictList, ConflictQuery, ConflictStatus, Draft, ErrorCode, FieldChoice, FieldView, Id, Nothing,
-    Person, PlanStatus, PlanView, SameAnimal, Shown, Snooze,
+    ConflictList, ConflictQuery, ConflictStatus, Draft, Editor, ErrorCode, FieldChoice, FieldView, Id,
+    Nothing, Person, PlanStatus, PlanView, SameAnimal, Shown, Snooze,
 };
-use crate::errors::api;
+use crate::errors::{api, sentence};
 use crate::patients::listed;
 use crate::permissions::{may, to_decide, who_can};
 use crate::shown::{agreed, editor, remote_name, shown, side};
@@ -19,7 +19,7 @@ use reconcile::compare::Base;
 use reconcile::{FieldComparison, Settlement};
 use record::{FieldSpec, FieldState, Remote, Value};
 use std::collections::HashMap;
-use store::{ConflictCause, ConflictFilter, ConflictRow, ConflictState, SnapshotId};
+use store::{ConflictCause, ConflictFilter, ConflictRow, ConflictState, PairRow, SnapshotId};
 
 const fn cause(cause: ConflictCause) -> Cause {
     match cause {
@@ -116,7 +116,7 @@ pub(crate) fn field_view(
         Settlement::Settle { value, rule } => {
             view.rule = Some(words::rule_name(*rule));
             view.suggestion = Some(shown(value));
-            view.suggestion_reason = Some(words::rule_words(*rule, field.changed_by));
+            view.suggestion_reason = Some(sentence(&words::rule_words(*rule, field.changed_by)));
         }
         Settlement::Ask { why, suggestion } => {
             view.why = Some(words::why_asked(*why));
@@ -124,8 +124,13 @@ pub(crate) fn field_view(
             if let Some(suggestion) = suggestion {
                 view.suggestion = Some(shown(suggestion));
                 view.suggested_choice = Some(choice_of(suggestion, field));
-                view.suggestion_reason = Some(suggestion_words(suggestion, field));
+                view.suggestion_reason = words::suggestion_words(spec, field, *why, suggestion);
             }
+        }
+    }
+    if view.editor == Editor::Species {
+        for shown in [&mut view.service_now, &mut view.last_agreed, &mut view.ehr] {
+            shown.text = words::capitalised(&shown.text);
         }
     }
     view
@@ -142,16 +147,6 @@ fn choice_of(value: &FieldState, field: &FieldComparison) -> ChoiceKind {
         ChoiceKind::KeepBoth
     } else {
         ChoiceKind::Own
-    }
-}
-
-fn suggestion_words(value: &FieldState, field: &FieldComparison) -> String {
-    match choice_of(value, field) {
-        ChoiceKind::TakeServiceNow => "ServiceNow is the usual source of this field".to_owned(),
-        ChoiceKind::TakeEhr => "the EHR's value says more".to_owned(),
-        ChoiceKind::TakeLastAgreed => "it is what both systems last agreed on".to_owned(),
-        ChoiceKind::KeepBoth => "keeping everything is the safe direction".to_owned(),
-        ChoiceKind::Own | ChoiceKind::LeaveOpen => "it combines both".to_owned(),
     }
 }
 
@@ -178,6 +173,21 @@ fn choices(field: &FieldComparison) -> Vec<ChoiceKind> {
     }
     choices.push(ChoiceKind::LeaveOpen);
     choices
+}
+
+/// Why a candidate cannot be answered with "same animal" for a record of `remote`: a patient has one record a system.
+fn not_linkable(candidate: &PairRow, remote: Remote) -> Option<String> {
+    let taken = match remote {
+        Remote::ServiceNow => candidate.servicenow_key.is_some(),
+        Remote::Ehr => candidate.ehr_key.is_some(),
+    };
+    let place = words::place(remote);
+    taken.then(|| {
+        format!(
+            "That patient already has a record in {place}, so the two cannot be linked here: merge them in {place}, \
+             or say they are not the same."
+        )
+    })
 }
 
 impl Console {
@@ -232,7 +242,7 @@ impl Console {
                         .filter(|field| matches!(field.settlement, Settlement::Ask { .. }))
                         .max_by_key(|field| field.grade)
                         .and_then(|field| match &field.settlement {
-                            Settlement::Ask { why, .. } => Some(words::why_words(*why)),
+                            Settlement::Ask { why, .. } => Some(words::why_of(*why, field)),
                             Settlement::Nothing | Settlement::Settle { .. } => None,
                         })
                 });
@@ -412,10 +422,7 @@ impl Console {
                         .map(|(_, sentence)| sentence.to_owned())
                         .collect::<Vec<_>>()
                 };
-                let mut against = sentences(false);
-                if pair.servicenow_key.is_some() && pair.ehr_key.is_some() {
-                    against.push("It is already linked to another record.".to_owned());
-                }
+                let not_linkable = not_linkable(&pair, id.remote);
                 found.push(Candidate {
                     patient_id: pair.id.clone(),
                     remote: remote_name(other.remote),
@@ -427,8 +434,10 @@ impl Console {
                     phone: pair.card.phone.clone(),
                     chip: pair.card.chip.clone(),
                     for_sentences: sentences(true),
-                    against_sentences: against,
+                    against_sentences: sentences(false),
                     tier: words::tier_words(likeness.tier).to_owned(),
+                    linkable: not_linkable.is_none(),
+                    not_linkable_because: not_linkable,
                 });
             }
         }
@@ -576,11 +585,8 @@ impl Console {
                                     field: Some(choice.field.clone()),
                                     ..api(
                                         ErrorCode::Invalid,
-                                        crate::errors::sentence(&format!(
-                                            "{}: {}",
-                                            spec.label, problem.problem
-                                        )),
-                                        crate::errors::sentence(&problem.way_out),
+                                        sentence(&format!("{}: {}", spec.label, problem.problem)),
+                                        sentence(&problem.way_out),
                                     )
                                 });
                             }

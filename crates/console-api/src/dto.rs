@@ -511,6 +511,10 @@ dto! {
         pub for_sentences: Vec<String>,
         pub against_sentences: Vec<String>,
         pub tier: String,
+        /// "Same animal" may be answered here.
+        pub linkable: bool,
+        /// Why not, and what to do instead.
+        pub not_linkable_because: Option<String>,
     }
     pub struct FieldChoice {
         pub field: String,
@@ -608,6 +612,8 @@ dto! {
         pub reason: Option<String>,
         pub undone_by: Option<String>,
         pub can_undo: bool,
+        /// Why it cannot be undone, where it cannot.
+        pub not_undoable_because: Option<String>,
     }
     pub struct ReceiptList {
         pub receipts: Vec<ReceiptView>,

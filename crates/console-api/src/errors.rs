@@ -66,7 +66,7 @@ pub fn of_store(error: &StoreError) -> ApiError {
         StoreError::WrongKey => api(
             ErrorCode::Locked,
             message,
-            "The key in this computer's keyring is not the one this database was made with. Restore the keyring entry, or move the database file away to begin afresh; both remotes keep everything.",
+            "The key in the secret store is not the one this database was made with. Restore that key, or move the database file away to begin afresh; both remotes keep everything.",
         ),
         StoreError::Corrupt => api(
             ErrorCode::Internal,

@@ -62,10 +62,7 @@ impl Console {
         create: bool,
         fields: &[FieldWrite],
     ) -> String {
-        let place = match remote {
-            record::Remote::ServiceNow => "ServiceNow",
-            record::Remote::Ehr => "the EHR",
-        };
+        let place = words::place(remote);
         if create {
             return format!("Create this patient in {place}");
         }
@@ -171,7 +168,7 @@ impl Console {
             may_approve: waiting && missing.is_none() && !same_person,
             who_can: match (missing, same_person) {
                 (Some(capability), _) => Some(who_can(capability).to_owned()),
-                (None, true) => Some("another administrator: nobody approves what they made".to_owned()),
+                (None, true) => Some("another administrator".to_owned()),
                 (None, false) => None,
             },
             left_out: body

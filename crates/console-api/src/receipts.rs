@@ -2,6 +2,7 @@
 
 use crate::console::Console;
 use crate::dto::{ApiError, Capability, ReceiptList, ReceiptQuery, ReceiptView};
+use crate::permissions::who_can;
 use crate::shown::remote_name;
 use engine::error::decode;
 use engine::execute::{Answer, ReadBack, SentRequest};
@@ -31,6 +32,19 @@ impl Console {
         request.push_str(&sent.body);
         let sentence = self.write_sentence(row.remote, sent.key.is_none(), &sent.fields);
         let done = plan.as_ref().is_some_and(|plan| plan.state == PlanState::Done);
+        let not_undoable = if row.undone_by.is_some() {
+            Some("It is undone already.".to_owned())
+        } else if sent.key.is_none() {
+            Some("A created record stays: nothing is ever deleted in the other system.".to_owned())
+        } else if sent.fields.is_empty() {
+            Some("The other system's number is not a value that could be put back.".to_owned())
+        } else if !done {
+            Some("Other writes of this plan are still on their way.".to_owned())
+        } else if self.require_capability(Capability::Undo).is_err() {
+            Some(format!("Ask {}.", who_can(Capability::Undo)))
+        } else {
+            None
+        };
         let mut discrepancies: Vec<String> = read_back
             .discrepancies
             .iter()
@@ -67,11 +81,8 @@ impl Console {
             }),
             approver: plan.as_ref().and_then(|plan| plan.approver.as_deref()).map(|id| self.name_of(id)),
             reason: plan.and_then(|plan| plan.reason),
-            can_undo: done
-                && row.undone_by.is_none()
-                && sent.key.is_some()
-                && !sent.fields.is_empty()
-                && self.require_capability(Capability::Undo).is_ok(),
+            can_undo: not_undoable.is_none(),
+            not_undoable_because: not_undoable,
             undone_by: row.undone_by.clone(),
         })
     }

@@ -3,8 +3,11 @@
 use crate::dto::{RuleName, SameWhy, WhyAsked};
 use reconcile::compare::{Rule, Why};
 use reconcile::identity::{Evidence, Tier};
+use reconcile::merge;
+use reconcile::sides::{Relation, relate};
 use reconcile::{FieldComparison, Settlement};
-use record::{FieldSpec, FieldState, Remote, SameBecause};
+use record::catalogue::{Direction, OneSideRule};
+use record::{FieldSpec, FieldState, Remote, SameBecause, Value};
 
 /// "The owner's phone differs: ServiceNow says …, the EHR says …"
 pub fn difference(spec: &FieldSpec, field: &FieldComparison) -> String {
@@ -27,10 +30,16 @@ pub fn difference(spec: &FieldSpec, field: &FieldComparison) -> String {
                 "{label}: ServiceNow says {}, the EHR says {}. {}",
                 quoted(&field.servicenow),
                 quoted(&field.ehr),
-                why_words(*why)
+                why_of(*why, field)
             )
         }
     }
+}
+
+/// A word as it stands alone: "Dog" for "dog".
+pub fn capitalised(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// A value in quotation marks, or "nothing".
@@ -97,6 +106,88 @@ pub const fn why_words(why: Why) -> &'static str {
         Why::MergeConflict => "Both systems changed the same lines.",
         Why::AlwaysAsked => "This field is always decided by a person.",
     }
+}
+
+/// Why a person is asked about this very field. Nothing was edited where both never agreed: it just stands there.
+pub const fn why_of(why: Why, field: &FieldComparison) -> &'static str {
+    match (why, &field.base) {
+        (Why::EhrEditedOneWayField, FieldState::Unknown | FieldState::Invalid { .. }) => {
+            "It stands only in the EHR; this field does not flow to ServiceNow by itself."
+        }
+        _ => why_words(why),
+    }
+}
+
+/// A remote in the middle of a sentence.
+pub const fn place(remote: Remote) -> &'static str {
+    match remote {
+        Remote::ServiceNow => "ServiceNow",
+        Remote::Ehr => "the EHR",
+    }
+}
+
+/// Why this value is suggested, told from what the rules saw; nothing where there is no more to tell than the value.
+pub fn suggestion_words(
+    spec: &FieldSpec,
+    field: &FieldComparison,
+    why: Why,
+    value: &FieldState,
+) -> Option<String> {
+    let (servicenow, ehr) = (&field.servicenow, &field.ehr);
+    let usual = spec.direction == Direction::ServiceNowToEhr || spec.one_side == OneSideRule::TakeServiceNow;
+    let has_base = matches!(field.base, FieldState::Blank | FieldState::Value(_));
+    let words = match why {
+        Why::ValueUnreadable if matches!(value, FieldState::Value(_)) => "It is the one that can be read.",
+        Why::NeuteringReversed => "A neutered animal does not become intact again.",
+        _ if keeps_everything(field, value) => "Keeping everything is the safe direction.",
+        _ if is_finer_date(servicenow, ehr, value) => "It is the finer of two dates that fit together.",
+        _ if value == servicenow && ehr.is_blank() || value == ehr && servicenow.is_blank() => {
+            "It is the only value there is; the other system has nothing."
+        }
+        _ if has_base && *value == field.base => {
+            if usual && value == servicenow {
+                "It is the value of the system this field usually comes from."
+            } else {
+                "It is what both systems last agreed on."
+            }
+        }
+        _ if usual && value == servicenow => "It is the value of the system this field usually comes from.",
+        _ => {
+            let by = field.changed_by.filter(|_| has_base)?;
+            let changed = match by {
+                Remote::ServiceNow => servicenow,
+                Remote::Ehr => ehr,
+            };
+            return (value == changed).then(|| format!("Only {} changed it since both agreed.", place(by)));
+        }
+    };
+    Some(words.to_owned())
+}
+
+/// Whether a value loses no substance and no line of either side.
+fn keeps_everything(field: &FieldComparison, value: &FieldState) -> bool {
+    match value {
+        FieldState::Value(Value::Substances(kept)) => {
+            merge::has_real(kept)
+                && [&field.base, &field.servicenow, &field.ehr].into_iter().all(|state| match state {
+                    FieldState::Value(Value::Substances(set)) => !merge::loses_real(set, kept),
+                    _ => true,
+                })
+        }
+        FieldState::Value(Value::LongText(_)) => {
+            *value != field.servicenow && *value != field.ehr && *value != field.base
+        }
+        _ => false,
+    }
+}
+
+fn is_finer_date(servicenow: &FieldState, ehr: &FieldState, value: &FieldState) -> bool {
+    matches!(value, FieldState::Value(Value::Date(_)))
+        && match relate(servicenow, ehr) {
+            Relation::LeftFiner => value == servicenow,
+            Relation::RightFiner => value == ehr,
+            Relation::Different | Relation::Hidden | Relation::Unreadable | Relation::Same(_) => false,
+        }
 }
 
 /// Evidence for (`true`) or against.
@@ -174,5 +265,70 @@ pub const fn rule_name(rule: Rule) -> RuleName {
         Rule::FinerDate => RuleName::FinerDate,
         Rule::LinesMerged => RuleName::LinesMerged,
         Rule::BothChangedAlike => RuleName::BothChangedAlike,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use reconcile::Grade;
+    use record::{Catalogue, FieldIx};
+
+    fn compared(base: FieldState, servicenow: FieldState, ehr: FieldState) -> FieldComparison {
+        FieldComparison {
+            field: FieldIx(0),
+            base,
+            servicenow,
+            ehr,
+            grade: Grade::Person,
+            same_because: None,
+            changed_by: None,
+            settlement: Settlement::Nothing,
+        }
+    }
+
+    fn text(words: &str) -> FieldState {
+        FieldState::Value(Value::Text(words.to_owned()))
+    }
+
+    /// A reason is told from what the rules saw; without anything seen there is none.
+    #[test]
+    fn a_suggestion_says_why_and_never_guesses() {
+        let catalogue = Catalogue::patient_default();
+        let both_ways = catalogue.spec(catalogue.index_of("owner_phone").unwrap()).unwrap();
+        let one_way = FieldSpec { direction: Direction::ServiceNowToEhr, ..both_ways.clone() };
+        let contradicting = || compared(FieldState::Unknown, text("one"), text("other"));
+        let reason = |spec: &FieldSpec, field: &FieldComparison, why, value| {
+            suggestion_words(spec, field, why, value).unwrap_or_default()
+        };
+        let usual = "It is the value of the system this field usually comes from.";
+        let field = contradicting();
+        assert_eq!(reason(&one_way, &field, Why::NeverAgreed, &field.servicenow), usual);
+        assert_eq!(reason(both_ways, &field, Why::NeverAgreed, &field.servicenow), "");
+        assert_eq!(reason(&one_way, &field, Why::NeverAgreed, &field.ehr), "");
+        assert_eq!(
+            reason(both_ways, &field, Why::ValueUnreadable, &field.ehr),
+            "It is the one that can be read."
+        );
+        let alone = compared(FieldState::Unknown, FieldState::Blank, text("note"));
+        assert!(
+            reason(&one_way, &alone, Why::EhrEditedOneWayField, &alone.ehr)
+                .starts_with("It is the only value")
+        );
+    }
+
+    #[test]
+    fn nothing_is_called_edited_that_never_was_agreed() {
+        let first = compared(FieldState::Unknown, FieldState::Blank, text("note"));
+        assert!(why_of(Why::EhrEditedOneWayField, &first).starts_with("It stands only in the EHR"));
+        let edited = compared(text("agreed"), text("agreed"), text("note"));
+        assert!(why_of(Why::EhrEditedOneWayField, &edited).ends_with("edited in the EHR."));
+    }
+
+    #[test]
+    fn a_species_stands_with_a_capital() {
+        assert_eq!(capitalised("dog"), "Dog");
+        assert_eq!(capitalised(""), "");
     }
 }

@@ -14,9 +14,14 @@ export function Header({ session, openPalette }: { session: Session; openPalette
       <span className={classes.spring} />
       <Button
         size="xs"
+        className={classes.find}
         variant="default"
         leftSection={<IconSearch size={14} aria-hidden="true" />}
-        rightSection={<KeyHint shortcut="mod+k" />}
+        rightSection={
+          <span className={classes.findKey}>
+            <KeyHint shortcut="mod+k" />
+          </span>
+        }
         onClick={openPalette}
         aria-keyshortcuts="Control+K"
         data-testid="open-palette"

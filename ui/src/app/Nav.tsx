@@ -5,6 +5,7 @@ import { useSession } from "../data/session";
 import { KeyHint } from "../keyboard/KeyHint";
 import { setSingleLetters } from "../keyboard/registry";
 import { useSingleLetters } from "../keyboard/useKeys";
+import { countWords } from "../words/words";
 import classes from "./Shell.module.css";
 
 const screens = [
@@ -34,10 +35,10 @@ export function Nav({ path, needYou, openHelp }: { path: string; needYou: number
               <li key={to}>
                 <Link to={to} className={classes.link} aria-current={here ? "page" : undefined} aria-keyshortcuts={shortcut} data-testid={`nav-${word.toLowerCase().replace(" ", "-")}`}>
                   <Icon size={18} stroke={1.7} aria-hidden="true" />
-                  <span>{word}</span>
+                  <span className={classes.word}>{word}</span>
                   {to === "/work" && Boolean(needYou) && (
                     <em className={classes.count}>
-                      {needYou}
+                      {countWords(needYou ?? 0)}
                       <VisuallyHidden> need you</VisuallyHidden>
                     </em>
                   )}

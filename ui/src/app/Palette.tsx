@@ -8,6 +8,7 @@ import { useRead } from "../data/useRead";
 import { keyWords } from "../keyboard/KeyHint";
 import { activeBindings } from "../keyboard/registry";
 import { SpeciesIcon } from "../shared/Species";
+import { kindWords } from "../words/words";
 
 const [store, spotlight] = createSpotlight();
 
@@ -34,7 +35,7 @@ export function Palette({ close }: { close: () => void }) {
       ? (found.data?.rows ?? []).map((row) => ({
           id: `patient-${row.id}`,
           label: row.name,
-          description: `${row.species}, ${row.breed} · ${row.owner}`,
+          description: [kindWords(row.species, row.breed), row.owner].filter(Boolean).join(" · "),
           leftSection: <SpeciesIcon species={row.species} />,
           onClick: () => void navigate({ to: "/patients/$patientId", params: { patientId: row.id } }),
         }))

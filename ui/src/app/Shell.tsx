@@ -4,10 +4,15 @@ import { useSession } from "../data/session";
 import { useRead } from "../data/useRead";
 import { useKeyboard, useKeys } from "../keyboard/useKeys";
 import { announce } from "../shared/announce";
+import { focusContent } from "../shared/arriving";
+import { countWords } from "../words/words";
 import { Header } from "./Header";
 import { Nav } from "./Nav";
 import { OfflineBanner } from "./OfflineBanner";
 import classes from "./Shell.module.css";
+
+/** Menus and dialogs give the focus back to their button when they are gone; then the new screen takes it. */
+const CLOSING_MS = 160;
 
 const Palette = lazy(() => import("./Palette").then((module) => ({ default: module.Palette })));
 const Help = lazy(() => import("./Help").then((module) => ({ default: module.Help })));
@@ -33,8 +38,13 @@ export function Shell() {
   ]);
   const needYou = home.data?.needYou;
   useEffect(() => {
-    if (needYou !== undefined) announce(needYou === 0 ? "Nothing needs you." : `${needYou} need you.`);
+    if (needYou !== undefined) announce(needYou === 0 ? "Nothing needs you." : `${countWords(needYou)} need you.`);
   }, [needYou]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: every new screen takes the focus out of the frame around it
+  useEffect(() => {
+    const timer = setTimeout(focusContent, CLOSING_MS);
+    return () => clearTimeout(timer);
+  }, [path]);
 
   return (
     <div className={classes.shell}>

@@ -190,7 +190,15 @@ candidates: Array<Candidate>,
  */
 fingerprint: string, };
 
-export type Candidate = { patientId: string, remote: RemoteName, name: string, owner: string, species: string, breed: string, born: string, phone: string, chip: string, forSentences: Array<string>, againstSentences: Array<string>, tier: string, };
+export type Candidate = { patientId: string, remote: RemoteName, name: string, owner: string, species: string, breed: string, born: string, phone: string, chip: string, forSentences: Array<string>, againstSentences: Array<string>, tier: string, 
+/**
+ * "Same animal" may be answered here.
+ */
+linkable: boolean, 
+/**
+ * Why not, and what to do instead.
+ */
+notLinkableBecause: string | null, };
 
 export type FieldChoice = { field: string, choice: ChoiceKind, 
 /**
@@ -242,7 +250,11 @@ export type ReceiptView = { operationId: string, planId: string, patientId: stri
 /**
  * What was read back is what was sent.
  */
-verified: boolean, discrepancies: Array<string>, versionBefore: string | null, versionAfter: string | null, atMs: number, maker: string, approver: string | null, reason: string | null, undoneBy: string | null, canUndo: boolean, };
+verified: boolean, discrepancies: Array<string>, versionBefore: string | null, versionAfter: string | null, atMs: number, maker: string, approver: string | null, reason: string | null, undoneBy: string | null, canUndo: boolean, 
+/**
+ * Why it cannot be undone, where it cannot.
+ */
+notUndoableBecause: string | null, };
 
 export type ReceiptList = { receipts: Array<ReceiptView>, };
 

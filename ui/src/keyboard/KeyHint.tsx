@@ -3,7 +3,18 @@ import { useSingleLetters } from "./useKeys";
 
 const isMac = /Mac/.test(navigator.userAgent);
 
-const words: Record<string, string> = { mod: isMac ? "⌘" : "Ctrl", enter: "↵", escape: "Esc", arrowdown: "↓", arrowup: "↑" };
+const words: Record<string, string> = {
+  mod: isMac ? "⌘" : "Ctrl",
+  enter: "↵",
+  escape: "Esc",
+  arrowdown: "↓",
+  arrowup: "↑",
+  pagedown: "Page Down",
+  pageup: "Page Up",
+  home: "Home",
+  end: "End",
+  space: "Space",
+};
 
 export function keyWords(key: string): string {
   return key

@@ -17,6 +17,9 @@ function partsOf(before: string, after: string) {
 export function Marked({ before, after, show = "both" }: { before: string; after: string; show?: "both" | "before" | "after" }) {
   if (before === after || before === "" || after === "") return <>{show === "before" ? before : after}</>;
   const parts = partsOf(before, after);
+  const kept = parts.some((part) => !part.added && !part.removed && part.value.trim() !== "");
+  // Where nothing is alike, a mark over the whole says nothing.
+  if (!kept && show !== "both") return <>{show === "before" ? before : after}</>;
   let position = 0;
   return (
     <>

@@ -1,11 +1,12 @@
 import { type ReactNode, useEffect, useRef } from "react";
+import { mayTakeFocus } from "./arriving";
 import classes from "./shared.module.css";
 
 /** The frame of a screen: a heading that takes the focus on arrival, its actions, and the content. */
 export function Page({ title, lead, actions, children, testId, fill = false }: { title: ReactNode; lead?: ReactNode; actions?: ReactNode; children: ReactNode; testId: string; fill?: boolean }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    if (!document.activeElement || document.activeElement === document.body || document.activeElement.closest("nav")) heading.current?.focus({ preventScroll: true });
+    if (mayTakeFocus()) heading.current?.focus({ preventScroll: true });
   }, []);
   return (
     <section className={classes.page} data-fill={fill} data-testid={testId}>

@@ -7,7 +7,12 @@ export function notifyFailure(thrown: unknown): void {
   notifications.show({ title: message, message: wayOut, color: "red", closeButtonProps: { "aria-label": "Close" }, autoClose: 10_000, role: "alert" });
 }
 
-export function notifyDone(sentence: string): void {
+/** `id` names it, so that it can be taken away once it is no longer true. */
+export function notifyDone(sentence: string, id?: string): void {
   announce(sentence);
-  notifications.show({ message: sentence, color: "teal", role: "presentation", closeButtonProps: { "aria-label": "Close" }, autoClose: 4_000 });
+  notifications.show({ ...(id === undefined ? {} : { id }), message: sentence, color: "teal", role: "presentation", closeButtonProps: { "aria-label": "Close" }, autoClose: 4_000 });
+}
+
+export function takeBack(id: string): void {
+  notifications.hide(id);
 }

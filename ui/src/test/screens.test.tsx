@@ -38,6 +38,30 @@ it("goes everywhere by keyboard", async () => {
   await waitFor(() => expect(screen.queryByTestId("help")).toBeNull());
 });
 
+it("takes the focus out of the header: switch person, G W, Enter opens a conflict", async () => {
+  const { user } = await openAt("/", "headline");
+  await user.click(screen.getByTestId("person"));
+  await user.click(await screen.findByTestId("person-desk"));
+  await waitFor(() => expect(screen.getByTestId("person").textContent).toMatch(/Front desk/));
+  await waitFor(() => expect(document.querySelector("[role=menu]")).toBeNull());
+  screen.getByTestId("person").focus();
+  await user.keyboard("gw");
+  await screen.findAllByTestId("work-row");
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("work-list")));
+  await user.keyboard("{Enter}");
+  expect(await screen.findByTestId("compare")).toBeTruthy();
+});
+
+it("leads to the search by its key without typing it", async () => {
+  const { user } = await openAt("/patients", "patient-row");
+  const search = screen.getByTestId("patient-search") as HTMLInputElement;
+  await waitFor(() => expect(document.activeElement).toBe(search));
+  await user.keyboard("/");
+  expect(search.value).toBe("");
+  await user.keyboard("a/");
+  expect(search.value).toBe("a/");
+});
+
 it("claims for all to see, and snoozes with a reason only", async () => {
   const { user, clinic } = await openAt("/work?cause=fields_differ&grade=3", "work-row");
   leaveFields();

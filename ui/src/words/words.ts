@@ -38,7 +38,7 @@ export const conflictStatusWords: Record<ConflictStatus, string> = {
   closed: "Settled",
 };
 
-export const whyAskedWords: Record<WhyAsked, string> = {
+const whyAskedWords: Record<WhyAsked, string> = {
   both_changed: "Both systems changed it since they last agreed.",
   never_agreed: "The systems never agreed on it, so nobody can tell which side changed.",
   identity_changed: "It tells which animal this is. A wrong value would join two animals' records.",
@@ -52,6 +52,12 @@ export const whyAskedWords: Record<WhyAsked, string> = {
   merge_conflict: "Both systems changed the same lines.",
   always_asked: "The rules of this hospital always ask about it.",
 };
+
+/** Why a person is asked. Nothing was changed where the systems never agreed: the value just stands there. */
+export function whyAsked(why: WhyAsked, agreedOnce: boolean): string {
+  if (why === "ehr_edited_one_way_field" && !agreedOnce) return "It stands only in the EHR; this field does not flow to ServiceNow by itself.";
+  return whyAskedWords[why];
+}
 
 export const sameWhyWords: Record<SameWhy, string> = {
   case_or_blanks: "only capitals or blanks differ",
@@ -121,5 +127,22 @@ export function gradeWords(grade: number): string {
   if (grade === 3) return "One person";
   return "Settled by rule";
 }
+
+/** The engine counts what needs a person up to this many; there may be more. */
+const COUNTED = 1_000;
+
+/** "412", or "1,000+" where counting stopped. */
+export const countWords = (count: number): string => `${count.toLocaleString("en")}${count === COUNTED ? "+" : ""}`;
+
+/** "Dog" for "dog". */
+export const capitalised = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
+/** "Cat, Maine Coon", or only the species. */
+export const kindWords = (species: string, breed: string): string => [capitalised(species), breed].filter(Boolean).join(", ");
+
+const triggers: Record<string, string> = { start: "at program start", manual: "by hand" };
+
+/** What started a run. */
+export const triggerWords = (trigger: string): string => triggers[trigger] ?? trigger;
 
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;

@@ -1,7 +1,8 @@
-import { IconMinus, IconPlus } from "@tabler/icons-react";
+import { IconInfoCircle, IconMinus, IconPlus } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import type { Candidate } from "../../bindings/types";
 import { RemoteWord } from "../../shared/sides";
+import { capitalised } from "../../words/words";
 import classes from "./Compare.module.css";
 
 interface Props {
@@ -13,9 +14,14 @@ interface Props {
 }
 
 export function CandidateCard({ id, candidate, current, enter, children }: Props) {
-  const facts = [candidate.species, candidate.breed, candidate.born && `born ${candidate.born}`, candidate.owner, candidate.phone, candidate.chip ? `chip ${candidate.chip}` : "no chip"].filter(
-    Boolean,
-  );
+  const facts = [
+    capitalised(candidate.species),
+    candidate.breed,
+    candidate.born && `born ${candidate.born}`,
+    candidate.owner,
+    candidate.phone,
+    candidate.chip ? `chip ${candidate.chip}` : "no chip",
+  ].filter(Boolean);
   return (
     <article
       id={id}
@@ -57,6 +63,11 @@ export function CandidateCard({ id, candidate, current, enter, children }: Props
           </ul>
         </div>
       </div>
+      {candidate.notLinkableBecause && (
+        <p className={classes.notLinkable} data-testid="not-linkable">
+          <IconInfoCircle size={15} aria-hidden="true" /> {candidate.notLinkableBecause}
+        </p>
+      )}
       <div className={classes.answers}>{children}</div>
     </article>
   );

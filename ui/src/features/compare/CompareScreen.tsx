@@ -19,6 +19,13 @@ export function CompareScreen() {
     if (gone) forgetWork(conflictId);
   }, [gone, conflictId]);
   const back = <KeyButton shortcut="escape" says="Work list" group="Compare" run={() => void navigate({ to: "/work" })} data-testid="back" />;
+  if (view.error?.error.code === "not_found") {
+    return (
+      <Page title="There is no such conflict" testId="compare" actions={back}>
+        <Empty title="This address leads to no conflict">It may be mistyped, or from another VetSync. What needs a person is on the work list.</Empty>
+      </Page>
+    );
+  }
   if (gone) {
     return (
       <Page title="This conflict is settled" testId="compare" actions={back}>

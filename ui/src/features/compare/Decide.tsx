@@ -51,7 +51,7 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
   };
   const pick = (choice: Parameters<typeof decisions.decide>[1]) => {
     if (!current || busy) return;
-    if (!current.mayDecide) return announce(`${current.label}: you may not decide this. ${current.whoCan ?? ""}`);
+    if (!current.mayDecide) return announce(`${current.label}: you may not decide this.${current.whoCan ? ` Ask: ${current.whoCan}.` : ""}`);
     if (!current.choices.includes(choice)) return announce(`${current.label}: this is not on offer.`);
     decisions.decide(current, choice, choice === "own" ? (choices.get(current.field)?.own ?? "") : undefined);
     if (choice === "own") requestAnimationFrame(() => document.getElementById(`own-${current.field}`)?.focus());
@@ -75,22 +75,19 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
   const decided = view.fields.filter((field) => isDecided(choices.get(field.field)));
   const half = halfDecidedGroups(view.fields, choices);
   const wrongOwn = decided.filter((field) => choices.get(field.field)?.choice === "own" && own.get(field.field)?.ok !== true);
+  const whoCan = [...new Set(view.fields.map((field) => field.whoCan).filter(Boolean))].join("; or ");
+  const lacking = view.fields.every((field) => !field.mayDecide)
+    ? `You may decide nothing here.${whoCan && ` Ask: ${whoCan}.`}`
+    : decided.length === 0
+      ? "Decide at least one field first."
+      : half.length > 0
+        ? `These move together, decide them as well: ${half.flat().join(", ")}.`
+        : wrongOwn.length > 0
+          ? `${wrongOwn.map((field) => field.label).join(", ")}: your own value is not right yet.`
+          : null;
   const plan = () => {
     if (busy) return;
-    const refusal =
-      decided.length === 0
-        ? "Decide at least one field first."
-        : half.length > 0
-          ? `These move together, decide them as well: ${half.flat().join(", ")}.`
-          : wrongOwn.length > 0
-            ? `${wrongOwn.map((field) => field.label).join(", ")}: your own value is not right yet.`
-            : null;
-    if (refusal) {
-      announce(refusal);
-      setProblem(refusal);
-      return;
-    }
-    setProblem(null);
+    if (lacking) return announce(lacking);
     make.mutate(
       { conflictId: conflict.id, fingerprint: view.fingerprint, choices: [...choices.values()], reason: decisions.reason.trim() || null },
       {
@@ -101,7 +98,6 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
       },
     );
   };
-  const [problem, setProblem] = useState<string | null>(null);
   const reportOwn = useCallback(
     (field: string, state: OwnState) => setOwn((before) => (before.get(field)?.ok === state.ok && before.get(field)?.shown?.text === state.shown?.text ? before : new Map(before).set(field, state))),
     [],
@@ -179,7 +175,7 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
           saved={decisions.saved}
           reason={decisions.reason}
           setReason={decisions.setReason}
-          problem={problem}
+          lacking={lacking}
           plan={plan}
           busy={make.isPending}
         />

@@ -56,13 +56,23 @@ export function Duplicate({ view, back }: { view: CompareView; back: ReactNode }
         <>
           {back}
           <ConflictActions conflict={conflict} busy={busy} />
-          {may && <KeyButton shortcut="0" says="None of these" group="Compare" disabled={busy} run={() => setAsked({ candidate: null, answer: "different" })} data-testid="none-of-these" />}
+          {may && candidates.length > 0 && (
+            <KeyButton
+              shortcut="0"
+              says="None of these"
+              group="Compare"
+              variant={candidates.some((candidate) => candidate.linkable) ? "default" : "filled"}
+              disabled={busy}
+              run={() => setAsked({ candidate: null, answer: "different" })}
+              data-testid="none-of-these"
+            />
+          )}
         </>
       }
     >
       {!may && (
         <p className={classes.line} data-tone="quiet">
-          You may look at this but not answer it. The front desk or an admin can.
+          You may look at this but not answer it. Ask: the front desk or an administrator.
         </p>
       )}
       {candidates.length === 0 ? (
@@ -86,16 +96,18 @@ export function Duplicate({ view, back }: { view: CompareView; back: ReactNode }
               <CandidateCard key={candidate.patientId} id={`candidate-${index}`} candidate={candidate} current={index === at} enter={() => setAt(index)}>
                 {may && index === at && (
                   <>
-                    <KeyButton
-                      shortcut="1"
-                      says="Same animal"
-                      group="Compare"
-                      disabled={busy}
-                      leftSection={<IconCheck size={14} aria-hidden="true" />}
-                      about={candidate.name}
-                      run={() => setAsked({ candidate: current ?? null, answer: "same" })}
-                      data-testid="same-animal"
-                    />
+                    {candidate.linkable && (
+                      <KeyButton
+                        shortcut="1"
+                        says="Same animal"
+                        group="Compare"
+                        disabled={busy}
+                        leftSection={<IconCheck size={14} aria-hidden="true" />}
+                        about={candidate.name}
+                        run={() => setAsked({ candidate: current ?? null, answer: "same" })}
+                        data-testid="same-animal"
+                      />
+                    )}
                     <KeyButton
                       shortcut="2"
                       says="Not the same animal"

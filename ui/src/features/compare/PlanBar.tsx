@@ -1,5 +1,7 @@
 import { TextInput } from "@mantine/core";
 import { KeyButton } from "../../keyboard/KeyButton";
+import { useKeys } from "../../keyboard/useKeys";
+import { announce } from "../../shared/announce";
 import classes from "./Compare.module.css";
 
 const savedWords = { nothing: "", saving: "saving your draft…", saved: "draft saved", failed: "draft not saved, VetSync will try again with your next choice" };
@@ -11,12 +13,15 @@ interface Props {
   saved: keyof typeof savedWords;
   reason: string;
   setReason: (reason: string) => void;
-  problem: string | null;
+  /** Why there is no plan to see yet. */
+  lacking: string | null;
   plan: () => void;
   busy: boolean;
 }
 
-export function PlanBar({ decided, total, grade, saved, reason, setReason, problem, plan, busy }: Props) {
+/** Where the decisions stand, and the way to the plan; what is still lacking is said beside the button. */
+export function PlanBar({ decided, total, grade, saved, reason, setReason, lacking, plan, busy }: Props) {
+  useKeys(lacking ? [{ key: "v", says: "See the plan", group: "Compare", run: () => announce(lacking) }] : []);
   return (
     <div className={classes.bar} data-testid="plan-bar">
       <div className={classes.sofar}>
@@ -24,9 +29,9 @@ export function PlanBar({ decided, total, grade, saved, reason, setReason, probl
           {decided} of {total} decided
         </strong>
         <small>{savedWords[saved]}</small>
-        {problem && (
-          <small className={classes.wrong} role="alert">
-            {problem}
+        {lacking && (
+          <small id="plan-lacking" className={classes.lacking} data-testid="plan-lacking">
+            {lacking}
           </small>
         )}
       </div>
@@ -40,7 +45,18 @@ export function PlanBar({ decided, total, grade, saved, reason, setReason, probl
         maxLength={500}
         data-testid="reason"
       />
-      <KeyButton shortcut="v" says="See the plan" group="Compare" variant="filled" size="sm" run={plan} loading={busy} data-testid="make-plan" />
+      <KeyButton
+        shortcut="v"
+        says="See the plan"
+        group="Compare"
+        variant="filled"
+        size="sm"
+        run={plan}
+        disabled={lacking !== null}
+        aria-describedby={lacking ? "plan-lacking" : undefined}
+        loading={busy}
+        data-testid="make-plan"
+      />
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 import type { ChoiceKind, FieldChoice, FieldView } from "../../bindings/types";
 import { ShownValue } from "../../shared/ShownValue";
+import { ColumnWord } from "../../shared/sides";
 import { resultWords } from "../../words/words";
 import { ChoiceButton } from "./ChoiceButton";
 import classes from "./Compare.module.css";
@@ -34,6 +35,9 @@ export function ResultCell({ field, choice, shut, current, decide, reportOwn }: 
   };
   return (
     <div className={classes.cell} data-side="result" data-choice={choice?.choice ?? "none"} data-testid="result">
+      <span className={classes.cellWord}>
+        <ColumnWord column="result" />
+      </span>
       {writing ? (
         <OwnValue field={field} text={text} shut={shut} checking={checking} checked={checked} change={(next) => decide("own", next)} />
       ) : result ? (

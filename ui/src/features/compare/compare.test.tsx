@@ -4,6 +4,7 @@ import { leaveFields, openAt } from "../../test/render";
 
 const row = (field: string) => screen.getByTestId(`field-patient.${field}`);
 const resultOf = (field: string) => within(row(field)).getByTestId("result").textContent ?? "";
+const lacking = () => screen.getByTestId("plan-lacking").textContent ?? "";
 const live = () => screen.getByTestId("live-region").textContent ?? "";
 
 describe("compare", () => {
@@ -20,6 +21,23 @@ describe("compare", () => {
   it("marks the characters that differ from the last agreed value", async () => {
     await openAt("/work/c-owner", "compare-table");
     expect([...row("owner_email").querySelectorAll("ins")].map((mark) => mark.textContent).join("")).toBe("na");
+  });
+
+  it("marks both sides alike where nothing was agreed", async () => {
+    await openAt("/work/c-phone-0", "compare-table");
+    expect([...row("owner_phone").querySelectorAll("ins")].map((mark) => mark.textContent)).toEqual(["2", "3"]);
+  });
+
+  it("tells the difference once to the eye, and to screen readers as the row's description", async () => {
+    await openAt("/work/c-allergy", "compare-table");
+    const description = document.getElementById(row("allergies").getAttribute("aria-describedby") ?? "");
+    expect(description?.textContent).toBe("Penicillin was removed in ServiceNow; the EHR still lists it.");
+    expect(row("allergies").getAttribute("aria-label")).toBeNull();
+  });
+
+  it("says that an unknown conflict does not exist, not that it is settled", async () => {
+    await openAt("/work/nothing-of-that-name", "empty");
+    expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("There is no such conflict");
   });
 
   it("applies no suggestion by itself, and all open ones on A", async () => {
@@ -58,7 +76,8 @@ describe("compare", () => {
     await user.type(input, "123");
     expect(await screen.findByText(/too few digits.*with area code/)).toBeTruthy();
     await user.keyboard("{Escape}v");
-    expect((await screen.findByRole("alert")).textContent).toMatch(/your own value is not right yet/);
+    await waitFor(() => expect(live()).toMatch(/your own value is not right yet/));
+    expect(lacking()).toMatch(/your own value is not right yet/);
     expect(router.state.location.pathname).toBe("/work/c-phone-0");
     await user.type(input, "4155550188");
     expect(await screen.findByText(/Will be saved as “\+1 415 555 0188”/)).toBeTruthy();
@@ -70,11 +89,13 @@ describe("compare", () => {
     const { user } = await openAt("/work/c-owner", "compare-table");
     leaveFields();
     await user.keyboard("v");
-    expect((await screen.findByRole("alert")).textContent).toMatch(/Decide at least one/);
+    expect(lacking()).toMatch(/Decide at least one/);
+    expect(screen.getByTestId("make-plan").hasAttribute("disabled")).toBe(true);
+    await waitFor(() => expect(live()).toMatch(/Decide at least one/));
     await user.keyboard("4");
     await user.type(await screen.findByLabelText("Your own value for Owner's phone"), "4155550188");
     await user.keyboard("{Enter}v");
-    await waitFor(() => expect(screen.getByRole("alert").textContent).toMatch(/move together.*Owner's e-mail/));
+    await waitFor(() => expect(lacking()).toMatch(/move together.*Owner's e-mail/));
   });
 
   it("saves the draft by itself and shows it again", async () => {
@@ -89,7 +110,9 @@ describe("compare", () => {
     const { user, clinic, host } = await openAt("/work/c-allergy", "compare-table");
     clinic.commands["session.switch"]({ personId: "desk" });
     host.emit({ kind: "changed", data: { tags: ["conflict", "session"], id: null } });
-    await screen.findByText(/A clinician or an admin/);
+    await screen.findByText(/decide it\. Ask: a clinician or an administrator\.$/);
+    expect(lacking()).toBe("You may decide nothing here. Ask: a clinician or an administrator.");
+    expect(screen.getByTestId("make-plan").hasAttribute("disabled")).toBe(true);
     leaveFields();
     await user.keyboard("3");
     await waitFor(() => expect(live()).toMatch(/may not decide/));
@@ -105,6 +128,18 @@ describe("compare", () => {
     await waitFor(() => expect(client.isFetching()).toBe(0));
     expect(document.activeElement).toBe(focused);
     expect(focused?.isConnected).toBe(true);
+  });
+
+  it("offers no answer that would be refused, and says what to do instead", async () => {
+    const { user } = await openAt("/work/c-duplicate", "candidate");
+    leaveFields();
+    expect(screen.getByTestId("same-animal")).toBeTruthy();
+    await user.keyboard("j");
+    await waitFor(() => expect(screen.queryByTestId("same-animal")).toBeNull());
+    expect(screen.getByTestId("not-linkable").textContent).toMatch(/merge them in ServiceNow, or say they are not the same/);
+    await user.keyboard("1");
+    expect(screen.queryByTestId("reason-dialog")).toBeNull();
+    expect(screen.getByTestId("not-same-animal")).toBeTruthy();
   });
 
   it("asks whether two records are the same animal, with evidence and a reason", async () => {

@@ -1,9 +1,10 @@
 import { Link } from "@tanstack/react-router";
 import { useMay } from "../../data/session";
+import { countWords } from "../../words/words";
 import classes from "./Home.module.css";
 
 /** "3 need you · 1 needs a second person · 412 settled": the numbers that decide what to do next. */
-export function Asks({ needYou, needSecond, settled }: { needYou: number; needSecond: number; settled: number }) {
+export function Asks({ needYou, needSecond, settled, listed }: { needYou: number; needSecond: number; settled: number; listed: boolean }) {
   const may = useMay("see_conflicts");
   const parts = [
     {
@@ -35,7 +36,7 @@ export function Asks({ needYou, needSecond, settled }: { needYou: number; needSe
       words: "settled for you in the last run",
       tone: "none",
       link:
-        settled > 0 ? (
+        settled > 0 || listed ? (
           <button type="button" onClick={() => document.getElementById("settled")?.focus()}>
             Review
           </button>
@@ -46,7 +47,7 @@ export function Asks({ needYou, needSecond, settled }: { needYou: number; needSe
     <ul className={classes.asks} data-testid="asks">
       {parts.map(({ id, count, words, tone, link }) => (
         <li key={id} data-tone={tone} data-testid={id}>
-          <strong>{count.toLocaleString("en")}</strong>
+          <strong>{id === "need-you" ? countWords(count) : count.toLocaleString("en")}</strong>
           <span>{words}</span>
           {link}
         </li>

@@ -48,7 +48,7 @@ export function HomeScreen() {
         )
       }
     >
-      <Asks needYou={needYou} needSecond={needSecond} settled={settledLastRun} />
+      <Asks needYou={needYou} needSecond={needSecond} settled={settledLastRun} listed={settled.length > 0} />
       <div className={classes.columns}>
         <div className={classes.stack}>
           <Remotes remotes={remotes} />

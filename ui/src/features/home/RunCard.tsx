@@ -7,7 +7,7 @@ import { announce } from "../../shared/announce";
 import { notifyFailure } from "../../shared/notify";
 import { Moment } from "../../shared/When";
 import { lasted } from "../../words/time";
-import { plural, runStatusWords } from "../../words/words";
+import { plural, runStatusWords, triggerWords } from "../../words/words";
 import classes from "./Home.module.css";
 
 function timeLeft(run: RunView): string {
@@ -37,7 +37,7 @@ function Finished({ run }: { run: RunView }) {
     <div data-testid="last-run">
       <p className={classes.runText}>
         {runStatusWords[run.status]} <Moment atMs={run.endedAtMs ?? run.startedAtMs} />
-        {run.endedAtMs !== null && `, took ${lasted(run.endedAtMs - run.startedAtMs)}`} · {run.actor ?? run.trigger}
+        {run.endedAtMs !== null && `, took ${lasted(run.endedAtMs - run.startedAtMs)}`} · {run.actor ?? triggerWords(run.trigger)}
       </p>
       {run.problem && <p className={classes.problem}>{run.problem}</p>}
       <dl className={classes.figures}>

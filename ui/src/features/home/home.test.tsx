@@ -28,3 +28,15 @@ it("shows the progress of a run with counts, as events bring it", async () => {
   host.emit({ kind: "progress", data: { runId: run.run?.id ?? "", phase: "comparing", done: 4321, total: 100_000, perSecond: 900, text: "Comparing patients" } });
   await waitFor(() => expect(progress.textContent).toMatch(/4,321 of 100,000/));
 });
+
+it("says that there may be more where counting stopped, and keeps the way to what was settled", async () => {
+  const { clinic, host } = await openAt("/", "headline");
+  const home = clinic.commands["home.get"];
+  const before = home({});
+  const item = { planId: "p1", patientId: "pb", patient: "Bella", sentence: "Changed breed in the EHR", atMs: Date.now() };
+  clinic.commands["home.get"] = () => ({ ...before, needYou: 1000, settledLastRun: 0, settled: [item] });
+  host.emit({ kind: "changed", data: { tags: ["home"], id: null } });
+  await waitFor(() => expect(screen.getByTestId("need-you").textContent).toMatch(/^1,000\+need you/));
+  expect(screen.getByTestId("nav-work-list").textContent).toContain("1,000+");
+  expect(screen.getByRole("button", { name: "Review" })).toBeTruthy();
+});

@@ -9,6 +9,7 @@ import { Page } from "../../shared/Page";
 import { SpeciesIcon } from "../../shared/Species";
 import { PatientStatusWord } from "../../shared/Status";
 import { Waiting } from "../../shared/Waiting";
+import { capitalised } from "../../words/words";
 import { FieldsSideBySide } from "./FieldsSideBySide";
 import { Findings } from "./Findings";
 import classes from "./Patient.module.css";
@@ -39,7 +40,7 @@ export function PatientScreen() {
       </Page>
     );
   const { patient, conflictId } = page.data;
-  const facts = [patient.species, patient.breed, patient.born && `born ${patient.born}`, patient.owner, patient.phone, patient.chip && `chip ${patient.chip}`].filter(Boolean);
+  const facts = [capitalised(patient.species), patient.breed, patient.born && `born ${patient.born}`, patient.owner, patient.phone, patient.chip && `chip ${patient.chip}`].filter(Boolean);
   return (
     <Page
       testId="patient"

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { SpeciesIcon } from "../../shared/Species";
 import { PatientStatusWord } from "../../shared/Status";
 import { useListKeys } from "../../shared/useListKeys";
+import { kindWords } from "../../words/words";
 import classes from "./Patients.module.css";
 import type { PatientRows } from "./usePatientRows";
 
@@ -94,7 +95,7 @@ export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
                     <span className={classes.coming}>…</span>
                   )}
                 </span>
-                <span role="gridcell">{row && [row.species, row.breed].filter(Boolean).join(", ")}</span>
+                <span role="gridcell">{row && kindWords(row.species, row.breed)}</span>
                 <span role="gridcell">{row?.owner}</span>
                 <span role="gridcell" className={classes.number}>
                   {row?.phone}

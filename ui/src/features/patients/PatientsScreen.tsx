@@ -58,6 +58,8 @@ export function PatientsScreen() {
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
           onKeyDown={(event) => {
+            // The key that leads here is no part of a name.
+            if (event.key === "/" && text === "") event.preventDefault();
             if (event.key === "ArrowDown" || event.key === "Enter") {
               event.preventDefault();
               const found = rows.row(0);

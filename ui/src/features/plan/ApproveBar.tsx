@@ -86,7 +86,7 @@ export function ApproveBar({ plan, busy, approve }: Props) {
       ) : (
         <p className={classes.whoCan} data-testid="who-can">
           {second && plan.makerIsMe ? "Nobody approves what they made. " : "You may not approve this. "}
-          {plan.whoCan && `Who can: ${plan.whoCan}`}
+          {plan.whoCan && `Ask: ${plan.whoCan}.`}
         </p>
       )}
     </div>

@@ -6,6 +6,7 @@ const orBlank = (text: string) => (text === "" ? <em>blank</em> : text);
 
 /** Before → after, with the characters that change marked. */
 export function Changes({ changes }: { changes: PlannedChange[] }) {
+  if (changes.length === 0) return null;
   return (
     <table className={classes.changes}>
       <thead>

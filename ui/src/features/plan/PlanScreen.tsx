@@ -1,5 +1,5 @@
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { PlanView } from "../../bindings/types";
 import { useMay } from "../../data/session";
 import { useAct, useRead } from "../../data/useRead";
@@ -7,7 +7,7 @@ import type { CallFailed } from "../../host/types";
 import { KeyButton } from "../../keyboard/KeyButton";
 import { announce } from "../../shared/announce";
 import { Failure } from "../../shared/Failure";
-import { notifyDone, notifyFailure } from "../../shared/notify";
+import { notifyDone, notifyFailure, takeBack } from "../../shared/notify";
 import { Page } from "../../shared/Page";
 import { ReasonDialog } from "../../shared/ReasonDialog";
 import { Waiting } from "../../shared/Waiting";
@@ -21,6 +21,7 @@ import { PlanFacts } from "./PlanFacts";
 import { WriteCard } from "./WriteCard";
 
 const POLL_MS = 1_000;
+const APPROVED = "approved";
 
 function titleOf(plan: PlanView): string {
   if (plan.status === "done") return plan.undoes ? "Undone" : "Done";
@@ -66,13 +67,19 @@ function Plan({ plan }: { plan: PlanView }) {
     setFailure(null);
     client.setQueriesData<PlanView>({ queryKey: ["plans", "plans.get"], predicate: (query) => (query.state.data as PlanView | undefined)?.id === now.id }, now);
     if (now.conflictId && now.status !== "awaiting_second") forgetWork(now.conflictId);
-    notifyDone(now.status === "awaiting_second" ? "Approved by you. It now waits for a second person." : plan.writes.length === 0 ? "Remembered." : "Approved. The writes are on their way.");
+    notifyDone(now.status === "awaiting_second" ? "Approved by you. It now waits for a second person." : plan.writes.length === 0 ? "Remembered." : "Approved. The writes are on their way.", APPROVED);
   });
   const refuse = useAct("plans.refuse", ["plans", "conflicts", "conflict", "home"], (now) => {
     notifyDone("Refused. Nothing was written.");
     if (now.conflictId) void navigate({ to: "/work" });
   });
   const undo = useAct("plans.undo", ["plans"], (made) => void navigate({ to: "/plans/$planId", params: { planId: made.id } }));
+  // What was said of the last approval must not stand over the next one.
+  const done = plan.status === "done";
+  useEffect(() => {
+    if (done) takeBack(APPROVED);
+    return () => takeBack(APPROVED);
+  }, [done]);
   const busy = approve.isPending || refuse.isPending;
 
   const send = (reason: string | null) => {

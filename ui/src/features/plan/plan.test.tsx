@@ -23,6 +23,10 @@ describe("plan", () => {
     await user.keyboard("{Control>}{Enter}{/Control}");
     expect(await screen.findByText("Undone", {}, { timeout: 4_000 })).toBeTruthy();
     expect(clinic.receipts).toHaveLength(2);
+    leaveFields();
+    await user.keyboard("gr");
+    expect((await screen.findByTestId("not-undoable")).textContent).toMatch(/^Cannot be undone: /);
+    expect(screen.getByTestId("undo").hasAttribute("disabled")).toBe(true);
   });
 
   it("reopens with only what moved when the approval is refused, and keeps the other work", async () => {

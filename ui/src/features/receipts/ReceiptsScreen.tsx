@@ -1,10 +1,11 @@
 import { Button } from "@mantine/core";
 import { IconReceipt } from "@tabler/icons-react";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useMay } from "../../data/session";
 import { useAct, useRead } from "../../data/useRead";
 import { KeyButton } from "../../keyboard/KeyButton";
+import { mayTakeFocus } from "../../shared/arriving";
 import { Empty } from "../../shared/Empty";
 import { Failure } from "../../shared/Failure";
 import { notifyFailure } from "../../shared/notify";
@@ -17,6 +18,8 @@ import { ReceiptRow } from "./ReceiptRow";
 import classes from "./Receipts.module.css";
 
 const PAGE = 50;
+
+const lowerFirst = (sentence: string) => sentence.charAt(0).toLowerCase() + sentence.slice(1);
 
 export function ReceiptsScreen() {
   const { patient, plan } = useSearch({ from: "/receipts" });
@@ -38,6 +41,10 @@ export function ReceiptsScreen() {
   });
   const current = groups[active];
   const shown = groups.find((group) => group.planId === openPlan) ?? current;
+  const listed = groups.length > 0;
+  useEffect(() => {
+    if (listed && mayTakeFocus()) listbox.current?.focus({ preventScroll: true });
+  }, [listed]);
   return (
     <Page
       testId="receipts-screen"
@@ -51,6 +58,7 @@ export function ReceiptsScreen() {
             says="Undo"
             group="Receipts"
             disabled={!shown?.canUndo}
+            aria-describedby={shown?.notUndoableBecause ? "not-undoable" : undefined}
             run={() => shown && undo.mutate({ id: shown.planId }, { onError: notifyFailure })}
             loading={undo.isPending}
             data-testid="undo"
@@ -92,6 +100,11 @@ export function ReceiptsScreen() {
           </div>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by key */}
           <section className={classes.detail} tabIndex={0} aria-label={`Receipt for ${shown?.patient ?? ""}`}>
+            {mayUndo && shown?.notUndoableBecause && (
+              <p id="not-undoable" className={classes.who} data-testid="not-undoable">
+                Cannot be undone: {lowerFirst(shown.notUndoableBecause)}
+              </p>
+            )}
             <ol className={classes.cards}>
               {shown?.receipts.map((receipt) => (
                 <ReceiptCard key={receipt.operationId} receipt={receipt} />

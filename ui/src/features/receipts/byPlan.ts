@@ -8,6 +8,8 @@ export interface PlanReceipts {
   sentence: string;
   verified: boolean;
   canUndo: boolean;
+  /** Why nothing of it can be undone, where that is so. */
+  notUndoableBecause: string | null;
   undone: boolean;
   receipts: ReceiptView[];
 }
@@ -28,6 +30,7 @@ export function byPlan(receipts: readonly ReceiptView[]): PlanReceipts[] {
         sentence: members.map((one) => one.sentence).join("; "),
         verified: members.every((one) => one.verified),
         canUndo: members.some((one) => one.canUndo),
+        notUndoableBecause: members.some((one) => one.canUndo) ? null : [...new Set(members.map((one) => one.notUndoableBecause).filter(Boolean))].join(" ") || null,
         undone: members.some((one) => one.undoneBy !== null),
         receipts: members,
       },

@@ -4,7 +4,7 @@ import { SpeciesIcon } from "../../shared/Species";
 import { GradeWord } from "../../shared/Status";
 import { RemoteWord } from "../../shared/sides";
 import { Ago } from "../../shared/When";
-import { causeWords, conflictStatusWords } from "../../words/words";
+import { capitalised, causeWords, conflictStatusWords } from "../../words/words";
 import classes from "./Work.module.css";
 
 const blank = (text: string) => (text === "" ? "blank" : text);
@@ -14,10 +14,10 @@ function Values({ item }: { item: ConflictItem }) {
   return (
     <span className={classes.values}>
       <span>
-        <RemoteWord remote="service_now" /> {blank(item.serviceNowShort)}
+        <RemoteWord remote="service_now" /> <span>{blank(item.serviceNowShort)}</span>
       </span>
       <span>
-        <RemoteWord remote="ehr" /> {blank(item.ehrShort)}
+        <RemoteWord remote="ehr" /> <span>{blank(item.ehrShort)}</span>
       </span>
     </span>
   );
@@ -52,7 +52,7 @@ function State({ item }: { item: ConflictItem }) {
 export function ConflictRow({ item, inGroup }: { item: ConflictItem; inGroup: boolean }) {
   return (
     <div className={classes.row} data-in-group={inGroup}>
-      <span className={classes.icon} title={item.species}>
+      <span className={classes.icon} title={capitalised(item.species)}>
         <SpeciesIcon species={item.species} size={20} />
       </span>
       <span className={classes.patient}>

@@ -1,14 +1,25 @@
+import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef } from "react";
 import type { ConflictItem } from "../../bindings/types";
+import { mayTakeFocus } from "../../shared/arriving";
 import { useListKeys } from "../../shared/useListKeys";
 import { ConflictRow } from "./ConflictRow";
 import { GroupRow } from "./GroupRow";
 import type { WorkRow } from "./grouping";
 import classes from "./Work.module.css";
 
-const ROW_PX = 62;
+const ROW_PX = 72;
+/** On a narrow window the values stand below. */
+const STACKED_PX = { values: 140, none: 104 };
 const GROUP_PX = 42;
+const NARROW = "(max-width: 860px)";
+
+function heightOf(row: WorkRow | undefined, narrow: boolean): number {
+  if (row?.kind === "group") return GROUP_PX;
+  if (!narrow) return ROW_PX;
+  return row && row.item.serviceNowShort !== null && row.item.ehrShort !== null ? STACKED_PX.values : STACKED_PX.none;
+}
 
 interface Props {
   rows: WorkRow[];
@@ -22,10 +33,11 @@ interface Props {
 
 export function WorkListbox({ rows, resetKey, open, toggle, setActive: tell, stale }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
+  const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: (index) => (rows[index]?.kind === "group" ? GROUP_PX : ROW_PX),
+    estimateSize: (index) => heightOf(rows[index], narrow),
     getItemKey: (index) => {
       const row = rows[index];
       return row?.kind === "group" ? `g-${row.key}` : (row?.item.id ?? index);
@@ -33,6 +45,8 @@ export function WorkListbox({ rows, resetKey, open, toggle, setActive: tell, sta
     overscan: 8,
     initialRect: { width: 1000, height: 600 },
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: places are computed anew when rows change or stack
+  useEffect(() => virtual.measure(), [narrow, rows]);
   const act = (index: number) => {
     const row = rows[index];
     if (row?.kind === "group") toggle(row.key);
@@ -43,7 +57,7 @@ export function WorkListbox({ rows, resetKey, open, toggle, setActive: tell, sta
   const item = current?.kind === "conflict" ? current.item : null;
   useEffect(() => tell(item), [item, tell]);
   useEffect(() => {
-    if (document.activeElement === document.body || document.activeElement?.tagName === "H1") scroller.current?.focus({ preventScroll: true });
+    if (mayTakeFocus()) scroller.current?.focus({ preventScroll: true });
   }, []);
 
   return (

@@ -69,9 +69,9 @@ export function WorkScreen() {
           />
           <KeyButton shortcut="s" says="Snooze" group="Work list" disabled={!active} run={() => setSnoozing(active)} data-testid="snooze" />
           {active && active.alike > 1 && !filteredToAlike && (
-            <KeyButton shortcut="x" says={`Only the ${active.alike} alike`} group="Work list" run={() => narrow({ cause: active.cause, field: active.fields[0] })} data-testid="alike" />
+            <KeyButton shortcut="o" says={`Only the ${active.alike} alike`} group="Work list" run={() => narrow({ cause: active.cause, field: active.fields[0] })} data-testid="alike" />
           )}
-          <KeyButton shortcut="a" says={search.group ? "Show one by one" : "Group alike"} group="Work list" run={() => narrow({ group: search.group ? undefined : true })} data-testid="group" />
+          <KeyButton shortcut="x" says={search.group ? "Show one by one" : "Group alike"} group="Work list" run={() => narrow({ group: search.group ? undefined : true })} data-testid="group" />
         </>
       }
     >
@@ -85,6 +85,7 @@ export function WorkScreen() {
             narrow({ text: event.currentTarget.value });
           }}
           onKeyDown={(event) => {
+            if (event.key === "/" && text === "") event.preventDefault();
             if (event.key !== "Enter" && event.key !== "ArrowDown") return;
             event.preventDefault();
             document.getElementById("work-list")?.focus();

@@ -213,13 +213,13 @@ export class SampleClinic {
     const makerIsMe = plan.maker === this.person.name;
     const second = plan.status === "awaiting_second";
     const mayApprove = second ? !makerIsMe && (may[this.person.id] ?? []).includes("approve_second") : true;
-    return { ...plan, makerIsMe, mayApprove, whoCan: mayApprove ? null : "An admin other than the maker: Mara Quinn" };
+    return { ...plan, makerIsMe, mayApprove, whoCan: mayApprove ? null : "another administrator" };
   }
 
   private permitted(field: FieldView): FieldView {
     const needed: Capability = clinical.has(field.field) ? "decide_clinical" : "decide_demographic";
     const mayDecide = (may[this.person.id] ?? []).includes(needed);
-    return { ...field, mayDecide, whoCan: mayDecide ? null : needed === "decide_clinical" ? "A clinician or an admin" : "The front desk or an admin" };
+    return { ...field, mayDecide, whoCan: mayDecide ? null : needed === "decide_clinical" ? "a clinician or an administrator" : "the front desk or an administrator" };
   }
 
   private item(conflict: SampleConflict): ConflictItem {
@@ -458,7 +458,7 @@ export class SampleClinic {
     }
     setTimeout(() => {
       plan.status = "done";
-      if (plan.undoes) this.receipts = this.receipts.map((one) => (one.planId === plan.undoes ? { ...one, canUndo: false, undoneBy: plan.id } : one));
+      if (plan.undoes) this.receipts = this.receipts.map((one) => (one.planId === plan.undoes ? { ...one, canUndo: false, notUndoableBecause: "It is undone already.", undoneBy: plan.id } : one));
       this.receipts = [...plan.writes.map((write, index) => receiptOf(plan, write, index)), ...this.receipts];
       this.changed(["plans", "receipts", "home", "conflicts", "patient"], plan.id);
     }, 120);

@@ -182,6 +182,8 @@ export function sampleConflicts(): SampleConflict[] {
           forSentences: ["The owner's phone is the same.", "The name is the same.", "Both are rabbits of the breed Holland Lop.", "Born in March 2023 in both."],
           againstSentences: ["The owner's family name is spelt differently: Sato, Satoh."],
           tier: "likely",
+          linkable: true,
+          notLinkableBecause: null,
         },
         {
           patientId: "p913",
@@ -196,6 +198,8 @@ export function sampleConflicts(): SampleConflict[] {
           forSentences: ["The names sound alike."],
           againstSentences: ["Born two years apart.", "Different breed.", "Different phone."],
           tier: "weak",
+          linkable: false,
+          notLinkableBecause: "That patient already has a record in ServiceNow, so the two cannot be linked here: merge them in ServiceNow, or say they are not the same.",
         },
       ],
     },

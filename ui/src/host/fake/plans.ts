@@ -78,6 +78,7 @@ export function receiptOf(plan: PlanView, write: PlannedWrite, index: number): R
     reason: plan.reason,
     undoneBy: null,
     canUndo: plan.undoes === null,
+    notUndoableBecause: plan.undoes === null ? null : "This is an undo itself.",
   };
 }
 
