@@ -95,7 +95,6 @@ impl Clinic {
         vec![
             ("VETSYNC_CONFIG", self.config().into()),
             ("VETSYNC_PERSON", person.into()),
-            ("VETSYNC_DEMO", "1".into()),
             // What the web view itself keeps, such as a chosen appearance, is not to reach the next test.
             ("XDG_DATA_HOME", self.folder.join("share").into()),
             ("XDG_CACHE_HOME", self.folder.join("cache").into()),

@@ -7,7 +7,7 @@ use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::Value;
-use std::{ffi::OsString, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{ffi::OsString, future::Future, path::PathBuf, process::Command, sync::Arc, time::Duration};
 
 /// How long the app may take to open its window. WebDriver itself would wait for ever.
 const OPENS_WITHIN: Duration = Duration::from_secs(30);
@@ -55,20 +55,21 @@ where
     let _ = tokio::time::timeout(CLOSES_WITHIN, window.client.clone().close()).await;
     drop(window);
     if let Ok(process) = process {
-        ended(process).await?;
+        end(process).await?;
     }
     outcome
 }
 
-/// Waits until a process has ended: it stops its engine and closes its database after its window.
-async fn ended(process: u32) -> Result<()> {
+/// Ends the app, which outlives the driver's session, and waits until it has let go of its database.
+async fn end(process: u32) -> Result<()> {
+    let _ = Command::new("kill").arg(process.to_string()).status();
     let waiting = async {
         while is_running(process) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let waited = tokio::time::timeout(CLOSES_WITHIN, waiting).await;
-    waited.with_context(|| format!("the app did not end within {CLOSES_WITHIN:?} after its window"))
+    waited.with_context(|| format!("the app did not end within {CLOSES_WITHIN:?}"))
 }
 
 impl Window {

@@ -1,0 +1,77 @@
+//! Every screen in the real window, light and dark, in a small and a large size: nothing runs out of it, nothing is
+//! left loading. The screenshots go to the folder in `VETSYNC_SHOTS`.
+#![cfg(target_os = "linux")]
+
+use anyhow::{Context as _, Result, ensure};
+use desktop::{Clinic, Window, in_window};
+
+/// A lively clinic.
+const PATIENTS: u32 = 150;
+const SIZES: [(u32, u32); 2] = [(1280, 800), (1920, 1080)];
+
+/// Looks at a screen: at rest, and with nothing beyond the window's right edge.
+async fn look(window: &Window, name: &str, look: &str) -> Result<()> {
+    let rest = "return document.querySelector('[aria-busy=true]') === null";
+    window.wait_for_script(&format!("{name} to be there"), rest).await?;
+    let beyond = "const page = document.documentElement; const content = document.getElementById('content'); \
+                  return Math.max(page.scrollWidth - innerWidth, content.scrollWidth - content.clientWidth)";
+    let beyond = window.script(beyond).await?.as_i64().context("a width")?;
+    window.shot(&format!("{name}-{look}")).await?;
+    ensure!(beyond <= 0, "{name} ({look}) is {beyond} px wider than the window");
+    Ok(())
+}
+
+/// All screens, by their keys.
+async fn look_round(window: &Window, name: &str) -> Result<()> {
+    window.press(&["g", "h"]).await?;
+    window.wait("last-run").await?;
+    look(window, "home", name).await?;
+    window.press(&["g", "w"]).await?;
+    window.wait("work-row").await?;
+    look(window, "work", name).await?;
+    window.press(&["Enter"]).await?;
+    window.wait("compare").await?;
+    look(window, "compare", name).await?;
+    window.press(&["g", "r"]).await?;
+    window.wait("receipt-row").await?;
+    look(window, "receipts", name).await?;
+    window.press(&["g", "p"]).await?;
+    window.wait("patient-row").await?;
+    look(window, "patients", name).await?;
+    window.press(&["Enter", "Enter"]).await?;
+    window.wait("trust-card").await?;
+    look(window, "patient", name).await
+}
+
+async fn both_sizes(name: &'static str, theme: &str, is_light: bool) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let clinic = Clinic::start(folder.path(), PATIENTS, 3).await?;
+    let mut environment = clinic.environment("dana");
+    environment.push(("VETSYNC_RUN_AT_START", "1".into()));
+    environment.push(("GTK_THEME", theme.into()));
+    in_window(name, &environment, move |window| async move {
+        window.wait_for_text("last-run", "Done").await?;
+        let ground = window.body_style("background-color").await?;
+        let first = ground.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty());
+        ensure!(
+            (first.context("a colour")?.parse::<u32>()? > 128) == is_light,
+            "with the desktop's theme {name} the ground is {ground}"
+        );
+        for (width, height) in SIZES {
+            window.resize(width, height).await?;
+            look_round(&window, &format!("{name}-{width}")).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn every_screen_fits_in_the_light() -> Result<()> {
+    both_sizes("light", "Adwaita", true).await
+}
+
+#[tokio::test]
+async fn every_screen_fits_in_the_dark_as_the_desktop_is() -> Result<()> {
+    both_sizes("dark", "Adwaita:dark", false).await
+}
