@@ -1,8 +1,10 @@
 //! The measures of the repository, as a table and as JSON.
 
 use crate::{
+    session::Session,
     setup::{self, Need},
-    steps::{built, cargo, run as run_step},
+    steps::{built, cargo, run as run_step, target_dir},
+    ui,
 };
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -13,29 +15,58 @@ pub struct Arguments {
     /// Print JSON only.
     #[arg(long)]
     json: bool,
-    /// Handed on to `vetsync bench`.
+    /// Handed on to `vetsync bench`; or `window [PATIENTS [STARTS]]`, which measures the real window.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     further: Vec<String>,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    setup::ensure(Need::Headless)?;
-    run_step(cargo().args(["build", "--release", "-p", "vetsync"])).context("vetsync could not be built")?;
-    let output = Command::new(built("release", "vetsync"))
-        .args(["bench", "--json"])
-        .args(&arguments.further)
-        .stderr(Stdio::inherit())
-        .output()
-        .context("vetsync could not be started")?;
-    let result: Value = serde_json::from_slice(&output.stdout).with_context(|| {
-        format!("`vetsync bench --json` ended with {} and printed no JSON", output.status)
-    })?;
+    let (result, succeeded) = match arguments.further.split_first() {
+        Some((first, rest)) if first == "window" => (window(rest)?, true),
+        _ => without_window(&arguments.further)?,
+    };
     if !arguments.json {
         eprint!("{}", table(&result)?);
     }
     println!("{result:#}");
     let met = rows(&result)?.iter().all(|row| row.get("met").and_then(Value::as_bool).unwrap_or(true));
-    Ok(if output.status.success() && met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if succeeded && met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn without_window(further: &[String]) -> Result<(Value, bool)> {
+    setup::ensure(Need::Headless)?;
+    run_step(cargo().args(["build", "--release", "-p", "vetsync"])).context("vetsync could not be built")?;
+    let output = Command::new(built("release", "vetsync"))
+        .args(["bench", "--json"])
+        .args(further)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("vetsync could not be started")?;
+    let result = serde_json::from_slice(&output.stdout).with_context(|| {
+        format!("`vetsync bench --json` ended with {} and printed no JSON", output.status)
+    })?;
+    Ok((result, output.status.success()))
+}
+
+/// The release build of the app on a display of its own.
+fn window(further: &[String]) -> Result<Value> {
+    setup::ensure(Need::Test)?;
+    ui::build()?;
+    run_step(cargo().args(["build", "--release", "-p", "vetsync", "-p", "vetsync-console"]))
+        .context("the console could not be built")?;
+    run_step(cargo().args(["build", "-p", "desktop", "--example", "measure"]))
+        .context("the measuring program could not be built")?;
+    let file = target_dir().join("window-measures.json");
+    let session = Session::new()?;
+    let mut measure = Command::new(built("debug", "examples/measure"));
+    measure
+        .args(further)
+        .env("VETSYNC_MEASURES", &file)
+        .env("VETSYNC_APP", built("release", "vetsync-console"))
+        .env("VETSYNC_BIN", built("release", "vetsync"));
+    run_step(&mut session.wrap(&measure)?)?;
+    let text = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_slice(&text).context("the measuring program wrote no JSON")
 }
 
 /// Each measure: `name`, `value`, `unit`, `target` in words, `met`.

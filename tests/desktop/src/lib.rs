@@ -11,7 +11,7 @@ mod processes;
 mod window;
 
 pub use clinic::{Animal, Clinic};
-pub use processes::{Memory, memory_of};
+pub use processes::{Memory, memory_of, started_at_ms};
 pub use window::{Window, in_window};
 
 use std::path::PathBuf;

@@ -44,6 +44,18 @@ fn parent_of(id: u32) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// When a process was started, Unix milliseconds, to the kernel's tick of 10 ms.
+pub fn started_at_ms(id: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let after_name = stat.rsplit_once(')').context("an unusual stat file")?.1;
+    let ticks: f64 = after_name.split_whitespace().nth(19).context("an unusual stat file")?.parse()?;
+    let uptime = fs::read_to_string("/proc/uptime")?;
+    let uptime_s: f64 = uptime.split_whitespace().next().context("an unusual uptime file")?.parse()?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    // The kernel tells times to other programs in hundredths of a second (USER_HZ).
+    Ok((now.as_secs_f64() - uptime_s + ticks / 100.0) * 1_000.0)
+}
+
 /// A process by its name, and what it takes; then the same of everything it started.
 pub fn memory_of(id: u32) -> Result<Vec<(String, Memory)>> {
     let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup"))

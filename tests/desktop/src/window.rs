@@ -1,6 +1,6 @@
 //! A window and what a person does in it.
 
-use crate::{driver::Driver, processes::is_running, program};
+use crate::{driver::Driver, processes::is_running, processes::started_at_ms, program};
 use anyhow::{Context as _, Result, bail, ensure};
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
@@ -192,6 +192,14 @@ impl Window {
         self.wait_for_script(&format!("a window of {width} x {height}"), &script).await.map(|_| ())
     }
 
+    /// Milliseconds from the start of the app's process until a person could work.
+    pub async fn usable_after_ms(&self) -> Result<f64> {
+        let script = "const [mark] = performance.getEntriesByName('usable'); \
+                      return mark ? performance.timeOrigin + mark.startTime : null";
+        let usable = self.wait_for_script("a usable screen", script).await?;
+        Ok(usable.as_f64().context("a time")? - started_at_ms(self.process()?)?)
+    }
+
     /// The app's process.
     pub fn process(&self) -> Result<u32> {
         self.driver.app()
@@ -269,13 +277,6 @@ impl Window {
         std::fs::write(&path, looking.context("the driver gave no screenshot")??)
             .with_context(|| format!("writing {}", path.display()))?;
         Ok(path)
-    }
-
-    /// Milliseconds from the start of the page's load until it was painted with content first.
-    pub async fn painted_after_ms(&self) -> Result<f64> {
-        let script = "const [first] = performance.getEntriesByName('first-contentful-paint'); return first ? first.startTime : null;";
-        let value = self.client.execute(script, Vec::new()).await?;
-        value.as_f64().context("the page was not painted yet")
     }
 }
 

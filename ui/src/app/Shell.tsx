@@ -36,6 +36,11 @@ export function Shell() {
     { key: "mod+k", says: "Do anything", group: "Everywhere", run: () => setPalette(true) },
     { key: "?", says: "Keys", group: "Everywhere", run: () => setHelp(true) },
   ]);
+  const usable = home.data !== undefined;
+  useEffect(() => {
+    // The measures of the window read this: from here on a person can work.
+    if (usable) performance.mark("usable");
+  }, [usable]);
   const needYou = home.data?.needYou;
   useEffect(() => {
     if (needYou !== undefined) announce(needYou === 0 ? "Nothing needs you." : `${countWords(needYou)} need you.`);

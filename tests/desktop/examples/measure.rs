@@ -1,0 +1,166 @@
+//! Measures the real window over a large clinic and prints JSON: from the start of the program until a person can work,
+//! what all its processes take of the memory, and from a keystroke in the search to the painted row.
+//!
+//! Run by `cargo xtask bench window`. Arguments: patients (100000), starts (7). The JSON goes to the file in
+//! `VETSYNC_MEASURES` if there is one.
+
+#[cfg(target_os = "linux")]
+mod measuring {
+    use anyhow::{Context as _, Result, ensure};
+    use desktop::{Clinic, Memory, Window, in_window, memory_of, program};
+    use serde_json::{Value, json};
+    use std::{
+        process::Command,
+        sync::{Arc, Mutex},
+    };
+
+    /// What people type: names, parts of names, phones; each letter is measured.
+    const TYPED: [&str; 8] = ["bella", "max", "luna", "coop", "212", "smith", "carl", "willow"];
+
+    /// Types into the search as a keyboard does, and notes how long each letter takes until a frame after the answer's
+    /// rows are in the document.
+    const TYPING: &str = "
+        window.keystrokes = null;
+        (async () => {
+            const took = [];
+            const input = document.querySelector(\"[data-testid='patient-search']\");
+            const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+            const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+            const shown = () => document.querySelector(\"[data-testid='patient-grid']\")?.innerText;
+            const type = async (text) => {
+                const before = shown();
+                const start = performance.now();
+                set.call(input, text);
+                input.dispatchEvent(new Event('input', { bubbles: true }));
+                while (shown() === before && performance.now() - start < 1000) await frame();
+                await frame();
+                return { took: performance.now() - start, changed: shown() !== before };
+            };
+            for (const word of WORDS) {
+                for (let length = 1; length <= word.length; length += 1) {
+                    const one = await type(word.slice(0, length));
+                    if (one.changed) took.push(one.took);
+                }
+                await type('');
+            }
+            window.keystrokes = took;
+        })();
+        return true";
+
+    fn quantile(sorted: &[f64], share: f64) -> f64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        let at = ((sorted.len() as f64 * share).ceil() as usize).saturating_sub(1);
+        sorted.get(at).copied().unwrap_or(f64::NAN)
+    }
+
+    async fn search(window: &Window) -> Result<Vec<f64>> {
+        window.press(&["g", "p"]).await?;
+        window.wait("patient-row").await?;
+        window.script(&TYPING.replace("WORDS", &json!(TYPED).to_string())).await?;
+        let took = window.wait_for_script("the end of the typing", "return window.keystrokes").await?;
+        let mut took: Vec<f64> = serde_json::from_value(took)?;
+        ensure!(took.len() > 10, "only {} letters changed the list", took.len());
+        took.sort_by(f64::total_cmp);
+        Ok(took)
+    }
+
+    pub async fn run() -> Result<Value> {
+        let number = |at: usize, otherwise: u32| {
+            std::env::args()
+                .nth(at)
+                .map_or(Ok(otherwise), |text| text.parse())
+                .context("a number is expected")
+        };
+        let (patients, starts) = (number(1, 100_000)?, number(2, 7)?);
+        let folder = std::env::temp_dir().join(format!("vetsync-measure-{}", std::process::id()));
+        let clinic = Clinic::start(&folder, patients, 1).await?;
+        eprintln!("reading {patients} patients from both remotes");
+        let filled = Command::new(program("VETSYNC_BIN", "vetsync")?)
+            .arg("--config")
+            .arg(clinic.config())
+            .args(["--person", "dana", "--json", "sync"])
+            .output()?;
+        let said = String::from_utf8_lossy(&filled.stderr);
+        ensure!(filled.status.success(), "the first comparison ended with {}: {said}", filled.status);
+
+        let mut ready = Vec::new();
+        let mut memory = Vec::new();
+        // The first start warms the caches and does not count.
+        for start in 0..=starts {
+            let found = Arc::new(Mutex::new(None));
+            let finding = Arc::clone(&found);
+            in_window("measure-start", &clinic.environment("dana"), |window| async move {
+                let after_ms = window.usable_after_ms().await?;
+                let memory = memory_of(window.process()?)?;
+                *finding.lock().map_err(|_| anyhow::anyhow!("a measure failed"))? = Some((after_ms, memory));
+                Ok(())
+            })
+            .await?;
+            let found = found.lock().ok().and_then(|mut found| found.take());
+            let (after_ms, of) = found.context("a start was not measured")?;
+            eprintln!("start {start}: {after_ms:.0} ms");
+            if start > 0 {
+                ready.push(after_ms);
+                memory = of;
+            }
+        }
+        ready.sort_by(f64::total_cmp);
+        let mut whole = Memory::default();
+        for (_, part) in &memory {
+            whole += *part;
+        }
+        let found = Arc::new(Mutex::new(Vec::new()));
+        let finding = Arc::clone(&found);
+        in_window("measure-search", &clinic.environment("dana"), |window| async move {
+            window.usable_after_ms().await?;
+            *finding.lock().map_err(|_| anyhow::anyhow!("a measure failed"))? = search(&window).await?;
+            Ok(())
+        })
+        .await?;
+        let took = found.lock().map_err(|_| anyhow::anyhow!("a measure failed"))?.clone();
+        drop(clinic);
+        let _ = std::fs::remove_dir_all(&folder);
+        let (median_ms, p95_ms) = (quantile(&ready, 0.5), quantile(&took, 0.95));
+        let measure = |name: &str, value: f64, unit: &str, target: Option<&str>, met: bool| json!({"name": name, "value": value, "unit": unit, "target": target, "met": met});
+        #[expect(clippy::cast_precision_loss)]
+        let mib = |kib: u64| kib as f64 / 1024.0;
+        let mut measures = vec![
+            measure("window: start to usable, median", median_ms, "ms", Some("< 1500"), median_ms < 1_500.0),
+            measure("window: keystroke to painted row, p95", p95_ms, "ms", Some("< 100"), p95_ms < 100.0),
+            measure("window: keystroke to painted row, median", quantile(&took, 0.5), "ms", None, true),
+            measure(
+                "window: memory of all processes, shared pages once",
+                mib(whole.pss_kib),
+                "MiB",
+                None,
+                true,
+            ),
+        ];
+        for (name, part) in memory {
+            measures.push(measure(
+                &format!("window: memory of {name}"),
+                mib(part.pss_kib),
+                "MiB",
+                None,
+                true,
+            ));
+        }
+        Ok(json!({"patients": patients, "starts": starts, "letters": took.len(), "measures": measures}))
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let measures = format!("{:#}", measuring::run().await?);
+    match std::env::var_os("VETSYNC_MEASURES") {
+        Some(file) => std::fs::write(file, measures)?,
+        None => println!("{measures}"),
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("The window is measured on Linux.");
+}
