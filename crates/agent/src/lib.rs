@@ -3,6 +3,7 @@
 //! Everything that can be wrong at start has a [`StartError`] of its own that says what is wrong and what to do; the
 //! window shows it, the command line prints it.
 
+mod account;
 mod assemble;
 mod options;
 mod problem;

@@ -9,16 +9,15 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// Overrides `storage.data_dir`.
     pub data_dir: Option<PathBuf>,
-    /// Who sits here (`people.id`); by default the one whose `os_user` is the account we run under.
+    /// Who sits here (`people.id`); by default the one whose `os_user` is the account we run under. It chooses among
+    /// people without an account of their own; nobody can pass for somebody else's account with it.
     pub person: Option<String>,
-    /// Running on sample data: people may be switched.
-    pub demo: bool,
     /// Start a complete comparison at once.
     pub run_at_start: bool,
 }
 
 impl Options {
-    /// From `VETSYNC_CONFIG`, `VETSYNC_DATA_DIR`, `VETSYNC_PERSON`, `VETSYNC_DEMO` and `VETSYNC_RUN_AT_START`.
+    /// From `VETSYNC_CONFIG`, `VETSYNC_DATA_DIR`, `VETSYNC_PERSON` and `VETSYNC_RUN_AT_START`.
     pub fn from_env() -> Options {
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let is_set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");
@@ -26,7 +25,6 @@ impl Options {
             config: path("VETSYNC_CONFIG"),
             data_dir: path("VETSYNC_DATA_DIR"),
             person: std::env::var("VETSYNC_PERSON").ok().filter(|person| !person.is_empty()),
-            demo: is_set("VETSYNC_DEMO"),
             run_at_start: is_set("VETSYNC_RUN_AT_START"),
         }
     }

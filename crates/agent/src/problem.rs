@@ -65,6 +65,14 @@ pub enum StartError {
         /// The account.
         user: String,
     },
+    /// This account may not act as the person that was asked for.
+    #[error("this computer's user {user:?} cannot act as {person:?}: the settings name another account")]
+    SomebodyElse {
+        /// Who was asked for (`people.id`).
+        person: String,
+        /// The account.
+        user: String,
+    },
     /// The engine.
     #[error(transparent)]
     Engine(#[from] engine::EngineError),
@@ -90,7 +98,10 @@ impl StartError {
             }
             StartError::Connection { .. } => "Correct this connection in the settings file, then run `vetsync doctor`.".to_owned(),
             StartError::NobodyHere { .. } => {
-                "Add a [[people]] entry with this os_user and a role, or name one of the people with --person.".to_owned()
+                "Add a [[people]] entry with this os_user and a role, or name with --person somebody there who has no os_user.".to_owned()
+            }
+            StartError::SomebodyElse { .. } => {
+                "Log in to this computer with that person's own account, or leave --person and VETSYNC_PERSON out.".to_owned()
             }
             StartError::Engine(_) => "Run `vetsync doctor`; nothing is lost.".to_owned(),
         }
@@ -106,6 +117,7 @@ impl StartError {
             | StartError::NobodyHere { .. } => 3,
             StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => 4,
             StartError::Store(_) | StartError::DataDir { .. } => 5,
+            StartError::SomebodyElse { .. } => 8,
             StartError::Engine(_) => 1,
         }
     }
@@ -127,7 +139,8 @@ impl StartError {
             | StartError::Settings(_)
             | StartError::Incomplete { .. }
             | StartError::Connection { .. }
-            | StartError::NobodyHere { .. } => Some("configuration"),
+            | StartError::NobodyHere { .. }
+            | StartError::SomebodyElse { .. } => Some("configuration"),
             StartError::Store(_) | StartError::DataDir { .. } | StartError::Engine(_) => None,
         }
     }
@@ -140,6 +153,7 @@ impl From<StartError> for ApiError {
             StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => {
                 ErrorCode::Locked
             }
+            StartError::SomebodyElse { .. } => ErrorCode::NotAllowed,
             StartError::NoSettings { .. }
             | StartError::Settings(_)
             | StartError::Incomplete { .. }

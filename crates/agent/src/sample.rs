@@ -89,6 +89,9 @@ scope = {scope:?}
 servicenow_identifier_system = {identifier_system:?}
 ca_file = "ca.pem"
 
+[console]
+sample_data = true
+
 [storage]
 data_dir = {data_dir:?}
 secrets = "file"

@@ -43,6 +43,16 @@ pub(crate) fn problem(address: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether an address names this computer: `localhost` or a loopback address (RFC 6761, 6.3; RFC 6890).
+pub(crate) fn is_on_this_computer(address: &str) -> bool {
+    let authority =
+        address.strip_prefix("https://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let (host, _) = split_port(authority);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     let after_bracket = authority.rfind(']').map_or(0, |at| at + 1);
     match authority[after_bracket..].rfind(':') {

@@ -50,6 +50,7 @@ pub(crate) fn check(settings: &Settings, document: &Node) -> Vec<Problem> {
     }
     servicenow(settings, &mut found);
     people(settings, &mut found);
+    sample_data(settings, &mut found);
     custom_fields(settings, &mut found);
     conventions(settings, &mut found);
     found.problems
@@ -208,6 +209,26 @@ fn people(settings: &Settings, found: &mut Findings<'_>) {
             }
             users.push(user);
         }
+    }
+}
+
+/// Whoever may be anybody must not reach a real system.
+fn sample_data(settings: &Settings, found: &mut Findings<'_>) {
+    if !settings.console.sample_data {
+        return;
+    }
+    let addresses = [
+        &settings.ehr_api_base_url,
+        &settings.ehr.base_url,
+        &settings.ehr.token_url,
+        &settings.servicenow.base_url,
+    ];
+    if !addresses.into_iter().flatten().all(|address| address::is_on_this_computer(address)) {
+        found.add(
+            "console.sample_data",
+            "this lets people be switched, and an address above is not on this computer",
+            "Remove it: it belongs to the sample clinic alone.",
+        );
     }
 }
 

@@ -346,7 +346,8 @@ pub struct Person {
     pub name: String,
     /// What this person may see and do.
     pub role: Role,
-    /// The operating system's user that is this person; without it the person is chosen in the window.
+    /// The operating system's user that is this person; without it anybody whose account is nobody's
+    /// may name this person with `--person`. It is the desktop account that counts, there is no further password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"jdoe")]
     pub os_user: Option<String>,
@@ -374,6 +375,9 @@ pub enum Role {
 pub struct Console {
     /// What a grade 4 decision needs besides its maker.
     pub second_person: SecondPerson,
+    /// Written by the demo: people may be switched, so that one visitor can try every role. Never set this for real
+    /// systems; it is refused unless both addresses are on this computer.
+    pub sample_data: bool,
 }
 
 /// What a grade 4 decision needs besides its maker.

@@ -114,6 +114,34 @@ fn warnings_name_what_deserves_a_second_thought() {
     assert_eq!(keys, ["servicenow.tls_minimum", "hospital.time_zone", "console.second_person"]);
 }
 
+/// People may be switched in the sample clinic alone, and the sample clinic stands on this computer.
+#[test]
+fn sample_data_goes_with_addresses_of_this_computer_only() {
+    for (servicenow, ehr, is_accepted) in [
+        ("https://127.0.0.1:8443", "https://[::1]:8444/fhir", true),
+        ("https://localhost:8443", "https://LOCALHOST/fhir", true),
+        ("https://clinic.service-now.com", "https://127.0.0.1:8444", false),
+        ("https://127.0.0.1:8443", "https://ehr.clinic.example/fhir", false),
+        ("https://127.0.0.1.clinic.example", "https://localhost", false),
+        ("https://localhost", "https://localhost.clinic.example", false),
+    ] {
+        let text = |flag: &str| {
+            format!("[servicenow]\nbase_url = {servicenow:?}\n[ehr]\nbase_url = {ehr:?}\n[console]\n{flag}\n")
+        };
+        let read = Settings::parse(&text("sample_data = true"), Format::Toml);
+        assert_eq!(
+            read.as_ref().is_ok_and(|read| read.console.sample_data),
+            is_accepted,
+            "{servicenow} {ehr}"
+        );
+        if let Err(refused) = read {
+            let keys: Vec<&str> = refused.problems().iter().map(|problem| problem.key.as_str()).collect();
+            assert_eq!(keys, ["console.sample_data"]);
+        }
+        assert!(Settings::parse(&text(""), Format::Toml).is_ok_and(|read| !read.console.sample_data));
+    }
+}
+
 #[test]
 fn a_missing_file_is_named() {
     let error = Settings::load(Path::new("no/such/vetsync.toml")).expect_err("missing");

@@ -73,7 +73,7 @@ async fn headless(clinic: &Clinic, json: bool) -> Outcome {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let remotes = sample::start(clinic).await?;
     let config = sample::write_config(&remotes, folder.path()).await?;
-    let options = Options { config: Some(config), demo: true, ..Options::default() };
+    let options = Options { config: Some(config), ..Options::default() };
     let opened = agent::open(options).await?;
     let lenses = std::sync::Arc::clone(&opened.lenses);
     let running = agent::start(opened).await?;
@@ -250,7 +250,6 @@ async fn window(demo: Demo, _json: bool) -> Outcome {
     eprintln!("Identity    {}", remotes.idp_url);
     let mut child = tokio::process::Command::new(&app)
         .env("VETSYNC_CONFIG", &config)
-        .env("VETSYNC_DEMO", "1")
         .env("VETSYNC_RUN_AT_START", "1")
         .kill_on_drop(true)
         .spawn()

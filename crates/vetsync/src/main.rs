@@ -35,7 +35,7 @@ struct Cli {
     /// The data folder (also VETSYNC_DATA_DIR).
     #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    /// Act as this person of [[people]] (also VETSYNC_PERSON).
+    /// Act as this person of [[people]], where nobody's account is named there (also VETSYNC_PERSON).
     #[arg(long, global = true, value_name = "ID")]
     person: Option<String>,
     /// Print one JSON object on standard output.

@@ -17,8 +17,11 @@ use clap::Args;
 use console_api::Console;
 use console_api::dto::{ApiError, ErrorCode};
 use futures_util::StreamExt as _;
+use std::future::IntoFuture as _;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
 
 include!(concat!(env!("OUT_DIR"), "/ui_files.rs"));
 
@@ -41,6 +44,16 @@ struct Served {
     /// Gone once it was used.
     token: Mutex<Option<String>>,
     session: String,
+    /// True as soon as we are to end: a stream of events does not end by itself.
+    ending: watch::Receiver<bool>,
+}
+
+/// How long requests under way may take to end; then they are cut off, so that the database is always let go.
+const END_WITHIN: Duration = Duration::from_secs(3);
+
+async fn ended(ending: &mut watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _is_told = ending.wait_for(|is_ending| *is_ending).await.is_ok();
 }
 
 fn secret_text() -> anyhow::Result<String> {
@@ -56,13 +69,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
         let remotes = sample::start(&serve.clinic).await?;
         let config = sample::write_config(&remotes, folder.path()).await?;
         (
-            Options {
-                config: Some(config),
-                demo: true,
-                run_at_start: true,
-                person: options.person,
-                data_dir: None,
-            },
+            Options { config: Some(config), run_at_start: true, person: options.person, data_dir: None },
             Some(remotes),
         )
     } else {
@@ -78,11 +85,13 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
     let host = listener.local_addr().context("no address")?.to_string();
     let token = secret_text()?;
     let url = format!("http://{host}/?token={token}");
+    let (end, mut ending) = watch::channel(false);
     let served = Arc::new(Served {
         console: Arc::clone(&running.console),
         host,
         token: Mutex::new(Some(token)),
         session: secret_text()?,
+        ending: ending.clone(),
     });
     if json {
         let mut line = serde_json::json!({ "url": url });
@@ -95,16 +104,24 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
         println!("{url}");
         eprintln!("Open this link in a browser on this computer; it works once. Ctrl+C ends.");
     }
-    axum::serve(listener, router(served))
-        .with_graceful_shutdown(async {
-            sample::stopped().await;
-        })
-        .await
-        .context("the local server failed")?;
+    let server = axum::serve(listener, router(served)).with_graceful_shutdown(async move {
+        sample::stopped().await;
+        // Nobody listens any more: then there is nothing to end.
+        let _is_heard = end.send(true).is_ok();
+    });
+    let deadline = async {
+        ended(&mut ending).await;
+        tokio::time::sleep(END_WITHIN).await;
+    };
+    let outcome = tokio::select! {
+        outcome = server.into_future() => outcome,
+        () = deadline => Ok(()),
+    };
     running.stop().await;
     if let Some(remotes) = remotes {
         remotes.stop().await;
     }
+    outcome.context("the local server failed")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -266,17 +283,25 @@ async fn events(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respon
     if !has_session(&served, &headers) {
         return refused();
     }
-    let receiver = served.console.events();
-    let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
+    let listening = (served.console.events(), served.ending.clone());
+    let stream = futures_util::stream::unfold(listening, |(mut receiver, mut ending)| async move {
         loop {
-            let event = match receiver.recv().await {
+            let received = tokio::select! {
+                biased;
+                () = ended(&mut ending) => return None,
+                received = receiver.recv() => received,
+            };
+            let event = match received {
                 Ok(event) => event,
                 // Too many to follow: everything may have changed, and the console asks again for what it shows.
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => console_api::everything_changed(),
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
             };
             let Ok(text) = serde_json::to_string(&event) else { continue };
-            return Some((Ok::<_, std::convert::Infallible>(format!("data: {text}\n\n")), receiver));
+            return Some((
+                Ok::<_, std::convert::Infallible>(format!("data: {text}\n\n")),
+                (receiver, ending),
+            ));
         }
     });
     let opening =

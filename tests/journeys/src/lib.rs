@@ -69,7 +69,7 @@ impl World {
 
     /// How the desk starts.
     pub fn options(&self) -> Options {
-        Options { config: Some(self.config.clone()), demo: true, ..Options::default() }
+        Options { config: Some(self.config.clone()), ..Options::default() }
     }
 
     /// Changes the settings file.

@@ -36,7 +36,7 @@ pub async fn measure(patients: usize, folder: &Path) -> Result<Vec<Measure>, Fai
     lines.next_line().await.context("the simulated remotes do not start")?;
 
     let config = folder.join("vetsync.toml");
-    let opened = agent::open(Options { config: Some(config), demo: true, ..Options::default() }).await?;
+    let opened = agent::open(Options { config: Some(config), ..Options::default() }).await?;
     let catalogue = std::sync::Arc::clone(opened.lenses.catalogue());
     let clients = opened.remotes.clone();
 

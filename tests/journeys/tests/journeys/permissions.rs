@@ -135,18 +135,22 @@ async fn somebody_unknown_sees_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_unknown_gets_in_and_nobody_switches_outside_the_sample() {
     let world = World::calm(3).await;
-    let opened =
-        agent::open(agent::Options { demo: false, person: Some("nobody".to_owned()), ..world.options() })
-            .await
-            .unwrap();
+    // Alex is an account of this computer, which is not ours.
+    world.settings(|text| {
+        text.replace("sample_data = true", "sample_data = false")
+            .replace("id = \"alex\"", "id = \"alex\"\nos_user = \"somebody.else.entirely\"")
+    });
+    let as_person = |person: &str| agent::Options { person: Some(person.to_owned()), ..world.options() };
+    let opened = agent::open(as_person("nobody")).await.unwrap();
     let error = agent::start(opened).await.err().expect("nobody known sits here");
     assert!(matches!(error, agent::StartError::NobodyHere { .. }), "{error}");
     assert!(!error.way_out().is_empty());
+    let opened = agent::open(as_person("alex")).await.unwrap();
+    let error = agent::start(opened).await.err().expect("alex does not sit here");
+    assert!(matches!(error, agent::StartError::SomebodyElse { .. }), "{error}");
+    assert!(!error.way_out().is_empty());
 
-    let opened =
-        agent::open(agent::Options { demo: false, person: Some("robin".to_owned()), ..world.options() })
-            .await
-            .unwrap();
+    let opened = agent::open(as_person("robin")).await.unwrap();
     let desk = journeys::Desk::start(opened).await;
     let error = desk.refused("session.switch", json!({ "personId": "dana" })).await;
     assert_eq!(error.code, ErrorCode::NotAllowed);
