@@ -5,7 +5,7 @@
  *   VETSYNC_URL   address with ?token=, or of a preview with ?host=fake
  *   VETSYNC_SHOTS folder for screenshots (none are taken without it)
  *   VETSYNC_DIST  folder of a build to show instead of the files that the server carries
- *   VETSYNC_LOOKS "all" for light and dark in both sizes; otherwise light at 1280 x 800
+ *   VETSYNC_LOOKS "all" for light and dark in both sizes, and a window magnified to 200 %; otherwise light at 1280 x 800
  */
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
@@ -202,11 +202,12 @@ try {
   await at("headline").waitFor();
   console.log(`ok  ready after ${Date.now() - started} ms`);
   assert.doesNotMatch(page.url(), /token=/, "the token is taken out of the address bar");
-  const looks = process.env.VETSYNC_LOOKS === "all" ? ["light-1280", "dark-1280", "light-1920", "dark-1920"] : ["light-1280"];
+  const looks = process.env.VETSYNC_LOOKS === "all" ? ["light-1280", "dark-1280", "light-1920", "dark-1920", "light-640"] : ["light-1280"];
   for (const one of looks) {
     look = one;
     await page.emulateMedia({ colorScheme: one.startsWith("dark") ? "dark" : "light", reducedMotion: "reduce" });
-    await page.setViewportSize(one.endsWith("1920") ? { width: 1920, height: 1080 } : { width: 1280, height: 800 });
+    const width = Number(one.split("-")[1]);
+    await page.setViewportSize({ width, height: width === 1920 ? 1080 : 800 });
     await home();
     await patients();
     await workList();

@@ -1,12 +1,28 @@
-import { diffChars, diffWordsWithSpace } from "diff";
+import { type Change, diffChars, diffWordsWithSpace } from "diff";
 
 const SHORT = 40;
 const ALIKE = 0.6;
 
+/** How many characters two texts begin with alike. */
+function sharedStart(one: string[], other: string[]): number {
+  const differing = one.findIndex((character, index) => character !== other[index]);
+  return differing < 0 ? one.length : differing;
+}
+
+/** What begins and ends alike is set aside first, so that both texts are marked in the same place. */
+function charParts(before: string, after: string): Change[] {
+  const [one, other] = [[...before], [...after]];
+  const start = sharedStart(one, other);
+  const end = sharedStart(one.slice(start).reverse(), other.slice(start).reverse());
+  const middle = (text: string[]) => text.slice(start, text.length - end).join("");
+  const same = (text: string[]): Change[] => (text.length === 0 ? [] : [{ value: text.join(""), added: false, removed: false, count: text.length }]);
+  return [...same(one.slice(0, start)), ...diffChars(middle(one), middle(other)), ...same(one.slice(one.length - end))];
+}
+
 /** Character by character while the texts resemble each other; otherwise word by word, or the marks are only noise. */
-function partsOf(before: string, after: string) {
+function partsOf(before: string, after: string): Change[] {
   if (before.length < SHORT && after.length < SHORT) {
-    const parts = diffChars(before, after);
+    const parts = charParts(before, after);
     const same = parts.reduce((sum, part) => sum + (part.added || part.removed ? 0 : part.value.length), 0);
     if (same >= ALIKE * Math.max(before.length, after.length)) return parts;
   }

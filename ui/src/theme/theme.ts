@@ -14,6 +14,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
+    // A button's words are never cut off to make room for what stands beside it.
+    Button: { styles: { root: { flexShrink: 0 } } },
     Notification: { styles: { description: { color: "var(--text-2)" } } },
     Tooltip: { defaultProps: { openDelay: 400, withArrow: true } },
   },

@@ -28,6 +28,13 @@ describe("compare", () => {
     expect([...row("owner_phone").querySelectorAll("ins")].map((mark) => mark.textContent)).toEqual(["2", "3"]);
   });
 
+  it("marks the same place on both sides, also beside like characters", async () => {
+    // +1 415 555 0212 against +1 415 555 0312: one digit differs, though the other 2 could be aligned as well.
+    await openAt("/work/c-phone-2", "compare-table");
+    const places = [...row("owner_phone").querySelectorAll("ins")].map((mark) => mark.previousSibling?.textContent);
+    expect(places).toEqual(["+1 415 555 0", "+1 415 555 0"]);
+  });
+
   it("tells the difference once to the eye, and to screen readers as the row's description", async () => {
     await openAt("/work/c-allergy", "compare-table");
     const description = document.getElementById(row("allergies").getAttribute("aria-describedby") ?? "");
