@@ -505,7 +505,18 @@ async fn context_of(
         pair.base.as_deref().map(|text| decode("base", text)).transpose()?;
     if let Some(base) = &base {
         // A date column that can only hold full dates says 2019-01-01 where 2019 was agreed (wire-facts 8.2).
-        let agreed: Vec<record::FieldState> = base.fields.iter().map(|field| field.state.clone()).collect();
+        // Not where the EHR now says that date itself, or as much more of it as the column cannot show: read as the old
+        // partial date, the two would be told apart for ever.
+        let agreed: Vec<record::FieldState> = base
+            .fields
+            .iter()
+            .zip(servicenow.record.fields.iter().zip(&ehr.record.fields))
+            .map(|(field, (left, right))| {
+                let agrees_anew = reconcile::sides::agreed(left, right).is_some()
+                    && !reconcile::sides::same(right, &field.state);
+                if agrees_anew { record::FieldState::Unknown } else { field.state.clone() }
+            })
+            .collect();
         lenses.row.reread(&mut servicenow.record, &agreed);
     }
     let parked = match pair.status {
