@@ -9,6 +9,8 @@ function sharedStart(one: string[], other: string[]): number {
   return differing < 0 ? one.length : differing;
 }
 
+const change = (value: string, what: "added" | "removed"): Change => ({ value, added: what === "added", removed: what === "removed", count: value.length });
+
 /** What begins and ends alike is set aside first, so that both texts are marked in the same place. */
 function charParts(before: string, after: string): Change[] {
   const [one, other] = [[...before], [...after]];
@@ -16,7 +18,10 @@ function charParts(before: string, after: string): Change[] {
   const end = sharedStart(one.slice(start).reverse(), other.slice(start).reverse());
   const middle = (text: string[]) => text.slice(start, text.length - end).join("");
   const same = (text: string[]): Change[] => (text.length === 0 ? [] : [{ value: text.join(""), added: false, removed: false, count: text.length }]);
-  return [...same(one.slice(0, start)), ...diffChars(middle(one), middle(other)), ...same(one.slice(one.length - end))];
+  const [removed, added] = [middle(one), middle(other)];
+  // Numbers of one length have fixed places: 93 became 39, no 9 moved past a 3.
+  const between = one.length === other.length ? [change(removed, "removed"), change(added, "added")] : diffChars(removed, added);
+  return [...same(one.slice(0, start)), ...between, ...same(one.slice(one.length - end))];
 }
 
 /** Character by character while the texts resemble each other; otherwise word by word, or the marks are only noise. */

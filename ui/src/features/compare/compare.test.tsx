@@ -35,6 +35,11 @@ describe("compare", () => {
     expect(places).toEqual(["+1 415 555 0", "+1 415 555 0"]);
   });
 
+  it("marks numbers of one length place by place", async () => {
+    await openAt("/work/c-chip", "compare-table");
+    expect([...row("microchip_id").querySelectorAll("ins")].map((mark) => mark.textContent)).toEqual(["39"]);
+  });
+
   it("tells the difference once to the eye, and to screen readers as the row's description", async () => {
     await openAt("/work/c-allergy", "compare-table");
     const description = document.getElementById(row("allergies").getAttribute("aria-describedby") ?? "");
