@@ -26,7 +26,8 @@ const fn part_of(error: &StartError) -> &'static str {
         StartError::NoSettings { .. }
         | StartError::Settings(_)
         | StartError::Incomplete { .. }
-        | StartError::NobodyHere { .. } => "settings",
+        | StartError::NobodyHere { .. }
+        | StartError::SomebodyElse { .. } => "settings",
         StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => "secrets",
         StartError::Store(_) | StartError::DataDir { .. } | StartError::Engine(_) => "database",
         StartError::Connection { .. } => "connections",
