@@ -51,6 +51,10 @@ pub fn started_at_ms(id: u32) -> Result<f64> {
     let ticks: f64 = after_name.split_whitespace().nth(19).context("an unusual stat file")?.parse()?;
     let uptime = fs::read_to_string("/proc/uptime")?;
     let uptime_s: f64 = uptime.split_whitespace().next().context("an unusual uptime file")?.parse()?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the page's clock, which this is held against, is the system's"
+    )]
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     // The kernel tells times to other programs in hundredths of a second (USER_HZ).
     Ok((now.as_secs_f64() - uptime_s + ticks / 100.0) * 1_000.0)
