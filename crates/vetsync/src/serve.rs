@@ -104,7 +104,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
         println!("{url}");
         eprintln!("Open this link in a browser on this computer; it works once. Ctrl+C ends.");
     }
-    let server = axum::serve(listener, router(served)).with_graceful_shutdown(async move {
+    let serving = axum::serve(listener, router(served)).with_graceful_shutdown(async move {
         sample::stopped().await;
         // Nobody listens any more: then there is nothing to end.
         let _is_heard = end.send(true).is_ok();
@@ -114,7 +114,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
         tokio::time::sleep(END_WITHIN).await;
     };
     let outcome = tokio::select! {
-        outcome = server.into_future() => outcome,
+        outcome = serving.into_future() => outcome,
         () = deadline => Ok(()),
     };
     running.stop().await;

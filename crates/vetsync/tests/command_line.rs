@@ -202,23 +202,23 @@ async fn the_environment_makes_nobody_somebody_else() {
         .replace("id = \"alex\"", "id = \"alex\"\nos_user = \"alex.kim.elsewhere\"");
     std::fs::write(&config, text).unwrap();
     let arguments = ["--json", "--config", config.to_str().unwrap(), "patients", "x"].map(str::to_owned);
-    let cases: &[(&str, i32, &[(&str, &str)])] = &[
-        ("somebody without an account", 0, &[("VETSYNC_PERSON", "dana")]),
-        ("nobody in particular", 3, &[]),
+    let cases: [(&str, i32, Vec<(&str, &str)>); 6] = [
+        ("somebody without an account", 0, vec![("VETSYNC_PERSON", "dana")]),
+        ("nobody in particular", 3, vec![]),
         (
             "another's account by its name",
             3,
-            &[("USER", "alex.kim.elsewhere"), ("LOGNAME", "alex.kim.elsewhere")],
+            vec![("USER", "alex.kim.elsewhere"), ("LOGNAME", "alex.kim.elsewhere")],
         ),
-        ("another by id", 8, &[("VETSYNC_PERSON", "alex")]),
-        ("both", 8, &[("USER", "alex.kim.elsewhere"), ("VETSYNC_PERSON", "alex")]),
-        ("calling it a demo", 8, &[("VETSYNC_DEMO", "1"), ("VETSYNC_PERSON", "alex")]),
+        ("another by id", 8, vec![("VETSYNC_PERSON", "alex")]),
+        ("both", 8, vec![("USER", "alex.kim.elsewhere"), ("VETSYNC_PERSON", "alex")]),
+        ("calling it a demo", 8, vec![("VETSYNC_DEMO", "1"), ("VETSYNC_PERSON", "alex")]),
     ];
     for (name, code, variables) in cases {
         let mut command = program::command(&arguments);
-        command.envs(variables.iter().copied());
+        command.envs(variables);
         let output = command.output().await.unwrap();
-        assert_eq!(output.status.code(), Some(*code), "{name}: {output:?}");
+        assert_eq!(output.status.code(), Some(code), "{name}: {output:?}");
     }
     remotes.stop().await;
 }

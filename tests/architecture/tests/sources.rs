@@ -215,7 +215,7 @@ fn logs_carry_no_values() {
         "owner_name",
     ];
     let mut wrong = Vec::new();
-    for (_, source) in product() {
+    for (package, source) in product() {
         let code = source.code.join("\n");
         for level in ["trace!", "debug!", "info!", "warn!", "error!"] {
             for (at, _) in code.match_indices(&format!("tracing::{level}(")) {
@@ -224,6 +224,20 @@ fn logs_carry_no_values() {
                 if let Some(word) = call.split(words).find(|word| named.contains(word)) {
                     let line = code.get(..at).map_or(0, |before| before.matches('\n').count()) + 1;
                     wrong.push(format!("{}:{line}: {word}", shown(&source.path)));
+                }
+                // A remote's message may repeat what was sent to it; whoever meets such errors logs their case alone.
+                let meets_remotes = ["remote", "engine", "agent"].contains(&package.as_str());
+                let says_all =
+                    ["= %error", "(%error", " %error", "= ?error", " ?error", "= %second", ".to_string()"];
+                if meets_remotes
+                    && !call.contains(".log_words()")
+                    && says_all.iter().any(|way| call.contains(way))
+                {
+                    let line = code.get(..at).map_or(0, |before| before.matches('\n').count()) + 1;
+                    wrong.push(format!(
+                        "{}:{line}: a whole error (log_words() says its case)",
+                        shown(&source.path)
+                    ));
                 }
             }
         }
