@@ -82,7 +82,9 @@ fn some(arguments: &Arguments, report: &mut Report) -> Result<()> {
 /// cargo's tests, doc tests and the real window included, in a session of their own.
 fn run_tests(words: &[&str]) -> Result<Tally> {
     // HL7's R4 definitions, against which everything the mapping writes is validated.
-    run_command(Command::new("node").arg("crates/mapping/tests/support/definitions.mjs").current_dir(root()))?;
+    run_command(
+        Command::new("node").arg("crates/mapping/tests/support/definitions.mjs").current_dir(root()),
+    )?;
     let session = Session::new()?;
     let shots = crate::steps::target_dir().join("shots");
     let mut command = cargo();

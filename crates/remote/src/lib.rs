@@ -332,19 +332,19 @@ mod tests {
         let remote = Remote::ServiceNow;
         let refused = RemoteError::Refused { remote, status: 400, what: what() };
         assert!(refused.to_string().contains("Smith"));
-        assert_eq!(refused.log_words(), "servicenow refused 400");
+        assert_eq!(refused.log_words(), "service_now refused 400");
         for (error, words) in [
-            (RemoteError::Unreachable { remote, what: what() }, "servicenow unreachable"),
-            (RemoteError::Ambiguous { remote, what: what() }, "servicenow ambiguous"),
+            (RemoteError::Unreachable { remote, what: what() }, "service_now unreachable"),
+            (RemoteError::Ambiguous { remote, what: what() }, "service_now ambiguous"),
             (
                 RemoteError::Transient { remote, status: 429, what: what(), retry_after_ms: Some(1) },
-                "servicenow transient 429",
+                "service_now transient 429",
             ),
             (
                 RemoteError::Transient { remote, status: 0, what: what(), retry_after_ms: None },
-                "servicenow transient",
+                "service_now transient",
             ),
-            (RemoteError::SignIn { remote, what: what() }, "servicenow sign_in"),
+            (RemoteError::SignIn { remote, what: what() }, "service_now sign_in"),
             (RemoteError::Protocol { remote: Remote::Ehr, what: what() }, "ehr protocol"),
         ] {
             assert_eq!(error.log_words(), words);

@@ -202,7 +202,7 @@ async fn the_environment_makes_nobody_somebody_else() {
         .replace("id = \"alex\"", "id = \"alex\"\nos_user = \"alex.kim.elsewhere\"");
     std::fs::write(&config, text).unwrap();
     let arguments = ["--json", "--config", config.to_str().unwrap(), "patients", "x"].map(str::to_owned);
-    let cases: [(&str, i32, Vec<(&str, &str)>); 6] = [
+    let cases = [
         ("somebody without an account", 0, vec![("VETSYNC_PERSON", "dana")]),
         ("nobody in particular", 3, vec![]),
         (
