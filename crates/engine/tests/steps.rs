@@ -251,6 +251,21 @@ async fn a_write_is_tried_five_times_and_then_waits_for_the_breaker() {
     assert_eq!(bench.operation(OperationState::Done).await.id, operation);
 }
 
+/// The setting `retry_attempts` counts: after two tries the run goes on without the write, which stays queued.
+#[tokio::test]
+async fn a_write_is_tried_as_often_as_the_settings_say() {
+    let mut bench = one_write(Policy { tries: 2, ..Policy::default() }).await;
+    let (operation, ..) = bench.write();
+    bench.answer(&operation, Err(unreachable())).await;
+    assert_eq!(bench.last_run().await.state, "running");
+    assert_eq!(bench.wake().await, 1_000);
+    assert_eq!(bench.write().0, operation);
+    bench.answer(&operation, Err(unreachable())).await;
+    let run = bench.last_run().await;
+    assert_eq!((run.state.as_str(), counts_of(&run).unwrap().writes_failed), ("done", 1));
+    assert_eq!(bench.wake().await, OPEN_FOR_MS);
+}
+
 /// What the remote asks for wins over our own steps.
 #[tokio::test]
 async fn retry_after_wins() {
