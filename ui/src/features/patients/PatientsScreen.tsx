@@ -15,7 +15,7 @@ import { PatientGrid } from "./PatientGrid";
 import classes from "./Patients.module.css";
 import { usePatientRows } from "./usePatientRows";
 
-const TYPING_MS = 40;
+const TYPING_MS = 10;
 
 export function PatientsScreen() {
   const { q, status } = useSearch({ from: "/patients" });
