@@ -45,7 +45,8 @@ impl Session {
         }
         let mut wrapped = Command::new("xvfb-run");
         wrapped.args(["-a", "-s", "-screen 0 1920x1200x24", "dbus-run-session", "--"]);
-        wrapped.arg(std::env::current_exe().context("finding this program")?).args(["in-session", "--"]);
+        // Not the program that runs: the build of everything may have put a new one in its place meanwhile.
+        wrapped.arg(crate::steps::built("debug", "xtask")).args(["in-session", "--"]);
         wrapped.arg(command.get_program()).args(command.get_args());
         wrapped
             .env(FOLDER, &self.folder)
