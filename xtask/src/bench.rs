@@ -64,7 +64,7 @@ fn window(further: &[String]) -> Result<Value> {
         .env("VETSYNC_MEASURES", &file)
         .env("VETSYNC_APP", built("release", "vetsync-console"))
         .env("VETSYNC_BIN", built("release", "vetsync"));
-    run_step(&mut session.wrap(&measure)?)?;
+    run_step(&mut session.wrap(&measure))?;
     let text = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
     serde_json::from_slice(&text).context("the measuring program wrote no JSON")
 }

@@ -37,11 +37,11 @@ impl Session {
     }
 
     /// The command, wrapped so that it runs in the session; as it is on systems without D-Bus and X.
-    pub fn wrap(&self, command: &Command) -> Result<Command> {
+    pub fn wrap(&self, command: &Command) -> Command {
         if !cfg!(target_os = "linux") {
             let mut plain = Command::new(command.get_program());
             plain.args(command.get_args());
-            return Ok(dressed(plain, command));
+            return dressed(plain, command);
         }
         let mut wrapped = Command::new("xvfb-run");
         wrapped.args(["-a", "-s", "-screen 0 1920x1200x24", "dbus-run-session", "--"]);
@@ -54,7 +54,7 @@ impl Session {
             .env("XDG_DATA_HOME", self.folder.join("data"))
             // WebKit's web process takes less memory so; a virtual display has no accelerated compositing anyway.
             .env("WEBKIT_DISABLE_DMABUF_RENDERER", "1");
-        Ok(dressed(wrapped, command))
+        dressed(wrapped, command)
     }
 }
 
