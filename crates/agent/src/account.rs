@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(effective_uid("Name:\tvetsync\n"), None);
         assert_eq!(effective_uid("Uid:\tx\ty\n"), None);
         let accounts = "# local\n\nroot:x:0:0:root:/root:/bin/sh\n+::::::\nbroken:x\n\
-                        jdoe:x:1001:100:Jamie Doe,,,:/home/jdoe:/bin/bash\nagain:x:1001:100::/:/bin/sh\n";
+                        jdoe:x:1001:100:Jamie Doe,,,:/people/jdoe:/bin/bash\nagain:x:1001:100::/:/bin/sh\n";
         for (uid, name) in [(0, Some("root")), (1001, Some("jdoe")), (7, None)] {
             assert_eq!(name_in_passwd(accounts, uid), name, "{uid}");
         }

@@ -291,6 +291,10 @@ async fn link_changes(
         if let Some(open) = engine.store.open_conflict_of(id).await? {
             changes.push(Change::PutConflict(settled_itself(open, now_ms)));
         }
+        // A creation that was refused is answered by the link.
+        for operation in crate::step::parked(&*engine.store, id).await? {
+            changes.push(Change::CancelOperation { id: operation.id, at_ms: now_ms });
+        }
         if position == 0 {
             row.id.clone_from(id);
         } else {

@@ -196,7 +196,8 @@ async fn nothing_is_created_while_a_question_about_it_is_open() {
     desk.close().await;
 }
 
-/// The first comparison only looks; before the next one somebody enters the microchip on both sides. They are linked then.
+/// The first comparison only looks; before the next one somebody enters the EHR's number into the row. They are linked
+/// only when what they say does not contradict that number: a number can be typed into the wrong row.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certain_partner_that_turns_up_later_is_linked() {
     let world = World::calm(5).await;
@@ -209,6 +210,11 @@ async fn a_certain_partner_that_turns_up_later_is_linked() {
     let _preview = desk.run_with(true).await;
     assert_eq!(desk.home().await.status_counts.only_ehr, 1);
     world.edit_row(&row, &[("u_ehr_id", "quill")]);
+    let run = desk.run().await;
+    assert_eq!(run.counts.created, 0, "{run:?}");
+    assert_ne!(desk.patient_id(Remote::ServiceNow, &row).await, desk.patient_id(Remote::Ehr, "quill").await);
+    assert!(!desk.conflicts().await.is_empty(), "another name and another owner: somebody has to look");
+    world.edit_row(&row, &[("u_patient_name", QUILL.name)]);
     let run = desk.run().await;
     assert_eq!(run.counts.created, 0, "{run:?}");
     assert_eq!(desk.patient_id(Remote::ServiceNow, &row).await, desk.patient_id(Remote::Ehr, "quill").await);

@@ -191,7 +191,7 @@ async fn a_removed_allergy_takes_two_persons_of_whom_the_front_desk_is_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typed_reason_can_take_the_second_persons_place() {
     let world = World::calm(20).await;
-    world.settings(|text| format!("{text}\n[console]\nsecond_person = \"typed_reason\"\n"));
+    world.settings(|text| text.replace("[console]\n", "[console]\nsecond_person = \"typed_reason\"\n"));
     let desk = world.compared().await;
     let it = rechipped(&world, &desk).await;
     let view = desk.conflict_of(&it.patient).await;
