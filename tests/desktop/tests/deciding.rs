@@ -279,7 +279,8 @@ async fn patients_are_found_as_one_types_and_opened_with_enter() -> Result<()> {
         window.type_text(digits).await?;
         let script = format!(
             "const rows = [...document.querySelectorAll(\"[data-testid='patient-row']\")]; \
-             return rows.some((row) => row.innerText.includes({name})) && rows.length < 10"
+             return decodeURIComponent(location.hash).includes('{digits}') \
+             && rows.some((row) => row.innerText.includes({name})) && rows.length < 10"
         );
         window.wait_for_script("the owner's patients", &script).await?;
         window.press(&["Down", "Enter"]).await?;
