@@ -164,7 +164,13 @@ pub fn judge_field(
             FieldVerdict::Right
         }
         (Expected::Equal, Settlement::Ask { .. }) => FieldVerdict::AskedAlthoughEqual,
-        // Writing a spelling of the same value is needless, and counts as wrong.
+        // Both made the same change: the base moves to what both hold, and nothing is written.
+        (Expected::Equal, Settlement::Settle { value, .. })
+            if reconcile::sides::same(value, servicenow) && reconcile::sides::same(value, ehr) =>
+        {
+            FieldVerdict::Right
+        }
+        // Anything else would be written over a value that is right.
         (Expected::Equal, Settlement::Settle { .. }) => FieldVerdict::WrongValue,
         (Expected::Ask, Settlement::Settle { .. }) => FieldVerdict::Harmful,
         (Expected::Ask, Settlement::Nothing) => FieldVerdict::Missed,
@@ -259,4 +265,50 @@ pub fn by_grade(conflicts: &[store::ConflictRow]) -> BTreeMap<u8, u64> {
         *grades.entry(conflict.grade).or_default() += 1;
     }
     grades
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
+
+    use super::*;
+    use reconcile::compare::{Rule, Why};
+    use record::Value;
+
+    fn name(text: &str) -> FieldState {
+        FieldState::Value(Value::Name(text.to_owned()))
+    }
+
+    fn settled(value: &str) -> Settlement {
+        Settlement::Settle { value: name(value), rule: Rule::BothChangedAlike }
+    }
+
+    #[test]
+    fn what_both_hold_is_settled_right_and_anything_else_is_not() {
+        let asked = Settlement::Ask { why: Why::NeverAgreed, suggestion: None };
+        let cases = [
+            // Nothing to do.
+            ("Bella", "BELLA", Settlement::Nothing, FieldVerdict::Right),
+            // Both changed it alike: only the base moves, in either spelling.
+            ("Bella", "Bella", settled("Bella"), FieldVerdict::Right),
+            ("Bella", "BELLA", settled("Bella"), FieldVerdict::Right),
+            // A third value over two that are equal, and one side's over the other's.
+            ("Bella", "Bella", settled("Bela"), FieldVerdict::WrongValue),
+            ("Bella", "Bela", settled("Bella"), FieldVerdict::WrongValue),
+            // A burden on people.
+            ("Bella", "Bella", asked, FieldVerdict::AskedAlthoughEqual),
+        ];
+        let equal = FieldTruth {
+            field: "patient_name".to_owned(),
+            expected: Expected::Equal,
+            ask_is_fine: false,
+            harmful_if_auto: false,
+        };
+        for (servicenow, ehr, settlement, right) in cases {
+            for known in [None, Some(&equal)] {
+                let verdict = judge_field(known, &settlement, &name(servicenow), &name(ehr));
+                assert_eq!(verdict, right, "{servicenow} {ehr} {settlement:?}");
+            }
+        }
+    }
 }

@@ -3,10 +3,10 @@
 
 use super::figures::Measure;
 use crate::compare;
-use crate::truth::{Verdict, judge_field};
+use crate::truth::{FieldVerdict, Verdict, judge_field};
 use anyhow::Context as _;
 use mapping::{PatientLens, RowLens};
-use reconcile::compare::{Base, Comparison};
+use reconcile::compare::Base;
 use reconcile::{PairPlan, PairState};
 use record::{Json, Record};
 use settings::Settings;
@@ -31,6 +31,10 @@ type = "quantity"
 default_unit = "kg"
 "#;
 
+/// Animals in one generated clinic.
+const PATIENTS: usize = 5_000;
+const AFTER_WORK: &str = "truth: differences after people went on working";
+
 /// Judges clinics until there were that many differences, half of them at first contact.
 pub fn measure(differences: u64) -> anyhow::Result<Vec<Measure>> {
     let settings = Settings::parse(SETTINGS, settings::Format::Toml)?;
@@ -41,16 +45,18 @@ pub fn measure(differences: u64) -> anyhow::Result<Vec<Measure>> {
     let patient_lens = compare::patient_lens(&settings, &row_lens, None);
     let judge = Judge { row_lens, patient_lens };
     let mut verdict = Verdict::default();
+    let half = differences / 2;
     let mut compared = 0;
     let mut seed = 1;
-    while verdict.differences < differences / 2 {
+    while verdict.differences < half {
         let rates = Rates { minor: 500, conflict: 350, ..Rates::calm() };
-        compared += judge.first_contact(&clinic::generate_with(seed, 5_000, &rates), &mut verdict)?;
+        compared += judge.first_contact(&clinic::generate_with(seed, PATIENTS, &rates), &mut verdict)?;
         seed += 1;
     }
-    while verdict.differences < differences {
+    let at_first_contact = verdict.differences;
+    while verdict.differences < at_first_contact + half {
         let rates = Rates { edited: 900, ..Rates::calm() };
-        compared += judge.after_work(clinic::generate_with(seed, 5_000, &rates), seed, &mut verdict)?;
+        compared += judge.after_work(clinic::generate_with(seed, PATIENTS, &rates), seed, &mut verdict)?;
         seed += 1;
     }
     for line in verdict.wrong.iter().take(20) {
@@ -59,6 +65,7 @@ pub fn measure(differences: u64) -> anyhow::Result<Vec<Measure>> {
     let needless = verdict.asked_although_equal as f64 * 100.0 / compared.max(1) as f64;
     Ok(vec![
         Measure::of("truth: differences", verdict.differences as f64, ""),
+        Measure::of(AFTER_WORK, (verdict.differences - at_first_contact) as f64, "").at_least(half as f64),
         Measure::of("truth: harmful settlements", verdict.harmful as f64, "").at_most(0.0),
         Measure::of("truth: conflicts missed", verdict.missed as f64, "").at_most(0.0),
         Measure::of("truth: settled to a wrong value", verdict.wrong_value as f64, "").at_most(0.0),
@@ -82,8 +89,7 @@ impl Judge {
         let mut spelled_otherwise = 0;
         for pair in linked(clinic) {
             let (row, patient) = self.read(clinic, pair)?;
-            let comparison = reconcile::compare(&self.state(&row, &patient, None));
-            spelled_otherwise += self.judge(pair, &comparison, verdict);
+            spelled_otherwise += self.judge(pair, &self.state(&row, &patient, None), verdict)?;
         }
         Ok(spelled_otherwise)
     }
@@ -113,8 +119,7 @@ impl Judge {
             let agreed: Vec<record::FieldState> =
                 base.fields.iter().map(|field| field.state.clone()).collect();
             self.row_lens.reread(&mut row, &agreed);
-            let comparison = reconcile::compare(&self.state(&row, &patient, Some(base)));
-            spelled_otherwise += self.judge(pair, &comparison, verdict);
+            spelled_otherwise += self.judge(pair, &self.state(&row, &patient, Some(base)), verdict)?;
         }
         Ok(spelled_otherwise)
     }
@@ -124,20 +129,32 @@ impl Judge {
     }
 
     /// Counts the decisions; how many equal fields are written differently.
-    fn judge(&self, pair: &PairTruth, comparison: &Comparison, verdict: &mut Verdict) -> u64 {
+    fn judge(
+        &self,
+        pair: &PairTruth,
+        state: &PairState<'_>,
+        verdict: &mut Verdict,
+    ) -> Result<u64, reconcile::plan::DecisionProblem> {
+        let comparison = reconcile::compare(state);
+        let plan = reconcile::plan(state, &comparison, &[])?;
         let mut spelled_otherwise = 0;
-        for ((_, spec), compared) in self.row_lens.catalogue.iter().zip(&comparison.fields) {
+        for ((field, spec), compared) in self.row_lens.catalogue.iter().zip(&comparison.fields) {
             let known = pair.fields.iter().find(|known| known.field == spec.id);
             let differs = known.is_some_and(|known| known.expected != Expected::Equal);
             verdict.differences += u64::from(differs);
             spelled_otherwise +=
                 u64::from(!differs && compared.servicenow.display() != compared.ehr.display());
-            let right = judge_field(known, &compared.settlement, &compared.servicenow, &compared.ehr);
+            let written = plan.servicenow.iter().chain(&plan.ehr).any(|write| write.field == field);
+            let right = if written && !differs {
+                FieldVerdict::WrongValue
+            } else {
+                judge_field(known, &compared.settlement, &compared.servicenow, &compared.ehr)
+            };
             verdict.count(right, || {
                 format!("{} {}: {right:?}", pair.servicenow_key.as_deref().unwrap_or("-"), spec.id)
             });
         }
-        spelled_otherwise
+        Ok(spelled_otherwise)
     }
 
     fn read(&self, clinic: &Clinic, pair: &PairTruth) -> anyhow::Result<(Record, Record)> {
