@@ -1,0 +1,214 @@
+//! An engine over a real store, with a clock that stands still and remotes that answer what the test says.
+#![allow(dead_code, reason = "not every test file needs everything")]
+
+use engine::clock::SeededIds;
+use engine::runs::counts_of;
+use engine::step::{Command, Effects, Event, Notice, Reply, Request, Ticket};
+use engine::{Engine, EngineError, Lenses, Policy};
+use mapping::fhir::PatientLens;
+use mapping::servicenow::RowLens;
+use record::{Catalogue, Conventions, Remote};
+use remote::{Fetched, Next, Page, RemoteError, Write, Written};
+use std::sync::Arc;
+use store::sqlite::SqliteStore;
+use store::{OperationFilter, OperationState, Store};
+
+pub const SYSTEM: &str = "https://example.org/servicenow";
+pub const START_MS: i64 = 1_790_000_000_000;
+
+pub fn lenses() -> Lenses {
+    let (catalogue, conventions) = (Arc::new(Catalogue::patient_default()), Arc::new(Conventions::default()));
+    Lenses {
+        row: RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions)),
+        patient: PatientLens {
+            catalogue,
+            conventions,
+            servicenow_system: SYSTEM.to_owned(),
+            microchip_system: "https://example.org/chip".to_owned(),
+            microchip_systems_read: Vec::new(),
+            bare_allergies: mapping::BareAllergies::default(),
+        },
+    }
+}
+
+pub fn row(key: &str, version: u32, phone: &str, ehr: &str) -> Fetched {
+    Fetched {
+        key: key.to_owned(),
+        version: version.to_string(),
+        raw: format!(
+            r#"{{"sys_id":"{key}","sys_mod_count":"{version}","u_patient_name":"Rex {key}","u_owner_name":"Ada {key}","u_owner_phone":"{phone}","u_ehr_id":"{ehr}"}}"#
+        ),
+        changed_by: None,
+        changed_at_ms: None,
+    }
+}
+
+pub fn chart(id: &str, version: u32, phone: &str, row: &str) -> Fetched {
+    Fetched {
+        key: id.to_owned(),
+        version: version.to_string(),
+        raw: format!(
+            r#"{{"resourceType":"Bundle","type":"collection","entry":[{{"resource":{{"resourceType":"Patient","id":"{id}","identifier":[{{"system":"{SYSTEM}","value":"{row}"}}],"name":[{{"text":"Rex {row}"}}],"contact":[{{"relationship":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v2-0063","code":"OWN"}}]}}],"name":{{"text":"Ada {row}"}},"telecom":[{{"system":"phone","value":"{phone}"}}]}}]}}}}]}}"#
+        ),
+        changed_by: None,
+        changed_at_ms: None,
+    }
+}
+
+/// An engine over a real store, with a clock that stands still until it is moved.
+pub struct Bench {
+    pub engine: Engine,
+    pub store: Arc<dyn Store>,
+    pub now_ms: i64,
+    /// Requests that wait for their answer.
+    pub sent: Vec<Request>,
+    pub replies: Vec<Result<Reply, EngineError>>,
+    pub notices: Vec<Notice>,
+    pub wake_at_ms: Option<i64>,
+    folder: Arc<tempfile::TempDir>,
+}
+
+impl Bench {
+    pub async fn with(policy: Policy) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let key = secrecy::SecretBox::new(Box::new([7_u8; 32]));
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&folder.path().join("test.db"), &key, START_MS).await.unwrap());
+        Bench::over(store, Arc::new(folder), policy, START_MS).await
+    }
+
+    pub async fn over(
+        store: Arc<dyn Store>,
+        folder: Arc<tempfile::TempDir>,
+        policy: Policy,
+        now_ms: i64,
+    ) -> Bench {
+        let seed = [u8::try_from(now_ms % 251).unwrap(); 32];
+        let engine =
+            Engine::new(Arc::clone(&store), Arc::new(lenses()), policy, Arc::new(SeededIds::new(seed)));
+        let mut bench = Bench {
+            engine,
+            store,
+            now_ms,
+            sent: Vec::new(),
+            replies: Vec::new(),
+            notices: Vec::new(),
+            wake_at_ms: None,
+            folder,
+        };
+        bench.step(Event::Started).await;
+        bench
+    }
+
+    /// The process ends and another one starts over the same database.
+    pub async fn restarted(self) -> Bench {
+        Bench::over(self.store, self.folder, Policy::default(), self.now_ms).await
+    }
+
+    pub async fn step(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let Effects { requests, replies, notices, wake_at_ms } =
+                self.engine.step(event, self.now_ms).await;
+            self.replies.extend(replies.into_iter().map(|(_, reply)| reply));
+            self.notices.extend(notices);
+            self.wake_at_ms = wake_at_ms;
+            for request in requests {
+                match request {
+                    Request::GoOn { run } => events.push(Event::GoOn { run }),
+                    other => self.sent.push(other),
+                }
+            }
+        }
+    }
+
+    pub async fn ask(&mut self, command: Command) -> Result<Reply, EngineError> {
+        self.step(Event::Asked { ticket: Ticket(0), command }).await;
+        self.replies.pop().expect("an answer")
+    }
+
+    pub async fn start_run(&mut self) -> String {
+        let command = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: false };
+        let Ok(Reply::Run(run)) = self.ask(command).await else { panic!("a run") };
+        run.id
+    }
+
+    /// Both remotes answer a run with everything they have.
+    pub async fn pages(&mut self, rows: &[Fetched], charts: &[Fetched]) {
+        for request in std::mem::take(&mut self.sent) {
+            let Request::ReadPage { run, remote, .. } = request else {
+                self.sent.push(request);
+                continue;
+            };
+            let items = match remote {
+                Remote::ServiceNow => rows.to_vec(),
+                Remote::Ehr => charts.to_vec(),
+            };
+            let result =
+                Ok(Page { items, malformed: Vec::new(), next: Next::ProvenComplete, total_hint: None });
+            self.step(Event::PageRead { run, remote, result, latency_ms: 5 }).await;
+        }
+    }
+
+    /// The one write that was sent.
+    pub fn write(&mut self) -> (String, Remote, Write) {
+        assert_eq!(self.sent.len(), 1, "{:?}", self.sent);
+        match self.sent.remove(0) {
+            Request::Write { operation, remote, write } => (operation, remote, write),
+            other => panic!("not a write: {other:?}"),
+        }
+    }
+
+    pub async fn answer(&mut self, operation: &str, result: Result<Written, RemoteError>) {
+        self.step(Event::Wrote { operation: operation.to_owned(), result, latency_ms: 5 }).await;
+    }
+
+    /// Time passes until the moment the engine named.
+    pub async fn wake(&mut self) -> i64 {
+        let at_ms = self.wake_at_ms.expect("the engine wants to be woken");
+        let passed_ms = at_ms - self.now_ms;
+        self.now_ms = at_ms;
+        self.step(Event::Woke).await;
+        passed_ms
+    }
+
+    pub async fn operation(&self, state: OperationState) -> store::OperationRow {
+        let filter = OperationFilter { lane: None, plan: None, states: vec![state] };
+        let mut found = self.store.operations(&filter, 0, 10).await.unwrap();
+        assert_eq!(found.len(), 1, "{state:?}");
+        found.remove(0)
+    }
+
+    pub async fn last_run(&self) -> store::RunRow {
+        self.store.runs(1).await.unwrap().remove(0)
+    }
+}
+
+pub const OLD: &str = "4155550100";
+pub const NEW: &str = "+14155550199";
+
+/// One pair that agreed, of which the EHR then changed the phone; the write to ServiceNow is sent.
+pub async fn one_write(policy: Policy) -> Bench {
+    let mut bench = Bench::with(policy).await;
+    bench.start_run().await;
+    bench.pages(&[row("r1", 3, OLD, "p1")], &[chart("p1", 1, "+14155550100", "r1")]).await;
+    assert_eq!(counts_of(&bench.last_run().await).unwrap().equal, 1, "{:?}", bench.last_run().await);
+    bench.start_run().await;
+    bench.pages(&[row("r1", 3, OLD, "p1")], &[chart("p1", 2, NEW, "r1")]).await;
+    bench
+}
+
+pub fn unreachable() -> RemoteError {
+    RemoteError::Unreachable { remote: Remote::ServiceNow, what: "connection refused".to_owned() }
+}
+
+pub fn written() -> Written {
+    let read_back = row("r1", 4, NEW, "p1");
+    Written {
+        key: "r1".to_owned(),
+        status: 200,
+        response_body: read_back.raw.clone(),
+        read_back,
+        raced: false,
+    }
+}
