@@ -247,10 +247,17 @@ impl Engine {
             }),
         ];
         changes.extend(snapshot.map(Change::PutSnapshot));
+        let mut further = None;
         if operation.action == OperationAction::Create {
-            changes.extend(self.created(&operation, &written.key, now_ms).await?);
+            let (of_create, reference) = self.created(&operation, &written.key, now_ms).await?;
+            changes.extend(of_create);
+            further = reference;
         }
         self.store.commit(changes).await?;
+        // Only now: a run would wait for ever for an operation that could not be stored.
+        if let Some(further) = further {
+            self.run_waits_for(&further, &operation.id);
+        }
         effects.notices.push(Notice::Receipt(operation.id.clone()));
         if !verified {
             self.not_stored(&operation.lane, &operation.id, &discrepancies, &discrepancies.join(","), now_ms)
@@ -284,8 +291,13 @@ impl Engine {
     }
 
     /// A record was created: the pair is complete, and the side it came from learns the new key
-    /// (specification workflow 1, step 6).
-    async fn created(&mut self, operation: &OperationRow, key: &str, now_ms: i64) -> Result<Vec<Change>> {
+    /// (specification workflow 1, step 6). The second value is the id of the operation that tells it.
+    async fn created(
+        &self,
+        operation: &OperationRow,
+        key: &str,
+        now_ms: i64,
+    ) -> Result<(Vec<Change>, Option<String>)> {
         let mut pair = self.pair(&operation.lane).await?;
         let (source_remote, source_key) = match operation.remote {
             Remote::ServiceNow => {
@@ -301,13 +313,14 @@ impl Engine {
         pair.linked_at_ms = Some(now_ms);
         pair.status = PairStatus::Waiting;
         let mut changes = vec![Change::PutPair(pair)];
+        let mut reference = None;
         if let Some(source_key) = source_key
             && let Some(source) = self.side(source_remote, &source_key).await?
             && source.record.other_key.as_deref() != Some(key)
         {
             let body = self.lenses.update_body(source_remote, &source.snapshot.raw, &[], Some(key))?;
             let id = self.new_id(now_ms);
-            self.run_waits_for(&id, &operation.id);
+            reference = Some(id.clone());
             changes.push(Change::Enqueue(OperationRow {
                 idempotency_key: id.clone(),
                 id,
@@ -332,7 +345,7 @@ impl Engine {
                 errors: String::from("[]"),
             }));
         }
-        Ok(changes)
+        Ok((changes, reference))
     }
 
     /// When the last operation of a lane is done the plan is done, and the pair is judged afresh: the base moves.

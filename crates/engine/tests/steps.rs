@@ -1,5 +1,10 @@
 //! The engine's steps, one event and one moment at a time: what sockets and real clocks cannot show exactly.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod common;
 

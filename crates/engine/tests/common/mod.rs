@@ -6,8 +6,9 @@ use engine::runs::counts_of;
 use engine::step::{Command, Effects, Event, Notice, Reply, Request, Ticket};
 use engine::{Engine, EngineError, Lenses, Policy};
 use mapping::fhir::PatientLens;
-use mapping::servicenow::RowLens;
-use record::{Catalogue, Conventions, Remote};
+use mapping::servicenow::{ColumnType, RowLens};
+use record::catalogue::ValueType;
+use record::{Catalogue, Conventions, RecordKind, Remote};
 use remote::{Fetched, Next, Page, RemoteError, Write, Written};
 use std::sync::Arc;
 use store::sqlite::SqliteStore;
@@ -18,8 +19,17 @@ pub const START_MS: i64 = 1_790_000_000_000;
 
 pub fn lenses() -> Lenses {
     let (catalogue, conventions) = (Arc::new(Catalogue::patient_default()), Arc::new(Conventions::default()));
+    let mut row = RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions));
+    row.column_types = catalogue
+        .iter()
+        .map(|(_, spec)| match spec.value_type {
+            // As in a real instance: no column holds a partial date.
+            ValueType::Date => ColumnType::Date,
+            _ => ColumnType::Text,
+        })
+        .collect();
     Lenses {
-        row: RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions)),
+        row,
         patient: PatientLens {
             catalogue,
             conventions,
@@ -148,6 +158,45 @@ impl Bench {
                 Ok(Page { items, malformed: Vec::new(), next: Next::ProvenComplete, total_hint: None });
             self.step(Event::PageRead { run, remote, result, latency_ms: 5 }).await;
         }
+    }
+
+    /// The remotes answer what they were asked about single records.
+    pub async fn reads(&mut self, records: &[Fetched]) {
+        for request in std::mem::take(&mut self.sent) {
+            let Request::ReadRecord { errand, remote, key } = request else {
+                self.sent.push(request);
+                continue;
+            };
+            let found = records.iter().find(|fetched| fetched.key == key).cloned();
+            let result = found.ok_or(RemoteError::NotFound { remote, key });
+            self.step(Event::RecordRead { errand, remote, result, latency_ms: 5 }).await;
+        }
+    }
+
+    /// A remote answers whether it has a record with our key.
+    pub async fn find(&mut self, found: Option<Fetched>) -> String {
+        assert_eq!(self.sent.len(), 1, "{:?}", self.sent);
+        let Request::FindByOurKey { operation, .. } = self.sent.remove(0) else {
+            panic!("nothing is looked up")
+        };
+        self.step(Event::Found { operation: operation.clone(), result: Ok(found), latency_ms: 5 }).await;
+        operation
+    }
+
+    /// The pair that holds this key.
+    pub async fn pair(&self, remote: Remote, key: &str) -> store::PairRow {
+        self.store.pair_by_key(remote, RecordKind::Patient, key).await.unwrap().expect("a pair")
+    }
+
+    /// What is stored of a record.
+    pub async fn version(&self, remote: Remote, key: &str) -> String {
+        let id = store::SnapshotId { remote, kind: RecordKind::Patient, key: key.to_owned() };
+        self.store.snapshot(&id).await.unwrap().expect("a snapshot").version
+    }
+
+    pub async fn operations(&self, states: &[OperationState]) -> Vec<store::OperationRow> {
+        let filter = OperationFilter { lane: None, plan: None, states: states.to_vec() };
+        self.store.operations(&filter, 0, 100).await.unwrap()
     }
 
     /// The one write that was sent.
