@@ -11,11 +11,20 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Args)]
 pub struct Clinic {
     /// Animals in the sample clinic.
-    #[arg(long, default_value_t = 500, value_name = "N")]
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = animals)]
     pub patients: usize,
     /// Decides the clinic: the same seed gives the same clinic.
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
+}
+
+/// A clinic without animals would hold every check and show nothing.
+fn animals(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("a clinic has at least one animal; give 1 or more".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("give a whole number of animals, 1 or more".to_owned()),
+    }
 }
 
 /// `vetsync simulate`
