@@ -1,6 +1,6 @@
 //! The console as a value: a command's name and JSON in, JSON or an [`ApiError`] out.
 
-#[allow(clippy::wildcard_imports)]
+#[allow(clippy::wildcard_imports, reason = "a console names nearly all of them")]
 use crate::dto::*;
 use crate::dto::{ApiError, ErrorCode, Id};
 use crate::dto::{
@@ -150,8 +150,7 @@ impl Console {
         }
     }
 
-    // Commands are dispatched alike, and so all of them are async.
-    #[allow(clippy::unused_async)]
+    #[allow(clippy::unused_async, reason = "commands are dispatched alike, and so all of them are async")]
     async fn session_get(&self, _: Nothing) -> Result<Session, ApiError> {
         let person = self.person();
         let mut allowed = if self.is_known() { capabilities(person.role).to_vec() } else { Vec::new() };

@@ -8,7 +8,7 @@ macro_rules! dto {
         $($(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
         #[serde(rename_all = "camelCase")]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, reason = "the names say it")]
         pub struct $name { $($(#[$fmeta])* pub $field: $ty),* })*
         fn struct_declarations(config: &ts_rs::Config) -> Vec<String> {
             vec![$(<$name as TS>::decl(config)),*]
@@ -20,7 +20,7 @@ macro_rules! dto_enum {
         $($(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
         #[serde(rename_all = "snake_case")]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, reason = "the names say it")]
         pub enum $name { $($variant),* })*
         fn enum_declarations(config: &ts_rs::Config) -> Vec<String> {
             vec![$(<$name as TS>::decl(config)),*]
@@ -689,7 +689,7 @@ dto! {
 /// What the engine pushes to the console.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Event {
     Changed(Changed),
     Progress(Progress),

@@ -274,8 +274,7 @@ impl Console {
         Ok(RawPair { service_now, ehr })
     }
 
-    // Commands are dispatched alike, and so all of them are async.
-    #[allow(clippy::unused_async)]
+    #[allow(clippy::unused_async, reason = "commands are dispatched alike, and so all of them are async")]
     pub(crate) async fn values_validate(&self, request: ValidateOwn) -> Result<Validated, ApiError> {
         Ok(match self.own_value(&request.field, &request.text)? {
             Ok(state) => Validated { ok: true, shown: Some(shown(&state)), problem: None, way_out: None },

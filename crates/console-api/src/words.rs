@@ -269,7 +269,7 @@ pub const fn rule_name(rule: Rule) -> RuleName {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
     use reconcile::Grade;

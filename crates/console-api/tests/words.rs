@@ -1,5 +1,5 @@
 //! Every error that reaches a person: a sentence, a way out, and nothing that belongs to nobody's eyes.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use console_api::dto::{ApiError, Capability, ErrorCode, Person, Role};
 use console_api::permissions::{capabilities, may, who_can};

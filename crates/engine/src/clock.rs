@@ -15,7 +15,7 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods)]
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     fn now_ms(&self) -> i64 {
         chrono::Utc::now().timestamp_millis()
     }

@@ -87,7 +87,7 @@ impl Engine {
         Ok(row)
     }
 
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
     fn draft(
         &self,
         pair: &PairRow,
@@ -187,7 +187,7 @@ impl Engine {
         Ok(row)
     }
 
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
     pub(crate) async fn approve(
         &mut self,
         ticket: Ticket,

@@ -125,7 +125,7 @@ async fn outlook(
 /// Quarantined payloads that are looked through for a partner; there are few, or nothing works at all.
 const QUARANTINED_MAX: u32 = 1_000;
 
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
 async fn ask_or_create(
     engine: &Engine,
     pair_id: &str,

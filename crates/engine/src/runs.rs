@@ -15,7 +15,7 @@ use store::{AuditRow, Change, PairStatus, Presence, QuarantineRow, RunRow, Snaps
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Phase {
     Reading,
     Linking,

@@ -49,7 +49,7 @@ pub struct Ticket(pub u64);
 
 /// Something a person or the host asks for.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Command {
     /// Reads both remotes completely, compares everything, settles what rules settle.
     StartRun { trigger: String, actor: Option<String>, plan_only: bool },
@@ -89,7 +89,7 @@ pub enum Command {
 
 /// The answer to a command.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Reply {
     Done,
     Run(RunRow),
@@ -103,7 +103,7 @@ pub enum Reply {
 
 /// What happened.
 #[derive(Debug)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Event {
     /// First of all: rescues what a killed process left running.
     Started,
@@ -143,7 +143,7 @@ pub enum Event {
 
 /// What to do next, outside.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Request {
     ReadPage { run: String, remote: Remote, scope: ListScope, cursor: Option<Cursor>, not_before_ms: i64 },
     ReadRecord { errand: u64, remote: Remote, key: String },
@@ -154,7 +154,7 @@ pub enum Request {
 
 /// Something open consoles want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Notice {
     Pair(String),
     Conflict(String),

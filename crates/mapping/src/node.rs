@@ -200,7 +200,7 @@ struct Reader<'s> {
 }
 
 /// A length or a place; documents are shorter than that.
-#[allow(clippy::cast_possible_truncation)]
+#[allow(clippy::cast_possible_truncation, reason = "documents are shorter than that")]
 const fn short(length: usize) -> u32 {
     length as u32
 }

@@ -104,7 +104,7 @@ pub enum Settlement {
 /// The rules that settle a difference without a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Rule {
     OneSideChanged,
     BlankFilled,
@@ -118,7 +118,7 @@ pub enum Rule {
 /// Why a person is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Why {
     BothChanged,
     NeverAgreed,

@@ -34,13 +34,12 @@ const fn yes() -> bool {
     true
 }
 
-// serde hands references to these.
-#[allow(clippy::trivially_copy_pass_by_ref)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands references to these")]
 const fn is_yes(flag: &bool) -> bool {
     *flag
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands references to these")]
 const fn is_no(flag: &bool) -> bool {
     !*flag
 }

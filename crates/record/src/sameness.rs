@@ -25,7 +25,7 @@ pub enum Sameness {
 /// Why two differently written values are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum SameBecause {
     CaseOrBlanks,
     PhoneFormat,

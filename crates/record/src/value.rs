@@ -106,7 +106,7 @@ pub struct SexStatus {
 /// FHIR R4 administrative-gender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Sex {
     Male,
     Female,
@@ -117,7 +117,7 @@ pub enum Sex {
 /// FHIR R4 animal-genderstatus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Neuter {
     Neutered,
     Intact,

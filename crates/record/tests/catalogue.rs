@@ -1,5 +1,5 @@
 //! The patient's fields, and custom ones from configuration.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use record::catalogue::{BothSidesRule, CustomField, Direction, FieldOwner, OneSideRule, ValueType};
 use record::{Catalogue, FieldSpec};

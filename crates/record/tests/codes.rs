@@ -1,5 +1,5 @@
 //! The vocabulary tables, and what is accepted and sent.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use record::Conventions;
 use record::codes::species::HL7_ANIMAL_SPECIES;

@@ -1,5 +1,5 @@
 //! JSON is written back as it was read.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
 use record::Json;

@@ -1,5 +1,5 @@
 //! Laws that hold for every value.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -1,5 +1,5 @@
 //! What each type of field makes of the text people type: case tables.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use record::catalogue::ValueType;
 use record::value::{ChipClass, Neuter, Sex, parse};

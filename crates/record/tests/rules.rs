@@ -1,5 +1,5 @@
 //! Business rules over whole patients.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use record::validate::{Severity, is_placeholder_name, validate_patient};
 use record::{Catalogue, Conventions, FieldState, Record, RecordKind};

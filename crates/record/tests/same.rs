@@ -1,5 +1,5 @@
 //! When two spellings say the same, and why.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use record::catalogue::ValueType;
 use record::value::parse;

@@ -1,5 +1,5 @@
 //! How values are written back into a column that already holds something.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use record::catalogue::ValueType;
 use record::value::{Neuter, Quantity, Sex, SexStatus, Substance, SubstanceSet, parse};

@@ -1,5 +1,5 @@
 //! The EHR client against a small EHR over TLS, with each ability taken away.
-#![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
 
@@ -15,7 +15,7 @@ const SYSTEM: &str = "https://hospital.test/u_patient_record";
 
 /// A small EHR; each switch takes something away.
 #[derive(Clone)]
-#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Small {
     records: Vec<(Value, Vec<Value>)>,
     list: ListStyle,

@@ -1,5 +1,5 @@
 //! TLS and transport failures over real sockets.
-#![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
 

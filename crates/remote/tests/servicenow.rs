@@ -1,5 +1,5 @@
 //! The ServiceNow client against a small table over TLS.
-#![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
 

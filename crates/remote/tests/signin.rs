@@ -1,5 +1,5 @@
 //! Sign-in against a token address over TLS.
-#![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
 

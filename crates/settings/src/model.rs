@@ -193,7 +193,7 @@ pub enum SignIn {
 /// Signature algorithm of a JWT (RFC 7518).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Algorithm {
     #[default]
     Rs256,
@@ -206,7 +206,7 @@ pub enum Algorithm {
 /// Signature algorithm of the client assertion (SMART Backend Services).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum EhrAlgorithm {
     #[default]
     Rs384,
@@ -305,7 +305,7 @@ impl Default for Ehr {
 /// What the EHR's interface can do. Everything is on by default; VetSync does without what is switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Dialect {
     /// `ETag` on reads and `If-Match` on writes (412 when it moved).
     pub etag: bool,
@@ -463,7 +463,7 @@ pub struct SexTerm {
 /// Biological sex (FHIR R4 administrative-gender).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum SexWord {
     Male,
     Female,
@@ -474,7 +474,7 @@ pub enum SexWord {
 /// Neuter status (FHIR R4 animal-genderstatus).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum NeuterWord {
     Neutered,
     Intact,

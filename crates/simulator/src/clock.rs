@@ -20,8 +20,10 @@ impl std::fmt::Debug for Clock {
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Clock {
-        // The remotes are other machines with clocks of their own; this is the one place that stands for them.
-        #[allow(clippy::disallowed_methods)]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the remotes are other machines with clocks of their own; this is the one place that stands for them"
+        )]
         let read = || Utc::now().timestamp_millis();
         Clock::from_fn(read)
     }

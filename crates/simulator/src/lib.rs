@@ -5,8 +5,10 @@
 //! requests ([`servicenow::Instance::answer`], [`ehr::Ehr::answer`], [`idp::IdentityProvider::answer`]), a router for
 //! use in process ([`serve`]), and, started by [`Simulation`], a server with TLS 1.3 on loopback.
 
-// A refusal is the whole reply, made once per request: boxing it would buy nothing.
-#![allow(clippy::result_large_err)]
+#![allow(
+    clippy::result_large_err,
+    reason = "a refusal is the whole reply, made once per request: boxing it would buy nothing"
+)]
 
 pub mod clinic;
 pub mod clock;

@@ -1,5 +1,5 @@
 //! The seeded clinic: the same for the same seed, valid, messy, and right about its answers.
-#![allow(clippy::unwrap_used)] // Helpers of tests.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use record::Json;
 use simulator::clinic::export::{self, EhrLine};

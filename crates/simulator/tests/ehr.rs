@@ -1,5 +1,5 @@
 //! The EHR in its dialect, against wire-facts 1 to 4 and the design's "The EHR's dialect".
-#![allow(clippy::unwrap_used)] // Helpers of tests.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use http::{Method, StatusCode};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};

@@ -1,5 +1,5 @@
 //! Sign-in at both servers against wire-facts 6.1 and 7.1.
-#![allow(clippy::unwrap_used)] // Helpers of tests.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use http::{Method, StatusCode};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};

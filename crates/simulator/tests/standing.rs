@@ -1,5 +1,5 @@
 //! The whole simulation over real sockets: TLS 1.3, sign-in, lists, writes.
-#![allow(clippy::unwrap_used)] // Helpers of tests.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 //! The Table, Aggregate and Batch API against wire-facts 5 and 6; each test names the fact it holds up.
-#![allow(clippy::unwrap_used)] // Helpers of tests.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,6 @@
 //! Third-party clients of the Table API, `pysnc` and `pysnow`, against a standing simulation. Needs Python 3.9 or
 //! later and, the first time, the Python package registry.
-#![allow(clippy::expect_used)] // Helpers of tests.
+#![allow(clippy::expect_used, reason = "helpers of tests")]
 
 use simulator::{Options, Simulation};
 use std::io::Write as _;

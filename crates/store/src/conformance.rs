@@ -87,7 +87,7 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 /// Both are the same, or the case is broken.
-#[allow(clippy::needless_pass_by_value)] // both are made for this one comparison
+#[allow(clippy::needless_pass_by_value, reason = "both are made for this one comparison")]
 fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Verdict {
     if found == expected { Ok(()) } else { Err(format!("{what}: found {found:?}, expected {expected:?}")) }
 }

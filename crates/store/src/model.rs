@@ -44,7 +44,7 @@ pub struct SnapshotRow {
 
 /// Whether a record is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Presence {
     Present,
     /// Not seen in one complete read; not yet believed.
@@ -84,7 +84,7 @@ pub struct PairRow {
 
 /// What lists show of a patient and the search looks through.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct PatientCard {
     pub name: String,
     pub owner: String,
@@ -103,7 +103,7 @@ pub struct PatientCard {
 
 /// Where a pair stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum PairStatus {
     Agreed,
     /// Operations are under way.
@@ -116,7 +116,7 @@ pub enum PairStatus {
 
 /// A pair with both snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct PairPage {
     pub pair: PairRow,
     pub servicenow: Option<SnapshotRow>,
@@ -125,7 +125,7 @@ pub struct PairPage {
 
 /// The digests of a linked pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct PairDigests {
     pub id: String,
     pub status: PairStatus,
@@ -177,7 +177,7 @@ pub struct ConflictRow {
 
 /// Why a conflict exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum ConflictCause {
     FieldsDiffer,
     /// On one side only, and something there resembles it.
@@ -192,7 +192,7 @@ pub enum ConflictCause {
 
 /// Where a conflict stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum ConflictState {
     Open,
     /// A plan waits for its second person.
@@ -204,7 +204,7 @@ pub enum ConflictState {
 
 /// What the work list asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct ConflictFilter {
     pub states: Vec<ConflictState>,
     pub grade: Option<u8>,
@@ -247,7 +247,7 @@ pub struct PlanRow {
 
 /// Where a plan stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum PlanState {
     Draft,
     AwaitingSecond,
@@ -301,7 +301,7 @@ pub struct OperationRow {
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum OperationAction {
     Create,
     Update,
@@ -309,7 +309,7 @@ pub enum OperationAction {
 
 /// Where an operation stands (after river's job states).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum OperationState {
     Waiting,
     Running,
@@ -322,7 +322,7 @@ pub enum OperationState {
 
 /// Which operations.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct OperationFilter {
     pub lane: Option<String>,
     pub plan: Option<String>,
@@ -413,7 +413,7 @@ pub struct QuarantineRow {
 
 /// One entry of the audit trail. The store adds the chain hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct AuditRow {
     pub id: String,
     pub at_ms: i64,
@@ -428,7 +428,7 @@ pub struct AuditRow {
 
 /// One change. A commit applies a list of them in order, in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Change {
     /// Inserts or replaces; a snapshot with an older `seen_at_ms` than the stored one is ignored.
     PutSnapshot(SnapshotRow),

@@ -1,5 +1,5 @@
 //! What the file on the disk is like, and what happens when it cannot be opened or written.
-#![allow(clippy::unwrap_used, clippy::panic)] // what the tests share stands outside of #[test]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what the tests share stands outside of #[test]")]
 
 use std::{fs, path::Path};
 

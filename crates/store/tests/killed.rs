@@ -1,6 +1,6 @@
 //! A process that is killed in the middle of its work has kept every commit it was told is durable.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic)] // what the tests share stands outside of #[test]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what the tests share stands outside of #[test]")]
 
 use std::{
     io::{BufRead, BufReader},

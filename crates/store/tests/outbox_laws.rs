@@ -1,5 +1,5 @@
 //! Whatever happens in whatever order: one operation of a lane at a time, in the order they were enqueued.
-#![allow(clippy::unwrap_used, clippy::panic)] // what the tests share stands outside of #[test]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what the tests share stands outside of #[test]")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

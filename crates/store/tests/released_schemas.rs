@@ -1,5 +1,5 @@
 //! Databases of every released version open and keep what they hold. A release adds a dump here and never changes one.
-#![allow(clippy::unwrap_used, clippy::panic)] // what the tests share stands outside of #[test]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what the tests share stands outside of #[test]")]
 
 use std::path::Path;
 

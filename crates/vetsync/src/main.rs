@@ -1,7 +1,9 @@
 //! `vetsync`: the engine without a window. Command line, the console's API over loopback HTTP, and the sample clinic.
 
-// The comments on arguments are the help people read in a terminal, where backticks are noise.
-#![allow(clippy::doc_markdown)]
+#![allow(
+    clippy::doc_markdown,
+    reason = "the comments on arguments are the help people read in a terminal, where backticks are noise"
+)]
 
 mod bench;
 mod commands;

@@ -141,7 +141,7 @@ async fn judge_pair(
 
 /// What a decision about one field is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum FieldVerdict {
     Right,
     Harmful,

@@ -1,5 +1,5 @@
 //! `vetsync compare` as IT staff call it before going live: exit codes, totals, the list of differences.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use serde_json::Value;
 use simulator::clinic::export::{self, EhrLine};

@@ -1,7 +1,15 @@
 //! The product as people use it, against simulated remotes over TLS sockets: a clinic, a desk, and waiting for what
 //! happens instead of sleeping.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Everything here belongs to tests.
-#![allow(clippy::missing_panics_doc)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "everything here belongs to tests"
+)]
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "everything here belongs to tests, and a test that cannot go on has failed"
+)]
 
 pub mod edit;
 pub mod intercept;

@@ -183,8 +183,7 @@ const fn visible(hash: u64) -> u64 {
 /// Both halves of a product, one over the other: every bit of both factors reaches every bit of it.
 const fn folded(left: u64, right: u64) -> u64 {
     let product = (left as u128) * (right as u128);
-    // The lower half is meant.
-    #[allow(clippy::cast_possible_truncation)]
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half is meant")]
     let halves = (product as u64, (product >> 64) as u64);
     halves.0 ^ halves.1
 }
@@ -210,7 +209,7 @@ fn hash(bytes: &[u8], seed: u64) -> u64 {
 }
 
 const fn step(state: u64, block: u128) -> u64 {
-    #[allow(clippy::cast_possible_truncation)]
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half is meant")]
     let (low, high) = (block as u64, (block >> 64) as u64);
     folded(low ^ 0x8ebc_6af0_9c88_c6e3 ^ state, high ^ 0x5899_65cc_7537_4cc3)
 }

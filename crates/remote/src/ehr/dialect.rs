@@ -29,7 +29,7 @@ pub enum BodyStyle {
 
 /// What an EHR can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // each is an ability of its own
+#[allow(clippy::struct_excessive_bools, reason = "each is an ability of its own")]
 pub struct Dialect {
     /// How lists look.
     pub list: ListStyle,

@@ -114,7 +114,7 @@ fn business_rule(detail: &str) -> Option<&str> {
 
 /// The system columns of a row.
 #[derive(Deserialize)]
-#[allow(clippy::struct_field_names)] // the platform's names
+#[allow(clippy::struct_field_names, reason = "the platform's names")]
 struct Head {
     #[serde(default)]
     sys_id: Value,

@@ -83,7 +83,7 @@ impl<'c> oauth2::AsyncHttpClient<'c> for Wire<'_> {
 
 /// `.well-known/smart-configuration`, the part that is needed.
 #[derive(Deserialize)]
-#[allow(clippy::struct_field_names)] // SMART's names
+#[allow(clippy::struct_field_names, reason = "SMART's names")]
 struct SmartConfiguration {
     token_endpoint: Option<String>,
     #[serde(default)]

@@ -1,5 +1,5 @@
 //! A scripted server over real TLS sockets, and clients of it with a clock and ids of their own.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use axum::body::Body;
 use axum::extract::Query;
@@ -79,7 +79,7 @@ pub enum Reply {
     },
 }
 
-#[allow(clippy::needless_pass_by_value)] // text and values alike, at every call
+#[allow(clippy::needless_pass_by_value, reason = "text and values alike, at every call")]
 pub fn json(status: u16, body: impl ToString) -> Reply {
     Reply::Text { status, headers: vec![("content-type", "application/json".into())], body: body.to_string() }
 }

@@ -142,7 +142,7 @@ fn merge(pair: &mut PairTruth, fields: &[FieldTruth]) {
 }
 
 /// One kind of work on a pair that agreed in everything; nothing if it does not apply to this animal.
-#[allow(clippy::too_many_lines)] // A table of cases, one after the other.
+#[allow(clippy::too_many_lines, reason = "a table of cases, one after the other")]
 fn work(kind: u32, base: &Facts, ours: &mut Facts, theirs: &mut Facts, draw: &mut Draw) -> Option<Work> {
     let take_ours = |field| FieldTruth::should(field, Expected::TakeServiceNow);
     let take_theirs = |field| FieldTruth::should(field, Expected::TakeEhr);

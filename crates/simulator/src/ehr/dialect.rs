@@ -31,7 +31,7 @@ pub enum PatientBody {
 /// The abilities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Dialect {
     /// `ETag` on replies, `If-Match` on PUT.
     pub etag: bool,

@@ -30,7 +30,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How the instance is set up. Every switch names the system property or documented behaviour it stands for.
 #[derive(Debug, Clone)]
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// `glide.invalid_query.returns_no_rows`: a bad condition empties the result instead of being dropped.
     pub invalid_query_returns_no_rows: bool,

@@ -31,7 +31,7 @@ pub struct Condition {
 
 /// The operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Operator {
     Equal,
     NotEqual,

@@ -18,7 +18,7 @@ pub(crate) enum Display {
 
 /// The `sysparm_` parameters of a request.
 #[derive(Debug, Clone)]
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Params {
     query: String,
     fields: Option<Vec<String>>,

@@ -200,7 +200,7 @@ fn bundle(id: &str, chart: &Chart) -> Json {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
     #[test]
     fn nothing_is_settled_wrongly() {

@@ -100,7 +100,7 @@ pub fn for_each_line(piece: &[u8], mut each: impl FnMut(u32, usize, Option<&str>
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
     use super::*;
     use std::io::Write as _;
 

@@ -1,5 +1,10 @@
 //! Two exports of a generated clinic against its known truth.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use super::*;
 use simulator::clinic::export::{self, EhrLine};

@@ -1,5 +1,5 @@
 //! Runs the binary, and speaks to what it serves.
-#![allow(dead_code)] // Each test file uses its part.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,10 @@
 //! Journeys: the real agent against simulated remotes over TLS sockets, driven through the console's commands.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod deciding;
 mod faults;
