@@ -61,6 +61,12 @@ fn all(report: &mut Report) -> Result<()> {
         "Run one alone: `cargo xtask test --package NAME FILTER`. Screenshots of the window stand in target/shots.",
         || run_tests(&[]),
     )?;
+    // A build of its own, with the points to die at that no other build has.
+    report.step("Kill test", "The message names the point; VETSYNC_CRASH_AT=N dies there again.", || {
+        let words =
+            ["test", "-p", "vetsync", "--features", "crash-points", "--test", "killed", "--", "--nocapture"];
+        run_counting(cargo().args(words))
+    })?;
     report.step(
         "UI: journeys in the browser",
         "Run `vetsync serve --demo`, then `npm --prefix ui run e2e` with its link in VETSYNC_URL.",

@@ -164,18 +164,28 @@ async fn carry(request: Request, remotes: Remotes, now_ms: i64) -> Event {
             }
             let began = Instant::now();
             let result = remotes.get(remote).list(record::RecordKind::Patient, &scope, cursor.as_ref()).await;
+            #[cfg(feature = "crash-points")]
+            store::crash::point("a page was read");
             Event::PageRead { run, remote, result, latency_ms: elapsed_ms(began) }
         }
         Request::ReadRecord { errand, remote, key } => {
             let result = remotes.get(remote).read(record::RecordKind::Patient, &key).await;
+            #[cfg(feature = "crash-points")]
+            store::crash::point("a record was read");
             Event::RecordRead { errand, remote, result, latency_ms: elapsed_ms(began) }
         }
         Request::FindByOurKey { operation, remote, key } => {
             let result = remotes.get(remote).find_by_our_key(record::RecordKind::Patient, &key).await;
+            #[cfg(feature = "crash-points")]
+            store::crash::point("a record was looked up");
             Event::Found { operation, result, latency_ms: elapsed_ms(began) }
         }
         Request::Write { operation, remote, write } => {
+            #[cfg(feature = "crash-points")]
+            store::crash::point("before a write is sent");
             let result = remotes.get(remote).write(&write).await;
+            #[cfg(feature = "crash-points")]
+            store::crash::point("a write was answered");
             Event::Wrote { operation, result, latency_ms: elapsed_ms(began) }
         }
         Request::GoOn { run } => Event::GoOn { run },

@@ -370,6 +370,13 @@ impl Engine {
         effects: &mut Effects,
     ) -> Result<()> {
         let plan = self.store.plan(plan_id).await?.ok_or(EngineError::NotFound { what: "plan" })?;
+        if plan.undoes.is_some() {
+            self.undo_done(&plan, now_ms).await?;
+        }
+        let agreed_by = if plan.maker == "rule" { "rule".to_owned() } else { plan.maker.clone() };
+        self.rejudge(pair_id, &agreed_by, true, now_ms).await?;
+        // Last of all: a process that ends before this finds the plan still approved at the next start, and does the
+        // whole of it again.
         if plan.state == PlanState::Approved {
             self.store
                 .commit(vec![Change::MovePlan {
@@ -381,11 +388,6 @@ impl Engine {
                 }])
                 .await?;
         }
-        if plan.undoes.is_some() {
-            self.undo_done(&plan, now_ms).await?;
-        }
-        let agreed_by = if plan.maker == "rule" { "rule".to_owned() } else { plan.maker.clone() };
-        self.rejudge(pair_id, &agreed_by, true, now_ms).await?;
         effects.notices.push(Notice::Plan(plan.id));
         if let Some(conflict) = plan.conflict {
             effects.notices.push(Notice::Conflict(conflict));
@@ -418,6 +420,11 @@ impl Engine {
                 states: vec![OperationState::Done],
             };
             for operation in self.store.operations(&filter, 0, 100).await? {
+                let receipt = self.store.receipt(&operation.id).await?;
+                if receipt.is_some_and(|receipt| receipt.undone_by.as_deref() == Some(undo.id.as_str())) {
+                    // Done before the process ended: a base that moved since then stays.
+                    return Ok(());
+                }
                 changes.push(Change::MarkUndone { operation: operation.id, by_plan: undo.id.clone() });
             }
         }

@@ -17,6 +17,7 @@ pub mod lens;
 pub mod one_sided;
 pub mod pairing;
 pub mod plans;
+mod rescue;
 pub mod runs;
 mod setbacks;
 pub mod step;

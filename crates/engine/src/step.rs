@@ -329,6 +329,7 @@ impl Engine {
             }
         }
         self.rescue_operations(now_ms).await?;
+        self.rescue_plans_and_pairs(now_ms, effects).await?;
         // A run that a killed process left behind has no continuation; the next one reads everything again.
         for mut run in self.store.runs(20).await? {
             if run.state == "running" {

@@ -7,6 +7,8 @@
 pub mod chain;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "crash-points")]
+pub mod crash;
 pub mod folding;
 pub mod model;
 pub mod sqlite;
@@ -163,6 +165,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<OperationRow>>;
     /// Counts by state.
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>>;
+    /// Approved plans of which no operation waits, runs or is tried again, oldest first: the process ended between the
+    /// last receipt of a plan and the plan's end.
+    async fn plans_without_work(&self, limit: u32) -> Result<Vec<PlanRow>>;
+    /// Ids of pairs that wait although nothing is under way in their lane, by id.
+    async fn pairs_waiting_for_nothing(&self, limit: u32) -> Result<Vec<String>>;
     /// When the next waiting operation is due.
     async fn next_operation_due_ms(&self) -> Result<Option<i64>>;
     /// Receipts, newest first; of one pair if given.

@@ -21,6 +21,7 @@ cases! {
     "only states that follow can be moved to" => states_that_follow,
     "cancelling ends any unfinished operation once" => cancel,
     "what was running at a crash waits again" => rescue,
+    "a plan and a pair that nothing is under way for are found" => nothing_under_way,
     "two claims at the same time share nothing" => claims_share_nothing,
     "operations are listed by lane, plan and state, oldest first" => lists,
     "a pair with unfinished operations is not removed" => pair_with_work_stays,
@@ -268,4 +269,35 @@ async fn receipts_listed(store: &dyn Store) -> Verdict {
     same("page", store.receipts(None, 1, 1).await.map_err(text)?, vec![second])?;
     same("of a pair", store.receipts(Some("p1"), 0, 9).await.map_err(text)?, vec![third, first])?;
     same("of an operation", store.receipt("o9").await.map_err(text)?, None)
+}
+
+async fn nothing_under_way(store: &dyn Store) -> Verdict {
+    let approved =
+        |id: &str, pair: &str| crate::PlanRow { state: crate::PlanState::Approved, ..plan(id, pair) };
+    let waiting = |id: &str| crate::PairRow { status: crate::PairStatus::Waiting, ..pair(id) };
+    let mut changes = vec![Change::PutPlan(plan("draft", "p0"))];
+    for (number, id) in ["done", "cancelled", "waits", "parked", "none"].into_iter().enumerate() {
+        let lane = format!("p{}", number + 1);
+        changes.push(Change::PutPair(waiting(&lane)));
+        changes.push(Change::PutPlan(approved(id, &lane)));
+        if id != "none" {
+            changes.push(Change::Enqueue(operation(&format!("o-{id}"), &lane, id)));
+        }
+    }
+    store.commit(changes).await.map_err(text)?;
+    same("claimed", claimed(store, T0, 9).await?.len(), 4)?;
+    let ends = [
+        finish("o-done", OperationState::Done, T0),
+        finish("o-waits", OperationState::Retrying, T0 + 9),
+        finish("o-parked", OperationState::Parked, T0),
+        Change::CancelOperation { id: "o-cancelled".into(), at_ms: T0 },
+    ];
+    store.commit(ends.into()).await.map_err(text)?;
+    let mut plans: Vec<String> =
+        store.plans_without_work(9).await.map_err(text)?.into_iter().map(|plan| plan.id).collect();
+    plans.sort();
+    same("plans", plans, vec!["cancelled".to_owned(), "done".to_owned(), "none".to_owned()])?;
+    let pairs = store.pairs_waiting_for_nothing(9).await.map_err(text)?;
+    same("pairs", pairs, vec!["p1".to_owned(), "p2".to_owned(), "p5".to_owned()])?;
+    same("as many as asked for", store.pairs_waiting_for_nothing(1).await.map_err(text)?.len(), 1)
 }

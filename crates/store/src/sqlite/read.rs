@@ -338,6 +338,26 @@ impl Store for SqliteStore {
         all(&self.readers, query, rows::plan).await
     }
 
+    async fn plans_without_work(&self, limit: u32) -> Result<Vec<PlanRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            plan_columns!(),
+            " FROM plans WHERE state = 'approved' AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.plan = plans.id \
+             AND o.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY made_at_ms, id LIMIT ?1"
+        ))
+        .bind(i64::from(limit));
+        all(&self.readers, query, rows::plan).await
+    }
+
+    async fn pairs_waiting_for_nothing(&self, limit: u32) -> Result<Vec<String>> {
+        let query = sqlx::query(
+            "SELECT id FROM pairs WHERE kind = 'patient' AND status = 'waiting' AND NOT EXISTS (SELECT 1 FROM operations o \
+             WHERE o.lane = pairs.id AND o.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY id LIMIT ?1",
+        )
+        .bind(i64::from(limit));
+        all(&self.readers, query, only::<String>).await
+    }
+
     async fn claim_operations(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
         self.writer.claim(now_ms, limit).await
     }

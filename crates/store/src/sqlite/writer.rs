@@ -257,10 +257,14 @@ impl Task {
     }
 
     async fn make_durable(&mut self) -> Result<()> {
+        #[cfg(feature = "crash-points")]
+        crate::crash::point("before a commit");
         if let Err(error) = self.statement("COMMIT").await {
             self.roll_back().await;
             return Err(error);
         }
+        #[cfg(feature = "crash-points")]
+        crate::crash::point("after a commit");
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

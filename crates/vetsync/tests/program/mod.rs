@@ -187,6 +187,29 @@ pub async fn http(host: &str, method: &str, path: &str, headers: &[(String, Stri
     Reply { status, head: head.to_owned(), body: body.to_owned() }
 }
 
+/// An answer, or `None` where the program is gone before the answer is whole.
+pub async fn ask(
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[(String, String)],
+    body: &str,
+) -> Option<Reply> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(host).await.ok()?;
+        stream.write_all(request(host, method, path, headers, body).as_bytes()).await.ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let status = head.split_whitespace().nth(1)?.parse().ok()?;
+        let reply = Reply { status, head: head.to_owned(), body: body.to_owned() };
+        let length: usize = reply.header("content-length")?.parse().ok()?;
+        (length == reply.body.len()).then_some(reply)
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.expect("an answer, or the connection's end")
+}
+
 /// Server-sent events.
 pub struct Events {
     lines: tokio::io::Lines<BufReader<TcpStream>>,
