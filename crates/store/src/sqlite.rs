@@ -54,6 +54,9 @@ pub struct OpenOptions {
     pub checkpoint_pages: u32,
     /// The file may not have more pages of 4 KiB than this: a quota, and a full disk for tests.
     pub most_pages: Option<u32>,
+    /// A statement that weakens `synchronous = FULL`: shows that the test of the power cut notices.
+    #[cfg(feature = "conformance")]
+    pub weaken: Option<&'static str>,
 }
 
 impl Default for OpenOptions {
@@ -64,6 +67,8 @@ impl Default for OpenOptions {
             busy_timeout_ms: 5_000,
             checkpoint_pages: 4_000,
             most_pages: None,
+            #[cfg(feature = "conformance")]
+            weaken: None,
         }
     }
 }
@@ -113,6 +118,10 @@ impl SqliteStore {
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON",
         )
         .await?;
+        #[cfg(feature = "conformance")]
+        if let Some(weaker) = options.weaken {
+            statements(&mut writing, weaker).await?;
+        }
         let numbers = format!(
             "PRAGMA cache_size = -{}; PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {}",
             options.cache_kib,

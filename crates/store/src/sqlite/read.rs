@@ -526,7 +526,9 @@ impl Store for SqliteStore {
     }
 
     async fn check(&self) -> Result<Vec<String>> {
-        check::problems(&mut *self.reader().await?).await
+        let mut problems = self.writer.verify().await?;
+        problems.extend(check::problems(&mut *self.reader().await?).await?);
+        Ok(problems)
     }
 
     async fn close(&self) {

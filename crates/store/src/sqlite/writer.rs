@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     apply::{self, Tail},
+    check,
     errors::{ends_transaction, typed},
     rows::{self, Columns, operation_columns},
 };
@@ -44,6 +45,7 @@ struct Counters {
 enum Request {
     Commit { changes: Vec<Change>, answer: oneshot::Sender<Result<()>> },
     Claim { now_ms: i64, limit: u32, answer: oneshot::Sender<Result<Vec<OperationRow>>> },
+    Verify { answer: oneshot::Sender<Result<Vec<String>>> },
     Close { answer: oneshot::Sender<()> },
 }
 
@@ -59,7 +61,13 @@ impl Writer {
     pub(super) fn start(connection: SqliteConnection, guard: impl Send + 'static) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE);
         let counters = Arc::new(Counters::default());
-        let task = Task { connection, queue, tail: Tail::default(), counters: Arc::clone(&counters) };
+        let task = Task {
+            connection,
+            queue,
+            tail: Tail::default(),
+            verifying: Vec::new(),
+            counters: Arc::clone(&counters),
+        };
         tokio::spawn(async move {
             task.run().await;
             drop(guard);
@@ -79,6 +87,13 @@ impl Writer {
     pub(super) async fn claim(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
         let (answer, answered) = oneshot::channel();
         self.requests.send(Request::Claim { now_ms, limit, answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// What is wrong with the pages of the file: looked at when the log is folded into it and nothing is written.
+    pub(super) async fn verify(&self) -> Result<Vec<String>> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Verify { answer }).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 
@@ -124,6 +139,8 @@ struct Task {
     connection: SqliteConnection,
     queue: mpsc::Receiver<Request>,
     tail: Tail,
+    /// Who waits for the file to be looked at.
+    verifying: Vec<oneshot::Sender<Result<Vec<String>>>>,
     counters: Arc<Counters>,
 }
 
@@ -136,6 +153,10 @@ impl Task {
             if !group.is_empty() {
                 self.process(group).await;
             }
+            for answer in std::mem::take(&mut self.verifying) {
+                // Who no longer waits has nothing to be told.
+                drop(answer.send(check::pages(&mut self.connection).await));
+            }
             if !closing.is_empty() {
                 break;
             }
@@ -147,6 +168,10 @@ impl Task {
             self.gather(first, &mut group, &mut closing);
             if !group.is_empty() {
                 self.process(group).await;
+            }
+            for answer in std::mem::take(&mut self.verifying) {
+                // Who no longer waits has nothing to be told.
+                drop(answer.send(check::pages(&mut self.connection).await));
             }
         }
         for closing_statement in ["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] {
@@ -170,6 +195,10 @@ impl Task {
             match request {
                 Request::Close { answer } => {
                     closing.push(answer);
+                    return;
+                }
+                Request::Verify { answer } => {
+                    self.verifying.push(answer);
                     return;
                 }
                 Request::Commit { changes: list, answer } => {
@@ -277,7 +306,7 @@ impl Task {
             Request::Claim { now_ms, limit, .. } => {
                 Outcome::Claimed(claim(&mut self.connection, *now_ms, *limit).await)
             }
-            Request::Close { .. } => Outcome::Committed(Ok(())),
+            Request::Verify { .. } | Request::Close { .. } => Outcome::Committed(Ok(())),
         }
     }
 
