@@ -512,7 +512,11 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         ..Policy::default()
     };
     let ids = Arc::new(SeededIds::new(new_key()));
-    let engine = Engine::new(Arc::clone(&opened.store), Arc::clone(&opened.lenses), policy, ids);
+    let events = mapping::event::EventLens {
+        tables: vec![(opened.settings.servicenow.patient_table.clone(), RecordKind::Patient)],
+    };
+    let engine =
+        Engine::new(Arc::clone(&opened.store), Arc::clone(&opened.lenses), policy, ids).with_events(events);
     let (stop, stopped) = oneshot::channel::<()>();
     let (handle, task) =
         engine::drive::start(engine, opened.remotes.clone(), Arc::clone(&opened.clock), async {

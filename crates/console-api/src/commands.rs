@@ -27,6 +27,11 @@ macro_rules! with_commands {
             "plans.approve" => plans_approve(Approve) -> Approved, Some(Capability::SeeConflicts);
             "plans.refuse" => plans_refuse(Refuse) -> PlanView, Some(Capability::SeeConflicts);
             "plans.undo" => plans_undo(Id) -> PlanView, Some(Capability::Undo);
+            "quarantine.list" => quarantine_list(QuarantineQuery) -> QuarantineList, Some(Capability::SeeQuarantine);
+            "quarantine.show" => quarantine_show(Id) -> QuarantineView, Some(Capability::SeeQuarantine);
+            "quarantine.edit" => quarantine_edit(QuarantineEdit) -> QuarantineView, Some(Capability::WorkQuarantine);
+            "quarantine.replay" => quarantine_replay(QuarantineReplay) -> QuarantineReplayList, Some(Capability::WorkQuarantine);
+            "quarantine.dismiss" => quarantine_dismiss(QuarantineDismiss) -> QuarantineView, Some(Capability::WorkQuarantine);
             "receipts.list" => receipts_list(ReceiptQuery) -> ReceiptList, Some(Capability::SeeReceipts);
         }
     };

@@ -304,6 +304,7 @@ fn event_of(notice: Notice) -> Event {
         Notice::Conflict(id) => changed(&[Tag::Conflict, Tag::Conflicts, Tag::Home], Some(id)),
         Notice::Plan(id) => changed(&[Tag::Plans, Tag::Conflicts, Tag::Home], Some(id)),
         Notice::Receipt(id) => changed(&[Tag::Receipts, Tag::Home], Some(id)),
+        Notice::Quarantine => changed(&[Tag::Quarantine, Tag::Patient], None),
         Notice::Health(_) => changed(&[Tag::Home], None),
         Notice::Progress(progress) => Event::Progress(progress_dto(&progress)),
         Notice::RunEnded(id) => {

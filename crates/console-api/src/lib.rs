@@ -13,6 +13,7 @@ mod home;
 mod patients;
 pub mod permissions;
 mod planning;
+mod quarantine;
 mod receipts;
 mod shown;
 mod words;
@@ -37,6 +38,7 @@ pub fn everything_changed() -> dto::Event {
         Tag::Plans,
         Tag::Receipts,
         Tag::Runs,
+        Tag::Quarantine,
     ];
     dto::Event::Changed(dto::Changed { tags, id: None })
 }

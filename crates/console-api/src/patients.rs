@@ -15,7 +15,7 @@ use engine::step::{load_context, load_side};
 use record::catalogue::ValueType;
 use record::validate::{Severity, validate_patient};
 use record::{FieldState, Remote};
-use store::{PairRow, PairStatus};
+use store::{PairRow, PairStatus, QuarantineFilter, QuarantineState, SnapshotId};
 
 /// Fields a clinician must be able to rely on.
 const SAFETY_FIELDS: [&str; 3] = ["allergies", "species", "microchip_id"];
@@ -164,23 +164,26 @@ impl Console {
 
     /// Records of this patient whose latest version could not be read: what is shown is older.
     async fn unreadable(&self, pair: &PairRow) -> Result<Vec<FindingView>, ApiError> {
-        let keys = [(Remote::ServiceNow, &pair.servicenow_key), (Remote::Ehr, &pair.ehr_key)];
-        let rows = self.parts.store.quarantine(1_000).await?;
-        Ok(rows
-            .into_iter()
-            .filter(|row| {
-                keys.iter().any(|(remote, key)| row.id.remote == *remote && key.as_ref() == Some(&row.id.key))
-            })
-            .map(|row| FindingView {
+        let mut views = Vec::new();
+        for (remote, key) in [(Remote::ServiceNow, &pair.servicenow_key), (Remote::Ehr, &pair.ehr_key)] {
+            let Some(key) = key else { continue };
+            let filter = QuarantineFilter {
+                states: vec![QuarantineState::Open],
+                record: Some(SnapshotId { remote, kind: pair.kind, key: key.clone() }),
+                ..QuarantineFilter::default()
+            };
+            let (rows, _) = self.parts.store.quarantine(&filter, 0, 1).await?;
+            views.extend(rows.into_iter().map(|row| FindingView {
                 field: String::new(),
                 severity: FindingSeverity::Error,
                 sentence: format!(
                     "The latest version could not be read, and what is shown is older: {} Correct it there.",
                     sentence(&row.problem)
                 ),
-                remotes: vec![remote_name(row.id.remote)],
-            })
-            .collect())
+                remotes: vec![remote_name(remote)],
+            }));
+        }
+        Ok(views)
     }
 
     /// What business rules say about either record; the same finding about both is said once.

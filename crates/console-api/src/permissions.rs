@@ -27,7 +27,15 @@ pub fn capabilities(role: Role) -> &'static [Capability] {
             C::Undo,
             C::SeeRaw,
         ],
-        Role::It => &[C::SeePatients, C::SeeConflicts, C::VerifyPatient, C::SeeReceipts, C::SeeRaw],
+        Role::It => &[
+            C::SeePatients,
+            C::SeeConflicts,
+            C::VerifyPatient,
+            C::SeeReceipts,
+            C::SeeRaw,
+            C::SeeQuarantine,
+            C::WorkQuarantine,
+        ],
         Role::Admin => &[
             C::SeePatients,
             C::SeeConflicts,
@@ -41,6 +49,8 @@ pub fn capabilities(role: Role) -> &'static [Capability] {
             C::Undo,
             C::LinkPatients,
             C::SeeRaw,
+            C::SeeQuarantine,
+            C::WorkQuarantine,
         ],
         Role::Auditor => &[C::SeePatients, C::SeeReceipts],
     }
@@ -69,6 +79,7 @@ pub const fn who_can(capability: Capability) -> &'static str {
         Capability::SeePatients | Capability::SeeReceipts => "everybody",
         Capability::SeeConflicts => "everybody but auditors",
         Capability::VerifyPatient => "the front desk, clinicians, IT and administrators",
+        Capability::SeeQuarantine | Capability::WorkQuarantine => "IT or an administrator",
         Capability::SeeRaw => "clinicians, IT and administrators",
         Capability::SwitchPerson => "nobody outside the sample data",
     }

@@ -211,9 +211,12 @@ impl Console {
     fn plan_of(reply: Reply) -> Result<PlanRow, ApiError> {
         match reply {
             Reply::Plan(plan) | Reply::Executing(plan) | Reply::AwaitingSecond(plan) => Ok(plan),
-            Reply::Done | Reply::Run(_) | Reply::Pair(_) => {
-                Err(api(ErrorCode::Internal, "The engine gave no plan.", "Try again."))
-            }
+            Reply::Done
+            | Reply::Run(_)
+            | Reply::Pair(_)
+            | Reply::Accepted(_)
+            | Reply::Quarantined(_)
+            | Reply::Replayed(_) => Err(api(ErrorCode::Internal, "The engine gave no plan.", "Try again.")),
         }
     }
 

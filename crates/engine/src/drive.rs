@@ -4,6 +4,7 @@
 use crate::clock::Clock;
 use crate::error::{EngineError, Result};
 use crate::health::Health;
+use crate::inbox::{Accepted, Arrival, Inbox};
 use crate::step::{Command, Engine, Event, Notice, Reply, Request, RunProgress, Ticket};
 use record::Remote;
 use remote::RemoteApi;
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 use store::RunRow;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 /// Both remotes.
@@ -49,6 +50,9 @@ pub struct Handle {
     notices: broadcast::Sender<Notice>,
     pulse: Arc<RwLock<Pulse>>,
     started: watch::Receiver<bool>,
+    inbox: Inbox,
+    clock: Arc<dyn Clock>,
+    arrived: Arc<Notify>,
 }
 
 impl Handle {
@@ -64,6 +68,16 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.commands.send((command, reply)).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Takes a message of a remote into the inbox; durable on return. Callers do not wait for the engine's steps, and
+    /// come in side by side.
+    pub async fn accept(&self, arrival: Arrival) -> Result<Accepted> {
+        let accepted = self.inbox.accept(arrival, self.clock.now_ms()).await?;
+        if matches!(accepted, Accepted::New(_)) {
+            self.arrived.notify_one();
+        }
+        Ok(accepted)
     }
 
     /// Everything that happens from now on.
@@ -90,7 +104,16 @@ pub fn start(
     let (notices, _) = broadcast::channel(4_096);
     let pulse = Arc::new(RwLock::new(Pulse::default()));
     let (first_step, started) = watch::channel(false);
-    let handle = Handle { commands, notices: notices.clone(), pulse: Arc::clone(&pulse), started };
+    let arrived = Arc::new(Notify::new());
+    let handle = Handle {
+        commands,
+        notices: notices.clone(),
+        pulse: Arc::clone(&pulse),
+        started,
+        inbox: engine.inbox(),
+        clock: Arc::clone(&clock),
+        arrived: Arc::clone(&arrived),
+    };
     let task = tokio::spawn(async move {
         tokio::pin!(stop);
         let mut waiting: HashMap<Ticket, oneshot::Sender<Result<Reply>>> = HashMap::new();
@@ -143,6 +166,7 @@ pub fn start(
                     }
                     None => break,
                 },
+                () = arrived.notified() => Event::Arrived,
                 () = tokio::time::sleep(Duration::from_millis(sleep_ms.max(1))) => Event::Woke,
             };
         }

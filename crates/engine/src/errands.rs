@@ -114,6 +114,24 @@ impl Engine {
                     (Ok(reply), Ok(())) => Some(Ok(reply)),
                 }
             }
+            Command::Accept(arrival) => {
+                let accepted = self.inbox().accept(arrival, now_ms).await;
+                self.looking.touched = true;
+                Some(accepted.map(Reply::Accepted))
+            }
+            Command::EditQuarantined { entry, raw, person, reason } => Some(
+                self.edit_quarantined(&entry, raw, &person, &reason, now_ms)
+                    .await
+                    .map(|row| Reply::Quarantined(Box::new(row))),
+            ),
+            Command::ReplayQuarantined { entries, cause, person } => {
+                Some(self.replay_quarantined(entries, cause, &person, now_ms).await.map(Reply::Replayed))
+            }
+            Command::DismissQuarantined { entry, person, reason } => Some(
+                self.dismiss_quarantined(&entry, &person, &reason, now_ms)
+                    .await
+                    .map(|row| Reply::Quarantined(Box::new(row))),
+            ),
             Command::SaveDraft { conflict, draft } => {
                 Some(self.edit_conflict(&conflict, |row| row.draft = Some(draft)).await)
             }
@@ -122,6 +140,7 @@ impl Engine {
             match &reply {
                 Ok(Reply::Plan(plan)) => effects.notices.push(Notice::Plan(plan.id.clone())),
                 Ok(Reply::Pair(pair)) => effects.notices.push(Notice::Pair(pair.clone())),
+                Ok(Reply::Quarantined(_) | Reply::Replayed(_)) => effects.notices.push(Notice::Quarantine),
                 _ => {}
             }
             effects.replies.push((ticket, reply));
@@ -165,6 +184,9 @@ impl Engine {
         now_ms: i64,
         effects: &mut Effects,
     ) -> Result<()> {
+        if self.looking.is_for(errand_id) {
+            return self.looked(errand_id, remote, result, now_ms, effects).await;
+        }
         let Some(mut errand) = self.errands.remove(&errand_id) else { return Ok(()) };
         errand.waiting[index(remote)] = false;
         match result {
@@ -205,7 +227,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn missing(&self, remote: Remote, key: &str, now_ms: i64) -> Result<()> {
+    pub(crate) async fn missing(&self, remote: Remote, key: &str, now_ms: i64) -> Result<()> {
         let id = SnapshotId { remote, kind: record::RecordKind::Patient, key: key.to_owned() };
         let mut changes = vec![Change::SetPresence { id, presence: Presence::Gone }];
         changes.extend(crate::one_sided::vanished(self, remote, key, now_ms).await?);
@@ -223,9 +245,24 @@ impl Engine {
         }
     }
 
-    /// Stores what a remote said, unless something newer was read back after this was asked for.
-    async fn stage(&self, remote: Remote, fetched: &Fetched, asked_at_ms: i64, now_ms: i64) -> Result<()> {
-        let (row, _) = self.lenses.snapshot(remote, fetched, "", now_ms)?;
+    /// Stores what a remote said, unless something newer was read back after this was asked for. What cannot be read goes
+    /// to the quarantine and is an error all the same.
+    pub(crate) async fn stage(
+        &self,
+        remote: Remote,
+        fetched: &Fetched,
+        asked_at_ms: i64,
+        now_ms: i64,
+    ) -> Result<()> {
+        let (row, _) = match self.lenses.snapshot(remote, fetched, "", now_ms) {
+            Ok(read) => read,
+            Err(error) => {
+                let id = crate::pairing::snapshot_id(remote, &fetched.key);
+                let (raw, problem) = (fetched.raw.clone(), error.to_string());
+                self.store.commit(vec![self.quarantined(id, raw, &problem, None, now_ms)]).await?;
+                return Err(error);
+            }
+        };
         let known = self.store.snapshot(&row.id).await?;
         if known.as_ref().is_some_and(|known| known.seen_at_ms > asked_at_ms && known.raw != row.raw) {
             return Ok(());

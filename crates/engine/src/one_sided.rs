@@ -101,10 +101,8 @@ async fn outlook(
     if let Some(key) = &record.other_key {
         // It names a partner: creating it would make that one a second time.
         let partner = snapshot_id(other, key);
-        let unreadable = || async {
-            let quarantined = engine.store.quarantine(QUARANTINED_MAX).await?;
-            Ok::<_, EngineError>(quarantined.iter().any(|row| row.id == partner))
-        };
+        let unreadable =
+            || async { Ok::<_, EngineError>(engine.store.unreadable_records().await?.contains(&partner)) };
         return Ok(match engine.store.snapshot(&partner).await? {
             Some(row) if row.presence == Presence::Present => {
                 Outlook::Ask(ConflictCause::CannotCreate, encode("why", &Vec::<String>::new())?)
@@ -121,9 +119,6 @@ async fn outlook(
     }
     Ok(if proven[index(other)] { Outlook::Create } else { Outlook::Unknown })
 }
-
-/// Quarantined payloads that are looked through for a partner; there are few, or nothing works at all.
-const QUARANTINED_MAX: u32 = 1_000;
 
 #[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
 async fn ask_or_create(

@@ -10,7 +10,7 @@ use record::{RecordKind, Remote};
 use remote::{Cursor, ListScope, Next, Page, RemoteError};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashSet, VecDeque};
-use store::{AuditRow, Change, PairStatus, Presence, QuarantineRow, RunRow, SnapshotId};
+use store::{AuditRow, Change, PairStatus, Presence, RunRow, SnapshotId};
 
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,6 +245,7 @@ impl Engine {
         if run.readings.iter().all(|reading| reading.ended.is_some()) {
             for remote in Remote::BOTH {
                 if run.readings[index(remote)].ended == Some(true) {
+                    self.store.commit(vec![unseen_payloads(run, remote, now_ms)]).await?;
                     self.mark_unseen(run, remote, now_ms).await?;
                 }
             }
@@ -265,6 +266,7 @@ impl Engine {
         now_ms: i64,
     ) -> Result<Vec<Change>> {
         let mut changes = Vec::with_capacity(page.items.len());
+        let unreadable: HashSet<SnapshotId> = self.store.unreadable_records().await?.into_iter().collect();
         for fetched in &page.items {
             let id = SnapshotId { remote, kind: RecordKind::Patient, key: fetched.key.clone() };
             // Raw text, not the version, says whether anything moved: scripts can write without moving the version.
@@ -273,6 +275,10 @@ impl Engine {
                 .as_ref()
                 .is_some_and(|known| known.raw == fetched.raw && known.presence == Presence::Present)
             {
+                if unreadable.contains(&id) {
+                    // It says again what it said before it could not be read.
+                    changes.push(Change::Release { id: id.clone(), at_ms: now_ms });
+                }
                 changes.push(Change::SawSnapshot { id, run: run.row.id.clone(), at_ms: now_ms });
                 continue;
             }
@@ -284,46 +290,18 @@ impl Engine {
             }
             match self.lenses.snapshot(remote, fetched, &run.row.id, now_ms) {
                 Ok((row, _)) => {
-                    if known.is_some() {
-                        // It may have been unreadable until now.
-                        changes.push(Change::Release(row.id.clone()));
-                    }
                     changes.push(Change::PutSnapshot(row));
                 }
                 Err(error) => {
                     run.counts.malformed += 1;
-                    if known.is_some() {
-                        changes.push(Change::SawSnapshot {
-                            id: id.clone(),
-                            run: run.row.id.clone(),
-                            at_ms: now_ms,
-                        });
-                    }
-                    changes.push(Change::Quarantine(QuarantineRow {
-                        id,
-                        raw: fetched.raw.clone(),
-                        problem: error.to_string(),
-                        at_ms: now_ms,
-                    }));
+                    let (raw, problem) = (fetched.raw.clone(), error.to_string());
+                    changes.push(self.quarantined(id, raw, &problem, Some(&run.row.id), now_ms));
                 }
             }
         }
-        for (position, malformed) in page.malformed.iter().enumerate() {
+        for malformed in &page.malformed {
             run.counts.malformed += 1;
-            let key = malformed
-                .key
-                .clone()
-                .unwrap_or_else(|| format!("unreadable-{}-{position}", run.readings[index(remote)].read));
-            let id = SnapshotId { remote, kind: RecordKind::Patient, key };
-            if self.store.snapshot(&id).await?.is_some() {
-                changes.push(Change::SawSnapshot { id: id.clone(), run: run.row.id.clone(), at_ms: now_ms });
-            }
-            changes.push(Change::Quarantine(QuarantineRow {
-                id,
-                raw: malformed.raw.clone(),
-                problem: malformed.problem.clone(),
-                at_ms: now_ms,
-            }));
+            changes.push(self.malformed(remote, malformed, Some(&run.row.id), now_ms));
         }
         Ok(changes)
     }
@@ -383,8 +361,7 @@ impl Engine {
     }
 
     async fn link_all(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
-        let quarantined = self.store.quarantine(10_000).await?;
-        run.quarantined = quarantined.into_iter().map(|row| row.id).collect();
+        run.quarantined = self.store.unreadable_records().await?.into_iter().collect();
         let linked = pairing::link_all(self, run.proven(), now_ms).await?;
         run.counts.linked = linked.linked;
         run.counts.possible_duplicates = linked.possible_duplicates;
@@ -632,6 +609,12 @@ impl Engine {
             self.run = None;
         }
     }
+}
+
+/// A payload without a key cannot be told by its record; a complete read that does not show it again settles it.
+fn unseen_payloads(run: &RunState, remote: Remote, now_ms: i64) -> Change {
+    let before_ms = run.row.started_at_ms;
+    Change::ReleaseUnseen { remote, kind: RecordKind::Patient, before_ms, at_ms: now_ms }
 }
 
 fn retry_page(

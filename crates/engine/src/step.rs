@@ -6,17 +6,20 @@ use crate::error::decode;
 use crate::error::{EngineError, Result};
 use crate::execute::AttemptError;
 use crate::health::Health;
+use crate::inbox::{Accepted, Arrival, Looking};
 use crate::judge::{PairContext, SideState, index};
 use crate::lens::Lenses;
+use crate::quarantine::Replayed;
 use crate::runs::RunState;
+use mapping::event::EventLens;
 use reconcile::plan::FieldDecision;
 use record::{Record, RecordKind, Remote};
 use remote::{Cursor, Fetched, ListScope, Page, RemoteError, Write, Written};
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::{
-    Change, OperationFilter, OperationRow, OperationState, PairRow, PlanRow, RunRow, SnapshotId, SnapshotRow,
-    Store,
+    Change, OperationFilter, OperationRow, OperationState, PairRow, PlanRow, QuarantineCause, QuarantineRow,
+    RunRow, SnapshotId, SnapshotRow, Store,
 };
 
 /// Settings the engine decides by.
@@ -85,6 +88,14 @@ pub enum Command {
     Snooze { conflict: String, until_ms: Option<i64>, reason: String, person: String },
     /// Keeps half-made choices.
     SaveDraft { conflict: String, draft: String },
+    /// Takes a message of a remote into the inbox. [`Engine::inbox`] does the same beside the steps.
+    Accept(Arrival),
+    /// Edits the text of a quarantined event and has the edited one worked on in its place.
+    EditQuarantined { entry: String, raw: String, person: String, reason: String },
+    /// Has quarantined entries worked on again: these, or all that are open for one cause, in their original order.
+    ReplayQuarantined { entries: Vec<String>, cause: Option<QuarantineCause>, person: String },
+    /// Puts a quarantined entry aside.
+    DismissQuarantined { entry: String, person: String, reason: String },
 }
 
 /// The answer to a command.
@@ -99,6 +110,9 @@ pub enum Reply {
     Executing(PlanRow),
     /// Kept for a second person.
     AwaitingSecond(PlanRow),
+    Accepted(Accepted),
+    Quarantined(Box<QuarantineRow>),
+    Replayed(Vec<Replayed>),
 }
 
 /// What happened.
@@ -137,6 +151,8 @@ pub enum Event {
     GoOn {
         run: String,
     },
+    /// Something was taken into the inbox beside the steps.
+    Arrived,
     /// A time the engine named has come.
     Woke,
 }
@@ -163,6 +179,8 @@ pub enum Notice {
     Health(Remote),
     Progress(RunProgress),
     RunEnded(String),
+    /// The quarantine or the inbox changed.
+    Quarantine,
 }
 
 /// How far a run is.
@@ -211,6 +229,9 @@ pub struct Engine {
     pub(crate) step_ms: i64,
     /// Operations whose outcome could not be written down; tried again at the next step.
     pub(crate) unsettled: Vec<OperationRow>,
+    /// How the remotes' own messages are understood.
+    pub(crate) events: Arc<EventLens>,
+    pub(crate) looking: Looking,
 }
 
 impl Engine {
@@ -230,7 +251,16 @@ impl Engine {
             wake_at_ms: None,
             step_ms: 0,
             unsettled: Vec::new(),
+            events: Arc::new(EventLens::default()),
+            looking: Looking::default(),
         }
+    }
+
+    /// Understands the remotes' own messages by this lens instead of the default one.
+    #[must_use]
+    pub fn with_events(mut self, events: EventLens) -> Self {
+        self.events = Arc::new(events);
+        self
     }
 
     /// Health of a remote as of now.
@@ -252,6 +282,7 @@ impl Engine {
             | Event::PageRead { .. }
             | Event::RecordRead { .. }
             | Event::GoOn { .. }
+            | Event::Arrived
             | Event::Woke => None,
         };
         let of_run = matches!(event, Event::PageRead { .. } | Event::GoOn { .. });
@@ -290,8 +321,13 @@ impl Engine {
                 self.wrote(&operation, result, now_ms, &mut effects).await
             }
             Event::GoOn { run } => self.go_on(&run, now_ms, &mut effects).await,
+            Event::Arrived => {
+                self.looking.touched = true;
+                Ok(())
+            }
             Event::Woke => {
                 self.outbox_touched = true;
+                self.looking.touched = true;
                 Ok(())
             }
         };
@@ -306,6 +342,7 @@ impl Engine {
             }
         }
         self.put_unsettled_back(now_ms, &mut effects).await;
+        self.work_on_inbox(now_ms, &mut effects).await;
         if let Err(error) = self.keep_health(&effects).await {
             tracing::error!(error = %error.log_words(), "health.not_kept");
         }
@@ -318,7 +355,7 @@ impl Engine {
         if !self.unsettled.is_empty() {
             self.wake_at_ms = Some(self.wake_at_ms.map_or(now_ms + 1_000, |at_ms| at_ms.min(now_ms + 1_000)));
         }
-        effects.wake_at_ms = self.wake_at_ms;
+        effects.wake_at_ms = [self.wake_at_ms, self.looking.wake_at_ms].into_iter().flatten().min();
         effects
     }
 
@@ -330,6 +367,7 @@ impl Engine {
         }
         self.rescue_operations(now_ms).await?;
         self.rescue_plans_and_pairs(now_ms, effects).await?;
+        self.rescue_events(now_ms).await?;
         // A run that a killed process left behind has no continuation; the next one reads everything again.
         for mut run in self.store.runs(20).await? {
             if run.state == "running" {

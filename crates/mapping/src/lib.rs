@@ -12,6 +12,7 @@
 //!
 //! A `put` of [`record::FieldState::Unknown`] does nothing: what a remote does not say is never touched.
 
+pub mod event;
 pub mod fast;
 pub mod fhir;
 mod node;

@@ -10,10 +10,12 @@ pub mod conformance;
 #[cfg(feature = "crash-points")]
 pub mod crash;
 pub mod folding;
+pub mod inbox;
 pub mod model;
 pub mod sqlite;
 mod words;
 
+pub use inbox::*;
 pub use model::*;
 
 use async_trait::async_trait;
@@ -177,6 +179,22 @@ pub trait Store: Send + Sync + 'static {
     /// The receipt of one operation.
     async fn receipt(&self, operation: &str) -> Result<Option<ReceiptRow>>;
 
+    // --- inbox
+    /// Claims the due events of at most `records` records, first come first served, in one statement: state becomes
+    /// `running`, `attempts` grows by one. All events of a record come together; a record that is being looked at
+    /// waits, and so does one whose first event is not due.
+    async fn claim_events(&self, now_ms: i64, records: u32) -> Result<Vec<InboxRow>>;
+    /// One event.
+    async fn event(&self, id: &str) -> Result<Option<InboxRow>>;
+    /// The event that was made of a message.
+    async fn event_of_message(&self, remote: record::Remote, message: &str) -> Result<Option<InboxRow>>;
+    /// Events of a state, in their order.
+    async fn events(&self, state: InboxState, offset: u32, limit: u32) -> Result<Vec<InboxRow>>;
+    /// Counts of events by state.
+    async fn event_counts(&self) -> Result<Vec<(InboxState, u64)>>;
+    /// When the next accepted event is due.
+    async fn next_event_due_ms(&self) -> Result<Option<i64>>;
+
     // --- runs, possible duplicates, quarantine, audit, settings
     /// One run.
     async fn run(&self, id: &str) -> Result<Option<RunRow>>;
@@ -186,8 +204,22 @@ pub trait Store: Send + Sync + 'static {
     async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>>;
     /// The remembered answer about two records, in either order.
     async fn duplicate_between(&self, a: &SnapshotId, b: &SnapshotId) -> Result<Option<DuplicateRow>>;
-    /// Quarantined payloads, newest first.
-    async fn quarantine(&self, limit: u32) -> Result<Vec<QuarantineRow>>;
+    /// Entries of the quarantine, last seen first, and how many there are in all.
+    async fn quarantine(
+        &self,
+        filter: &QuarantineFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<(Vec<QuarantineRow>, u64)>;
+    /// Ids of the open entries of one cause in their original order: events as they were accepted, records as they were
+    /// first seen.
+    async fn quarantine_of_cause(&self, cause: &QuarantineCause) -> Result<Vec<String>>;
+    /// One entry of the quarantine.
+    async fn quarantined(&self, id: &str) -> Result<Option<QuarantineRow>>;
+    /// Why entries are open, most numerous first.
+    async fn quarantine_causes(&self) -> Result<Vec<CauseCount>>;
+    /// Records whose latest version cannot be read.
+    async fn unreadable_records(&self) -> Result<Vec<SnapshotId>>;
     /// Audit entries, newest first, of one subject if given.
     async fn audit(&self, subject: Option<&str>, offset: u32, limit: u32) -> Result<Vec<AuditRow>>;
     /// A small durable value (watermarks, breaker state, settings of the console).

@@ -2,6 +2,8 @@
 
 use record::{RecordKind, Remote};
 
+use crate::{InboxRow, InboxState, QuarantineRow, QuarantineState};
+
 /// Names one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SnapshotId {
@@ -398,19 +400,6 @@ pub struct DuplicateRow {
     pub at_ms: i64,
 }
 
-/// A payload that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuarantineRow {
-    /// Where from; the key may be a made-up one if none could be read.
-    pub id: SnapshotId,
-    /// The raw text.
-    pub raw: String,
-    /// What is wrong and the way out.
-    pub problem: String,
-    /// When.
-    pub at_ms: i64,
-}
-
 /// One entry of the audit trail. The store adds the chain hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
@@ -486,8 +475,57 @@ pub enum Change {
         a: SnapshotId,
         b: SnapshotId,
     },
-    Quarantine(QuarantineRow),
-    Release(SnapshotId),
+    /// Takes an event in; nothing happens if this message is in the inbox already.
+    AcceptEvent(InboxRow),
+    /// Only from `running`: a late finisher cannot overwrite.
+    FinishEvent {
+        id: String,
+        state: InboxState,
+        due_at_ms: i64,
+        /// A word of the engine's.
+        outcome: String,
+        at_ms: i64,
+    },
+    /// Gives a quarantined event back to be worked on, pointing to what this row says; its text stays as it was.
+    ResendEvent(InboxRow),
+    /// Only from the quarantine.
+    DismissEvent {
+        id: String,
+        outcome: String,
+        at_ms: i64,
+    },
+    /// All `running` events become `accepted` again (start-up rescue).
+    RescueEvents,
+    /// Forgets events that were finished before this time; what has a history in the quarantine stays.
+    ForgetEvents {
+        before_ms: i64,
+    },
+    /// Takes something unreadable in. The same thing again only counts up; a record's earlier version that could not be
+    /// read is superseded. With `seen_run`, a record that this run came across has been seen.
+    Quarantine {
+        row: QuarantineRow,
+        seen_run: Option<String>,
+    },
+    /// This record can be read again, though nothing in it changed. ([`Change::PutSnapshot`] implies it.)
+    Release {
+        id: SnapshotId,
+        at_ms: i64,
+    },
+    /// A complete read ended: payloads without a key that were last seen before `before_ms` are not there any more.
+    ReleaseUnseen {
+        remote: Remote,
+        kind: RecordKind,
+        before_ms: i64,
+        at_ms: i64,
+    },
+    /// Fails the commit with [`crate::StoreError::Moved`] unless the entry is open.
+    CloseQuarantine {
+        id: String,
+        state: QuarantineState,
+        by: String,
+        reason: Option<String>,
+        at_ms: i64,
+    },
     Audit(AuditRow),
     PutValue {
         key: String,

@@ -9,6 +9,7 @@ mod apply;
 mod bulk;
 mod check;
 mod errors;
+mod inbox;
 mod lock;
 pub mod migrate;
 mod pairs;

@@ -3,8 +3,8 @@
 use record::{RecordKind, Remote};
 
 use crate::{
-    ConflictCause, ConflictState, OperationAction, OperationState, PairStatus, PlanState, Presence,
-    StoreError,
+    ConflictCause, ConflictState, EventAction, InboxState, OperationAction, OperationState, PairStatus,
+    PlanState, Presence, QuarantineState, StoreError,
 };
 
 /// A value that is stored as one word.
@@ -83,6 +83,33 @@ words!(
     Parked = "parked",
     Done = "done",
     Cancelled = "cancelled",
+);
+
+words!(
+    EventAction,
+    "event action",
+    Created = "created",
+    Updated = "updated",
+    Deleted = "deleted",
+    Unknown = "unknown",
+);
+words!(
+    InboxState,
+    "event state",
+    Accepted = "accepted",
+    Running = "running",
+    Done = "done",
+    Quarantined = "quarantined",
+    Dismissed = "dismissed",
+);
+words!(
+    QuarantineState,
+    "quarantine state",
+    Open = "open",
+    Resolved = "resolved",
+    Superseded = "superseded",
+    Replayed = "replayed",
+    Dismissed = "dismissed",
 );
 
 impl Word for Remote {

@@ -69,6 +69,8 @@ enum Verb {
     Patients(commands::Patients),
     /// The work list of conflicts.
     Conflicts(commands::Conflicts),
+    /// What could not be read: look, edit and resend, replay by cause, dismiss.
+    Quarantine(commands::Quarantine),
     /// Compare two exports offline, field by field, before anything is connected. Ends with 7 if they differ.
     Compare(compare::Compare),
     /// Measure: the figures of `cargo xtask bench`.
@@ -104,6 +106,7 @@ async fn main() -> ExitCode {
         Verb::Reconcile { plan } => commands::reconcile(options, plan, json).await,
         Verb::Patients(patients) => commands::patients(options, patients, json).await,
         Verb::Conflicts(conflicts) => commands::conflicts(options, conflicts, json).await,
+        Verb::Quarantine(quarantine) => commands::quarantine(options, quarantine, json).await,
         Verb::Compare(compare) => compare::run(&compare, options.config.as_deref(), json),
         Verb::Bench(bench) => bench::run(bench, json).await,
         Verb::Doctor => commands::doctor(options, json).await,

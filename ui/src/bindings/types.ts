@@ -4,7 +4,7 @@ export type RemoteName = "service_now" | "ehr";
 
 export type Role = "front_desk" | "clinician" | "it" | "admin" | "auditor";
 
-export type Capability = "see_patients" | "see_conflicts" | "decide_demographic" | "decide_clinical" | "approve_second" | "sync_one" | "sync_all" | "verify_patient" | "see_receipts" | "undo" | "link_patients" | "see_raw" | "switch_person";
+export type Capability = "see_patients" | "see_conflicts" | "decide_demographic" | "decide_clinical" | "approve_second" | "sync_one" | "sync_all" | "verify_patient" | "see_receipts" | "undo" | "link_patients" | "see_raw" | "see_quarantine" | "work_quarantine" | "switch_person";
 
 export type RemoteHealth = "answering" | "failing" | "breaker_open" | "paused" | "sign_in_refused" | "never_tried";
 
@@ -38,7 +38,13 @@ export type FindingSeverity = "note" | "warning" | "error";
 
 export type ErrorCode = "not_allowed" | "not_found" | "moved" | "invalid" | "offline" | "locked" | "internal";
 
-export type Tag = "home" | "patients" | "patient" | "conflicts" | "conflict" | "plans" | "receipts" | "runs" | "session";
+export type Tag = "home" | "patients" | "patient" | "conflicts" | "conflict" | "plans" | "receipts" | "runs" | "quarantine" | "session";
+
+export type QuarantineOrigin = "event" | "record";
+
+export type QuarantineStatus = "open" | "resolved" | "superseded" | "replayed" | "dismissed";
+
+export type QuarantineReplayOutcome = "accepted" | "read_again" | "still_unreadable" | "no_key" | "closed";
 
 export type ApiError = { code: ErrorCode, message: string, 
 /**
@@ -301,6 +307,94 @@ export type Changed = { tags: Array<Tag>,
  * The patient, conflict or plan it is about, if one.
  */
 id: string | null, };
+
+export type QuarantineQuery = { status: QuarantineStatus | null, remote: RemoteName | null, 
+/**
+ * A cause of the list.
+ */
+cause: string | null, offset: number, limit: number, };
+
+export type QuarantineItem = { id: string, origin: QuarantineOrigin, remote: RemoteName, 
+/**
+ * `patient`, `appointment`, `treatment`; none where an event does not say.
+ */
+recordKind: string | null, 
+/**
+ * The record's key in that system, if one could be read.
+ */
+key: string | null, 
+/**
+ * The patient it is about, if VetSync knows them.
+ */
+patientId: string | null, patient: string, 
+/**
+ * Names the cause: entries with the same one are replayed together.
+ */
+cause: string, 
+/**
+ * What is wrong and the way out.
+ */
+problem: string, status: QuarantineStatus, firstSeenAtMs: bigint, lastSeenAtMs: bigint, times: number, closedAtMs: bigint | null, 
+/**
+ * Who or what closed it.
+ */
+closedBy: string | null, 
+/**
+ * Why it was edited or dismissed.
+ */
+reason: string | null, 
+/**
+ * The entry whose text was edited to make this one.
+ */
+replaces: string | null, editedBy: string | null, canEdit: boolean, 
+/**
+ * Why its text cannot be edited, where it cannot.
+ */
+notEditableBecause: string | null, canReplay: boolean, canDismiss: boolean, };
+
+export type QuarantineCauseView = { 
+/**
+ * For the query and for `quarantine.replay`.
+ */
+cause: string, remote: RemoteName, 
+/**
+ * What is wrong, in the words of the oldest.
+ */
+problem: string, open: number, oldestAtMs: bigint, };
+
+export type QuarantineList = { items: Array<QuarantineItem>, total: number, 
+/**
+ * Causes of what is open, most numerous first.
+ */
+causes: Array<QuarantineCauseView>, 
+/**
+ * Events that are accepted and not yet looked into.
+ */
+eventsWaiting: number, };
+
+export type QuarantineView = { item: QuarantineItem, 
+/**
+ * The text as received, or as edited.
+ */
+raw: string, 
+/**
+ * The original first, then every edit.
+ */
+lineage: Array<QuarantineItem>, };
+
+export type QuarantineEdit = { id: string, raw: string, reason: string, };
+
+export type QuarantineReplay = { ids: Array<string>, cause: string | null, };
+
+export type QuarantineReplayed = { id: string, outcome: QuarantineReplayOutcome, sentence: string, };
+
+export type QuarantineReplayList = { 
+/**
+ * In the order they are worked on.
+ */
+entries: Array<QuarantineReplayed>, };
+
+export type QuarantineDismiss = { id: string, reason: string, };
 
 export type Event = { "kind": "changed", "data": Changed } | { "kind": "progress", "data": Progress };
 

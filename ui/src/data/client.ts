@@ -29,6 +29,8 @@ const tagOf: Partial<Record<CommandName, Tag>> = {
   "conflicts.get": "conflict",
   "plans.get": "plans",
   "receipts.list": "receipts",
+  "quarantine.list": "quarantine",
+  "quarantine.show": "quarantine",
 };
 
 export function read<K extends CommandName>(host: Host, name: K, request: Request<K>) {

@@ -1,11 +1,11 @@
-//! What people work with: conflicts, plans, runs, possible duplicates, quarantine, audit, small values.
+//! What people work with: conflicts, plans, runs, possible duplicates, audit, small values.
 
 use futures_util::future::join_all;
 use record::Remote;
 
 use super::{
     Verdict, cases, moved, refused,
-    rows::{T0, audit, conflict, duplicate, plan, quarantined, run, snapshot_id},
+    rows::{T0, audit, conflict, duplicate, plan, run, snapshot_id},
     same, text,
 };
 use crate::{
@@ -25,7 +25,6 @@ cases! {
     "a plan only moves forward" => plan_moves_forward,
     "runs are listed newest first" => runs,
     "a possible duplicate is one row whichever way it is asked about" => duplicates,
-    "quarantined payloads are kept until they are released" => quarantine,
     "audit entries are appended, newest first, by subject" => audit_entries,
     "an audit entry is never changed" => audit_refuses_change,
     "small values are replaced" => values,
@@ -262,19 +261,6 @@ async fn duplicates(store: &dyn Store) -> Verdict {
     store.commit(vec![Change::RemoveDuplicate { a: b.clone(), b: a.clone() }]).await.map_err(text)?;
     same("removed", store.duplicate_between(&a, &b).await.map_err(text)?, None)?;
     refused("of itself", store.commit(vec![Change::PutDuplicate(duplicate(a.clone(), a))]).await)
-}
-
-async fn quarantine(store: &dyn Store) -> Verdict {
-    let id = snapshot_id(Remote::Ehr, "e1");
-    let mut row = quarantined(id.clone());
-    let other = quarantined(snapshot_id(Remote::ServiceNow, "s1"));
-    let put = vec![Change::Quarantine(row.clone()), Change::Quarantine(other.clone())];
-    store.commit(put).await.map_err(text)?;
-    (row.raw, row.at_ms) = ("[".into(), T0 + 1);
-    store.commit(vec![Change::Quarantine(row.clone())]).await.map_err(text)?;
-    same("newest first", store.quarantine(9).await.map_err(text)?, vec![row, other.clone()])?;
-    store.commit(vec![Change::Release(id)]).await.map_err(text)?;
-    same("released", store.quarantine(9).await.map_err(text)?, vec![other])
 }
 
 async fn audit_entries(store: &dyn Store) -> Verdict {

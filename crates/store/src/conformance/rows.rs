@@ -3,9 +3,9 @@
 use record::{RecordKind, Remote};
 
 use crate::{
-    AuditRow, ConflictCause, ConflictRow, ConflictState, DuplicateRow, OperationAction, OperationRow,
-    OperationState, PairRow, PairStatus, PatientCard, PlanRow, PlanState, Presence, QuarantineRow,
-    ReceiptRow, RunRow, SnapshotId, SnapshotRow,
+    AuditRow, ConflictCause, ConflictRow, ConflictState, DuplicateRow, EventAction, InboxRow, InboxState,
+    OperationAction, OperationRow, OperationState, PairRow, PairStatus, PatientCard, PlanRow, PlanState,
+    Presence, QuarantineRow, QuarantineState, ReceiptRow, RunRow, SnapshotId, SnapshotRow,
 };
 
 /// The time everything begins at, Unix milliseconds.
@@ -187,7 +187,47 @@ pub fn duplicate(a: SnapshotId, b: SnapshotId) -> DuplicateRow {
     }
 }
 
-/// A payload that could not be read.
-pub fn quarantined(id: SnapshotId) -> QuarantineRow {
-    QuarantineRow { id, raw: "{\"birthDate\":".into(), problem: "not JSON: ends early".into(), at_ms: T0 }
+/// A record that could not be read.
+pub fn quarantined(id: &str, record: SnapshotId) -> QuarantineRow {
+    QuarantineRow {
+        id: id.into(),
+        remote: record.remote,
+        kind: Some(record.kind),
+        key: Some(record.key),
+        event: None,
+        raw: "{\"birthDate\":".into(),
+        problem: "not JSON: ends early".into(),
+        field: String::new(),
+        class: "not_json".into(),
+        first_seen_at_ms: T0,
+        last_seen_at_ms: T0,
+        times: 1,
+        state: QuarantineState::Open,
+        closed_at_ms: None,
+        closed_by: None,
+        reason: None,
+        replaces: None,
+        edited_by: None,
+    }
+}
+
+/// An event that points to a patient of the EHR.
+pub fn event(id: &str, key: &str) -> InboxRow {
+    InboxRow {
+        id: id.into(),
+        remote: Remote::Ehr,
+        message: format!("msg-{id}"),
+        kind: Some(RecordKind::Patient),
+        key: Some(key.into()),
+        action: EventAction::Updated,
+        version: Some("2".into()),
+        raw: format!("{{\"type\":\"patient.updated\",\"data\":{{\"id\":\"{key}\"}}}}"),
+        received_at_ms: T0,
+        state: InboxState::Accepted,
+        attempts: 0,
+        due_at_ms: T0,
+        finished_at_ms: None,
+        outcome: String::new(),
+        replaces: None,
+    }
 }

@@ -7,12 +7,11 @@ use sqlx::SqliteConnection;
 use super::{
     bulk::{Bound, Bulk},
     errors::typed,
-    pairs,
+    inbox, pairs,
 };
 use crate::{
     AuditRow, Change, ConflictRow, DuplicateRow, OperationRow, OperationState, PlanRow, PlanState, Presence,
-    QuarantineRow, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, chain, folding,
-    words::Word,
+    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, chain, folding, words::Word,
 };
 
 /// What the writer knows without asking the database again. Forgotten whenever something is rolled back.
@@ -22,6 +21,8 @@ pub(super) struct Tail {
     pub(super) audit: Option<(i64, Vec<u8>)>,
     /// The number of the newest pair.
     pub(super) pair: Option<i64>,
+    /// Records whose latest version cannot be read.
+    pub(super) quarantined: Option<std::collections::HashSet<SnapshotId>>,
 }
 
 /// Applies the changes of one commit in order. Neighbours that do not touch each other's rows (snapshots and pairs)
@@ -49,6 +50,8 @@ pub(super) async fn changes(
                     .filter_map(|change| if let Change::PutSnapshot(row) = change { Some(row) } else { None })
                     .collect();
                 put_snapshots(connection, &snapshots).await?;
+                let readable = snapshots.iter().map(|row| (&row.id, row.seen_at_ms));
+                inbox::release(connection, tail, readable).await?;
                 let rows: Vec<_> = now
                     .iter()
                     .filter_map(|change| if let Change::PutPair(row) = change { Some(row) } else { None })
@@ -62,7 +65,7 @@ pub(super) async fn changes(
                     .collect();
                 append_audit(connection, tail, &entries).await?;
             }
-            other => single(connection, other).await?,
+            other => single(connection, tail, other).await?,
         }
     }
     Ok(())
@@ -72,7 +75,7 @@ fn run_length(changes: &[Change], belongs: impl Fn(&Change) -> bool) -> usize {
     changes.iter().take_while(|change| belongs(change)).count()
 }
 
-async fn single(connection: &mut SqliteConnection, change: &Change) -> Result<()> {
+async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Change) -> Result<()> {
     match change {
         // Handled together with their neighbours.
         Change::PutSnapshot(_) | Change::PutPair(_) | Change::Audit(_) => Ok(()),
@@ -110,11 +113,25 @@ async fn single(connection: &mut SqliteConnection, change: &Change) -> Result<()
         Change::PutRun(row) => put_run(connection, row).await,
         Change::PutDuplicate(row) => put_duplicate(connection, row).await,
         Change::RemoveDuplicate { a, b } => remove_duplicate(connection, a, b).await,
-        Change::Quarantine(row) => put_quarantine(connection, row).await,
-        Change::Release(id) => {
-            let query = sqlx::query("DELETE FROM quarantine WHERE remote = ?1 AND kind = ?2 AND key = ?3");
-            execute(connection, bind_id(query, id)).await?;
-            Ok(())
+        Change::AcceptEvent(row) => inbox::accept(connection, row).await,
+        Change::FinishEvent { id, state, due_at_ms, outcome, at_ms } => {
+            inbox::finish(connection, id, *state, *due_at_ms, outcome, *at_ms).await
+        }
+        Change::ResendEvent(row) => inbox::resend(connection, row).await,
+        Change::DismissEvent { id, outcome, at_ms } => inbox::dismiss(connection, id, outcome, *at_ms).await,
+        Change::RescueEvents => inbox::rescue(connection).await,
+        Change::ForgetEvents { before_ms } => inbox::forget(connection, *before_ms).await,
+        Change::Quarantine { row, seen_run } => {
+            inbox::quarantine(connection, tail, row, seen_run.as_deref()).await
+        }
+        Change::Release { id, at_ms } => {
+            inbox::release(connection, tail, std::iter::once((id, *at_ms))).await
+        }
+        Change::ReleaseUnseen { remote, kind, before_ms, at_ms } => {
+            inbox::release_unseen(connection, *remote, *kind, *before_ms, *at_ms).await
+        }
+        Change::CloseQuarantine { id, state, by, reason, at_ms } => {
+            inbox::close(connection, tail, id, *state, by, reason.as_deref(), *at_ms).await
         }
         Change::PutValue { key, value } => {
             let query = sqlx::query(
@@ -435,17 +452,6 @@ async fn remove_duplicate(connection: &mut SqliteConnection, a: &SnapshotId, b: 
          AND b_remote = ? AND b_kind = ? AND b_key = ?",
     );
     execute(connection, bind_id(bind_id(query, a), b)).await?;
-    Ok(())
-}
-
-async fn put_quarantine(connection: &mut SqliteConnection, row: &QuarantineRow) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO quarantine (remote, kind, key, raw, problem, at_ms) VALUES (?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (remote, kind, key) DO UPDATE SET raw = excluded.raw, problem = excluded.problem, \
-         at_ms = excluded.at_ms",
-    );
-    let query = bind_id(query, &row.id).bind(row.raw.as_str()).bind(row.problem.as_str()).bind(row.at_ms);
-    execute(connection, query).await?;
     Ok(())
 }
 

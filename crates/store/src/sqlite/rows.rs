@@ -5,7 +5,7 @@ use sqlx::{Decode, Row, Sqlite, sqlite::SqliteRow};
 use super::errors::typed;
 use crate::{
     AuditRow, ConflictRow, DuplicateRow, OperationRow, PairDigests, PairPage, PairRow, PatientCard, PlanRow,
-    QuarantineRow, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, words::Word,
+    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, words::Word,
 };
 
 /// Reads the columns of one row from left to right.
@@ -30,14 +30,22 @@ impl<'r> Columns<'r> {
         T::read(self.next::<&str>()?)
     }
 
-    fn small<T: TryFrom<i64>>(&mut self) -> Result<T> {
+    pub(super) fn perhaps_word<T: Word>(&mut self) -> Result<Option<T>> {
+        self.next::<Option<&str>>()?.map(T::read).transpose()
+    }
+
+    pub(super) fn small<T: TryFrom<i64>>(&mut self) -> Result<T> {
         T::try_from(self.next::<i64>()?)
             .map_err(|_| StoreError::Other("a number in the database is out of its range".to_owned()))
     }
 
-    fn snapshot_id(&mut self) -> Result<SnapshotId> {
+    pub(super) fn snapshot_id(&mut self) -> Result<SnapshotId> {
         Ok(SnapshotId { remote: self.word()?, kind: self.word()?, key: self.next()? })
     }
+}
+
+pub(super) fn snapshot_id(columns: &mut Columns<'_>) -> Result<SnapshotId> {
+    columns.snapshot_id()
 }
 
 /// Columns of [`snapshot`], of `snapshots` as `$s` and `payloads` as `$p`.
@@ -316,15 +324,6 @@ pub(super) fn duplicate(columns: &mut Columns<'_>) -> Result<DuplicateRow> {
         answer: columns.next()?,
         answered_by: columns.next()?,
         reason: columns.next()?,
-        at_ms: columns.next()?,
-    })
-}
-
-pub(super) fn quarantined(columns: &mut Columns<'_>) -> Result<QuarantineRow> {
-    Ok(QuarantineRow {
-        id: columns.snapshot_id()?,
-        raw: columns.next()?,
-        problem: columns.next()?,
         at_ms: columns.next()?,
     })
 }

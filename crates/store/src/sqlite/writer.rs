@@ -13,9 +13,10 @@ use super::{
     apply::{self, Tail},
     check,
     errors::{ends_transaction, typed},
+    inbox,
     rows::{self, Columns, operation_columns},
 };
-use crate::{Change, OperationRow, Result, StoreError};
+use crate::{Change, InboxRow, OperationRow, Result, StoreError};
 
 /// A group stops growing here, so that nobody waits long behind a bulk load.
 const MOST_COMMITS_TOGETHER: usize = 256;
@@ -46,6 +47,7 @@ enum Request {
     Commit { changes: Vec<Change>, answer: oneshot::Sender<Result<()>> },
     Claim { now_ms: i64, limit: u32, answer: oneshot::Sender<Result<Vec<OperationRow>>> },
     Verify { answer: oneshot::Sender<Result<Vec<String>>> },
+    ClaimEvents { now_ms: i64, records: u32, answer: oneshot::Sender<Result<Vec<InboxRow>>> },
     Close { answer: oneshot::Sender<()> },
 }
 
@@ -97,6 +99,12 @@ impl Writer {
         answered.await.map_err(|_| closed())?
     }
 
+    pub(super) async fn claim_events(&self, now_ms: i64, records: u32) -> Result<Vec<InboxRow>> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::ClaimEvents { now_ms, records, answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
     /// Finishes what was handed in, folds the log into the file and closes it. A second call finds it done.
     pub(super) async fn close(&self) {
         let (answer, answered) = oneshot::channel();
@@ -124,6 +132,7 @@ fn closed() -> StoreError {
 enum Outcome {
     Committed(Result<()>),
     Claimed(Result<Vec<OperationRow>>),
+    ClaimedEvents(Result<Vec<InboxRow>>),
 }
 
 impl Outcome {
@@ -131,6 +140,7 @@ impl Outcome {
         match self {
             Self::Committed(result) => result.as_ref().err(),
             Self::Claimed(result) => result.as_ref().err(),
+            Self::ClaimedEvents(result) => result.as_ref().err(),
         }
     }
 }
@@ -205,7 +215,7 @@ impl Task {
                     changes += list.len();
                     group.push(Request::Commit { changes: list, answer });
                 }
-                claim @ Request::Claim { .. } => group.push(claim),
+                claim @ (Request::Claim { .. } | Request::ClaimEvents { .. }) => group.push(claim),
             }
             let full = group.len() >= MOST_COMMITS_TOGETHER || changes >= MOST_CHANGES_TOGETHER;
             next = if full { None } else { self.queue.try_recv().ok() };
@@ -222,7 +232,10 @@ impl Task {
                     .iter()
                     .map(|request| match request {
                         Request::Claim { .. } => Outcome::Claimed(Err(again(&error))),
-                        _ => Outcome::Committed(Err(again(&error))),
+                        Request::ClaimEvents { .. } => Outcome::ClaimedEvents(Err(again(&error))),
+                        Request::Commit { .. } | Request::Verify { .. } | Request::Close { .. } => {
+                            Outcome::Committed(Err(again(&error)))
+                        }
                     })
                     .collect();
                 self.answer(group, outcomes);
@@ -244,6 +257,9 @@ impl Task {
             match (request, outcome) {
                 (Request::Commit { answer, .. }, Outcome::Committed(result)) => drop(answer.send(result)),
                 (Request::Claim { answer, .. }, Outcome::Claimed(result)) => drop(answer.send(result)),
+                (Request::ClaimEvents { answer, .. }, Outcome::ClaimedEvents(result)) => {
+                    drop(answer.send(result));
+                }
                 _ => {}
             }
         }
@@ -305,6 +321,9 @@ impl Task {
             }
             Request::Claim { now_ms, limit, .. } => {
                 Outcome::Claimed(claim(&mut self.connection, *now_ms, *limit).await)
+            }
+            Request::ClaimEvents { now_ms, records, .. } => {
+                Outcome::ClaimedEvents(inbox::claim(&mut self.connection, *now_ms, *records).await)
             }
             Request::Verify { .. } | Request::Close { .. } => Outcome::Committed(Ok(())),
         }

@@ -1,9 +1,11 @@
 //! The verbs that work on the configured systems, through the console's commands like every other host.
 
 mod doctor;
+mod quarantine;
 mod secret;
 
 pub use doctor::doctor;
+pub use quarantine::{Quarantine, quarantine};
 pub use secret::{Secret, secret};
 
 use crate::exit::Failure;

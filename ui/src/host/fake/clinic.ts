@@ -20,8 +20,8 @@ const everyone: Capability[] = ["see_patients", "see_conflicts", "see_receipts",
 const may: Record<string, Capability[]> = {
   desk: [...everyone, "decide_demographic", "sync_one", "undo", "link_patients"],
   vet: [...everyone, "decide_clinical", "verify_patient", "undo"],
-  admin: [...everyone, "decide_demographic", "decide_clinical", "approve_second", "sync_one", "sync_all", "verify_patient", "undo", "link_patients", "see_raw"],
-  it: [...everyone, "see_raw"],
+  admin: [...everyone, "decide_demographic", "decide_clinical", "approve_second", "sync_one", "sync_all", "verify_patient", "undo", "link_patients", "see_raw", "see_quarantine", "work_quarantine"],
+  it: [...everyone, "see_raw", "see_quarantine", "work_quarantine"],
 };
 
 const clinical = new Set(["patient.allergies", "patient.species", "patient.gender", "patient.medical_notes"]);
@@ -188,6 +188,12 @@ export class SampleClinic {
       this.plans.set(plan.id, plan);
       return plan;
     },
+    // Everything the sample clinic sends can be read.
+    "quarantine.list": () => ({ items: [], total: 0, causes: [], eventsWaiting: 0 }),
+    "quarantine.show": () => fail("not_found", "There is no such entry in quarantine.", "Go back to the list and look again."),
+    "quarantine.edit": () => fail("not_found", "There is no such entry in quarantine.", "Go back to the list and look again."),
+    "quarantine.replay": ({ ids }) => ({ entries: ids.map((id) => ({ id, outcome: "closed", sentence: "It was closed meanwhile." })) }),
+    "quarantine.dismiss": () => fail("not_found", "There is no such entry in quarantine.", "Go back to the list and look again."),
     "receipts.list": ({ patientId, planId, offset, limit }) => ({
       receipts: this.receipts.filter((one) => (patientId === null || one.patientId === patientId) && (planId === null || one.planId === planId)).slice(offset, offset + limit),
     }),

@@ -1,0 +1,396 @@
+//! What a remote's own message points to: which record to look at, and why. Nothing else is believed of it; the record
+//! itself is read from the remote.
+//!
+//! ServiceNow pushes thinly, by a business rule (wire-facts 6.5): `table`, `sys_id`, `operation`, `sys_mod_count`. The
+//! EHR sends Standard Webhooks (wire-facts 7.3): `type`, `timestamp` and `data`, which holds the resource's id or the
+//! whole resource; or a FHIR R4 resource alone.
+
+use record::{Json, RecordKind, Remote};
+
+/// Where a message points to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// The kind of the record.
+    pub kind: RecordKind,
+    /// Its key.
+    pub key: String,
+    /// What is said to have happened to it.
+    pub action: Action,
+    /// The version it is said to have.
+    pub version: Option<String>,
+}
+
+/// What is said to have happened to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Action {
+    Created,
+    Updated,
+    Deleted,
+    Unknown,
+}
+
+/// The class of a problem: all that failed alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Not a JSON document.
+    NotJson,
+    /// A field that is needed is not there.
+    Missing,
+    /// A field holds something else than it should.
+    Malformed,
+    /// A table or a type that is not synchronised.
+    NotOurs,
+}
+
+impl Class {
+    /// The stable text form used in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Class::NotJson => "not_json",
+            Class::Missing => "missing",
+            Class::Malformed => "malformed",
+            Class::NotOurs => "not_ours",
+        }
+    }
+}
+
+/// A message that points nowhere. The text names the field, the problem and the way out, and holds no values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Unreadable {
+    /// The field it is about; empty where it is about the whole.
+    pub field: &'static str,
+    /// The class of problem.
+    pub class: Class,
+    /// What is wrong and the way out.
+    pub what: String,
+}
+
+fn unreadable(field: &'static str, class: Class, what: impl Into<String>) -> Unreadable {
+    Unreadable { field, class, what: what.into() }
+}
+
+/// What messages are understood by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventLens {
+    /// The table of each kind: `u_patient_record`.
+    pub tables: Vec<(String, RecordKind)>,
+}
+
+impl Default for EventLens {
+    fn default() -> Self {
+        EventLens { tables: vec![("u_patient_record".to_owned(), RecordKind::Patient)] }
+    }
+}
+
+impl EventLens {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it does not say which record it is about.
+    pub fn read(&self, remote: Remote, raw: &str) -> Result<Pointer, Unreadable> {
+        let message = Json::parse(raw).map_err(|error| {
+            unreadable("", Class::NotJson, format!("{error}; correct the text or have it sent again"))
+        })?;
+        if !matches!(message, Json::Object(_)) {
+            return Err(unreadable(
+                "",
+                Class::Malformed,
+                "the message is not a JSON object; correct the text or have it sent again",
+            ));
+        }
+        match remote {
+            Remote::ServiceNow => self.row(&message),
+            Remote::Ehr => resource_event(&message),
+        }
+    }
+
+    fn row(&self, message: &Json) -> Result<Pointer, Unreadable> {
+        let table = text(message, "table", "the table's name")?;
+        let Some((_, kind)) = self.tables.iter().find(|(name, _)| name == table) else {
+            return Err(unreadable(
+                "table",
+                Class::NotOurs,
+                "field table: this table is not synchronised; name it in the settings or send it no more",
+            ));
+        };
+        let key = text(message, "sys_id", "the row's sys_id")?;
+        if key.len() != 32 || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(unreadable(
+                "sys_id",
+                Class::Malformed,
+                "field sys_id: not 32 hexadecimal digits; send the row's sys_id",
+            ));
+        }
+        let action = match message.get("operation").and_then(Json::as_str).unwrap_or_default() {
+            "insert" => Action::Created,
+            "update" => Action::Updated,
+            "delete" => Action::Deleted,
+            _ => Action::Unknown,
+        };
+        let version = match message.get("sys_mod_count") {
+            Some(Json::String(count) | Json::Number(count)) => count.clone(),
+            _ => String::new(),
+        };
+        // Without a readable count the row is simply read.
+        let version = version.parse::<u64>().ok().map(|count| count.to_string());
+        Ok(Pointer { kind: *kind, key: key.to_lowercase(), action, version })
+    }
+}
+
+fn text<'j>(message: &'j Json, field: &'static str, what: &str) -> Result<&'j str, Unreadable> {
+    match message.get(field) {
+        None => Err(unreadable(
+            field,
+            Class::Missing,
+            format!("field {field}: {what} is not there; add it and resend"),
+        )),
+        Some(Json::String(text)) if !text.trim().is_empty() => Ok(text),
+        Some(_) => Err(unreadable(
+            field,
+            Class::Malformed,
+            format!("field {field}: {what} is no text; correct it and resend"),
+        )),
+    }
+}
+
+fn resource_event(message: &Json) -> Result<Pointer, Unreadable> {
+    if message.get("resourceType").is_some() {
+        return resource(message, None, Action::Unknown);
+    }
+    let kind_of_event = text(message, "type", "the event's type")?;
+    let (noun, verb) = kind_of_event.split_once('.').unwrap_or((kind_of_event, ""));
+    let kind = match noun.to_ascii_lowercase().as_str() {
+        // What a patient is allergic to travels with the patient.
+        "patient" | "allergyintolerance" | "allergy" => RecordKind::Patient,
+        "appointment" => RecordKind::Appointment,
+        "treatment" | "encounter" => RecordKind::Treatment,
+        _ => {
+            return Err(unreadable(
+                "type",
+                Class::NotOurs,
+                "field type: such events are not synchronised; send patient, appointment or treatment events only",
+            ));
+        }
+    };
+    let action = match verb {
+        "created" | "create" => Action::Created,
+        "updated" | "update" | "changed" => Action::Updated,
+        "deleted" | "delete" => Action::Deleted,
+        _ => Action::Unknown,
+    };
+    match message.get("data") {
+        None => Err(unreadable(
+            "data",
+            Class::Missing,
+            "field data: nothing says which record it is about; add data.id and resend",
+        )),
+        Some(data @ Json::Object(_)) => resource(data, Some((kind, noun)), action),
+        Some(_) => Err(unreadable(
+            "data",
+            Class::Malformed,
+            "field data: not an object; put the resource or its id there and resend",
+        )),
+    }
+}
+
+/// A resource, or an object that names one by its id.
+fn resource(data: &Json, said: Option<(RecordKind, &str)>, action: Action) -> Result<Pointer, Unreadable> {
+    let resource_type = data.get("resourceType").and_then(Json::as_str);
+    let kind = match (resource_type, said) {
+        (Some("Patient" | "AllergyIntolerance"), _) => RecordKind::Patient,
+        (Some("Appointment"), _) => RecordKind::Appointment,
+        (Some("Encounter"), _) => RecordKind::Treatment,
+        (Some("Bundle"), said) => {
+            let main = data
+                .get("entry")
+                .map(Json::items)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|entry| entry.get("resource"))
+                .find(|resource| {
+                    matches!(
+                        resource.get("resourceType").and_then(Json::as_str),
+                        Some("Patient" | "Appointment" | "Encounter")
+                    )
+                });
+            return match main {
+                Some(main) => resource(main, said, action),
+                None => Err(unreadable(
+                    "data.entry",
+                    Class::Missing,
+                    "field data.entry: the Bundle holds no Patient, Appointment or Encounter; add it and resend",
+                )),
+            };
+        }
+        (Some(_), _) => {
+            return Err(unreadable(
+                "resourceType",
+                Class::NotOurs,
+                "field resourceType: such resources are not synchronised; send patients, appointments or encounters",
+            ));
+        }
+        (None, Some((kind, _))) => kind,
+        (None, None) => {
+            return Err(unreadable(
+                "type",
+                Class::Missing,
+                "field type: neither an event's type nor a resourceType is there; add one and resend",
+            ));
+        }
+    };
+    let of_patient = resource_type == Some("AllergyIntolerance")
+        || said.is_some_and(|(_, noun)| noun.to_ascii_lowercase().starts_with("allergy"));
+    let (key, version) = if of_patient {
+        let reference =
+            data.get("patient").and_then(|patient| patient.get("reference")).and_then(Json::as_str);
+        let Some(key) = reference.and_then(|reference| reference.rsplit('/').next()) else {
+            return Err(unreadable(
+                "data.patient",
+                Class::Missing,
+                "field data.patient: the allergy does not say whose it is; add patient.reference and resend",
+            ));
+        };
+        (key, None)
+    } else {
+        let version = data
+            .get("meta")
+            .and_then(|meta| meta.get("versionId"))
+            .or_else(|| data.get("versionId"))
+            .and_then(Json::as_str);
+        (text(data, "id", "the resource's id")?, version)
+    };
+    // FHIR R4 datatypes, "id".
+    let sound = (1..=64).contains(&key.len())
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+    if !sound {
+        return Err(unreadable(
+            "id",
+            Class::Malformed,
+            "field id: not an id of FHIR (1 to 64 letters, digits, - or .); correct it and resend",
+        ));
+    }
+    Ok(Pointer { kind, key: key.to_owned(), action, version: version.map(str::to_owned) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+
+    fn read(remote: Remote, raw: &str) -> Result<Pointer, (&'static str, Class)> {
+        EventLens::default().read(remote, raw).map_err(|problem| (problem.field, problem.class))
+    }
+
+    fn points(key: &str, action: Action, version: Option<&str>) -> Result<Pointer, (&'static str, Class)> {
+        Ok(Pointer {
+            kind: RecordKind::Patient,
+            key: key.to_owned(),
+            action,
+            version: version.map(str::to_owned),
+        })
+    }
+
+    #[test]
+    fn a_row_is_pointed_to_by_table_and_sys_id() {
+        let upper = ROW.to_uppercase();
+        for (raw, expected) in [
+            // As the business rule sends it: every scalar a string.
+            (
+                format!(
+                    r#"{{"table":"u_patient_record","sys_id":"{ROW}","operation":"update","sys_mod_count":"7"}}"#
+                ),
+                points(ROW, Action::Updated, Some("7")),
+            ),
+            (
+                format!(
+                    r#"{{"table":"u_patient_record","sys_id":"{upper}","operation":"insert","sys_mod_count":0}}"#
+                ),
+                points(ROW, Action::Created, Some("0")),
+            ),
+            (
+                format!(r#"{{"table":"u_patient_record","sys_id":"{ROW}","operation":"delete"}}"#),
+                points(ROW, Action::Deleted, None),
+            ),
+            // What only says more or less than needed still points somewhere.
+            (
+                format!(
+                    r#"{{"table":"u_patient_record","sys_id":"{ROW}","sys_mod_count":"many","who":{{}}}}"#
+                ),
+                points(ROW, Action::Unknown, None),
+            ),
+            (format!(r#"{{"sys_id":"{ROW}"}}"#), Err(("table", Class::Missing))),
+            (format!(r#"{{"table":"incident","sys_id":"{ROW}"}}"#), Err(("table", Class::NotOurs))),
+            (r#"{"table":"u_patient_record"}"#.to_owned(), Err(("sys_id", Class::Missing))),
+            (r#"{"table":"u_patient_record","sys_id":""}"#.to_owned(), Err(("sys_id", Class::Malformed))),
+            (
+                r#"{"table":"u_patient_record","sys_id":"a^ORb"}"#.to_owned(),
+                Err(("sys_id", Class::Malformed)),
+            ),
+            ("[]".to_owned(), Err(("", Class::Malformed))),
+            ("table=u_patient_record".to_owned(), Err(("", Class::NotJson))),
+        ] {
+            assert_eq!(read(Remote::ServiceNow, &raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_resource_is_pointed_to_by_type_and_id() {
+        for (raw, expected) in [
+            // Thin.
+            (r#"{"type":"patient.created","data":{"id":"p-1"}}"#, points("p-1", Action::Created, None)),
+            (
+                r#"{"type":"Patient.updated","data":{"id":"p-1","versionId":"4"}}"#,
+                points("p-1", Action::Updated, Some("4")),
+            ),
+            // Full.
+            (
+                r#"{"type":"patient.deleted","data":{"resourceType":"Patient","id":"p-1","meta":{"versionId":"5"}}}"#,
+                points("p-1", Action::Deleted, Some("5")),
+            ),
+            (
+                r#"{"type":"patient.merged","data":{"resourceType":"Bundle","entry":[{},{"resource":{"resourceType":"AllergyIntolerance"}},{"resource":{"resourceType":"Patient","id":"p-2"}}]}}"#,
+                points("p-2", Action::Unknown, None),
+            ),
+            // An allergy is its patient's; its own version says nothing of the patient's.
+            (
+                r#"{"type":"allergyintolerance.updated","data":{"id":"a-1","meta":{"versionId":"2"},"patient":{"reference":"Patient/p-3"}}}"#,
+                points("p-3", Action::Updated, None),
+            ),
+            // A resource alone.
+            (r#"{"resourceType":"Patient","id":"p-4"}"#, points("p-4", Action::Unknown, None)),
+            (r#"{"type":"invoice.created","data":{"id":"i-1"}}"#, Err(("type", Class::NotOurs))),
+            (r#"{"data":{"id":"p-1"}}"#, Err(("type", Class::Missing))),
+            (r#"{"type":"patient.created"}"#, Err(("data", Class::Missing))),
+            (r#"{"type":"patient.created","data":"p-1"}"#, Err(("data", Class::Malformed))),
+            (r#"{"type":"patient.created","data":{}}"#, Err(("id", Class::Missing))),
+            (r#"{"type":"patient.created","data":{"id":"a b"}}"#, Err(("id", Class::Malformed))),
+            (
+                r#"{"type":"patient.created","data":{"resourceType":"Bundle"}}"#,
+                Err(("data.entry", Class::Missing)),
+            ),
+            (
+                r#"{"type":"patient.created","data":{"resourceType":"Device","id":"d"}}"#,
+                Err(("resourceType", Class::NotOurs)),
+            ),
+            (r#"{"type":"allergy.created","data":{"id":"a-1"}}"#, Err(("data.patient", Class::Missing))),
+            ("", Err(("", Class::NotJson))),
+        ] {
+            assert_eq!(read(Remote::Ehr, raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_problem_never_repeats_what_was_sent() {
+        for raw in [
+            r#"{"table":"secret","sys_id":"secret"}"#,
+            r#"{"table":"u_patient_record","sys_id":"secret"}"#,
+            r#"{"secret"#,
+        ] {
+            let problem = EventLens::default().read(Remote::ServiceNow, raw).unwrap_err();
+            assert!(!problem.to_string().contains("secret"), "{problem}");
+        }
+    }
+}
