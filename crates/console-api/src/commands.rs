@@ -32,6 +32,19 @@ macro_rules! with_commands {
             "quarantine.edit" => quarantine_edit(QuarantineEdit) -> QuarantineView, Some(Capability::WorkQuarantine);
             "quarantine.replay" => quarantine_replay(QuarantineReplay) -> QuarantineReplayList, Some(Capability::WorkQuarantine);
             "quarantine.dismiss" => quarantine_dismiss(QuarantineDismiss) -> QuarantineView, Some(Capability::WorkQuarantine);
+            "queue.list" => queue_list(QueueQuery) -> QueueList, Some(Capability::SeeQueue);
+            "queue.show" => queue_show(Id) -> QueueDetail, Some(Capability::SeeQueue);
+            "queue.causes" => queue_causes(Nothing) -> QueueCauses, Some(Capability::SeeQueue);
+            "queue.retry" => queue_retry(QueueAction) -> QueueDetail, Some(Capability::EditQueue);
+            "queue.replay" => queue_replay(QueueReplay) -> QueueReplayed, Some(Capability::EditQueue);
+            "queue.edit" => queue_edit(QueueEdit) -> PlanView, Some(Capability::EditQueue);
+            "queue.cancel" => queue_cancel(QueueAction) -> QueueDetail, Some(Capability::EditQueue);
+            "remotes.status" => remotes_status(Nothing) -> RemotesStatus, Some(Capability::SeeQueue);
+            "remotes.pause" => remotes_pause(RemoteAction) -> RemoteStatus, Some(Capability::ControlRemotes);
+            "remotes.resume" => remotes_resume(RemoteAction) -> RemoteStatus, Some(Capability::ControlRemotes);
+            "remotes.try_now" => remotes_try_now(RemoteAction) -> RemoteStatus, Some(Capability::ControlRemotes);
+            "incidents.list" => incidents_list(IncidentQuery) -> IncidentList, Some(Capability::SeeQueue);
+            "incidents.acknowledge" => incidents_acknowledge(Id) -> IncidentView, Some(Capability::AcknowledgeIncidents);
             "receipts.list" => receipts_list(ReceiptQuery) -> ReceiptList, Some(Capability::SeeReceipts);
         }
     };

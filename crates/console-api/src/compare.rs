@@ -534,6 +534,7 @@ impl Console {
                     left_out: Vec::new(),
                     moved: Vec::new(),
                     undoes: None,
+                    replaces: None,
                 })
             }
         }

@@ -300,12 +300,16 @@ pub(crate) fn progress_dto(progress: &engine::step::RunProgress) -> Progress {
 fn event_of(notice: Notice) -> Event {
     let changed = |tags: &[Tag], id: Option<String>| Event::Changed(Changed { tags: tags.to_vec(), id });
     match notice {
-        Notice::Pair(id) => changed(&[Tag::Patient, Tag::Patients, Tag::Conflicts, Tag::Home], Some(id)),
+        Notice::Pair(id) => {
+            changed(&[Tag::Patient, Tag::Patients, Tag::Conflicts, Tag::Queue, Tag::Home], Some(id))
+        }
         Notice::Conflict(id) => changed(&[Tag::Conflict, Tag::Conflicts, Tag::Home], Some(id)),
         Notice::Plan(id) => changed(&[Tag::Plans, Tag::Conflicts, Tag::Home], Some(id)),
         Notice::Receipt(id) => changed(&[Tag::Receipts, Tag::Home], Some(id)),
         Notice::Quarantine => changed(&[Tag::Quarantine, Tag::Patient], None),
-        Notice::Health(_) => changed(&[Tag::Home], None),
+        Notice::Queue => changed(&[Tag::Queue], None),
+        Notice::Incident => changed(&[Tag::Incidents, Tag::Remotes, Tag::Home], None),
+        Notice::Health(_) => changed(&[Tag::Remotes, Tag::Queue, Tag::Home], None),
         Notice::Progress(progress) => Event::Progress(progress_dto(&progress)),
         Notice::RunEnded(id) => {
             changed(&[Tag::Runs, Tag::Home, Tag::Patients, Tag::Conflicts, Tag::Receipts], Some(id))

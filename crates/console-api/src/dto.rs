@@ -16,17 +16,20 @@ macro_rules! dto {
     };
 }
 macro_rules! dto_enum {
-    ($($(#[$meta:meta])* pub enum $name:ident { $($variant:ident),* $(,)? })*) => {
+    ($($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident),* $(,)? })*) => {
         $($(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
         #[serde(rename_all = "snake_case")]
         #[allow(missing_docs, reason = "the names say it")]
-        pub enum $name { $($variant),* })*
+        pub enum $name { $($(#[$vmeta])* $variant),* })*
         fn enum_declarations(config: &ts_rs::Config) -> Vec<String> {
             vec![$(<$name as TS>::decl(config)),*]
         }
     };
 }
+
+mod queue;
+pub use queue::*;
 
 dto_enum! {
     /// One of the two external systems.
@@ -59,6 +62,13 @@ dto_enum! {
         SeeQuarantine,
         WorkQuarantine,
         SwitchPerson,
+        /// See the queue, breakers, pauses and incidents.
+        SeeQueue,
+        /// Retry, replay, edit and cancel operations.
+        EditQueue,
+        /// Pause, resume, try now.
+        ControlRemotes,
+        AcknowledgeIncidents,
     }
     /// Health of a remote as last seen.
     pub enum RemoteHealth {
@@ -221,6 +231,9 @@ dto_enum! {
         Runs,
         Quarantine,
         Session,
+        Queue,
+        Remotes,
+        Incidents,
     }
     /// Where something quarantined came from: a message of a remote, or a record as a remote shows it.
     pub enum QuarantineOrigin {
@@ -598,6 +611,8 @@ dto! {
         /// What moved since the maker saw it, in sentences.
         pub moved: Vec<String>,
         pub undoes: Option<String>,
+        /// The operation whose place its writes take.
+        pub replaces: Option<String>,
     }
     pub struct Approved {
         pub plan: PlanView,
@@ -815,6 +830,7 @@ pub fn declarations() -> Vec<String> {
     let config = ts_rs::Config::default();
     let mut all = enum_declarations(&config);
     all.extend(struct_declarations(&config));
+    all.extend(queue::declarations(&config));
     all.push(<Event as TS>::decl(&config));
     all.into_iter().map(|declaration| format!("export {declaration}")).collect()
 }

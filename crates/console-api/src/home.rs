@@ -9,24 +9,29 @@ use engine::health::Health;
 use engine::plans::frozen;
 use engine::runs::counts_of;
 use record::{RecordKind, Remote};
-use store::{ConflictFilter, ConflictState, OperationFilter, OperationState, PairStatus, PlanState, RunRow};
+use store::{ConflictFilter, ConflictState, OperationState, PairStatus, PlanState, RunRow};
 
 impl Console {
     pub(crate) async fn home_get(&self, _: Nothing) -> Result<Home, ApiError> {
         let store = &*self.parts.store;
         let now_ms = self.now_ms();
         let pulse = self.parts.engine.pulse();
-        let unfinished = OperationFilter {
-            lane: None,
-            plan: None,
-            states: vec![OperationState::Waiting, OperationState::Running, OperationState::Retrying],
-        };
-        let queue = store.operations(&unfinished, 0, 1_000).await?;
+        let queue = store.queue_counts().await?;
         let remotes: Vec<RemoteState> = Remote::BOTH
             .into_iter()
             .map(|remote| {
                 let health = &pulse.health[engine::judge::index(remote)];
-                let waiting = queue.iter().filter(|row| row.remote == remote).count();
+                let waiting: u64 = queue
+                    .iter()
+                    .filter(|(of, state, _)| {
+                        *of == remote
+                            && matches!(
+                                state,
+                                OperationState::Waiting | OperationState::Running | OperationState::Retrying
+                            )
+                    })
+                    .map(|(_, _, count)| count)
+                    .sum();
                 remote_state(remote, health, u32::try_from(waiting).unwrap_or(u32::MAX), now_ms)
             })
             .collect();
@@ -57,7 +62,10 @@ impl Console {
         let offline = remotes.iter().any(|remote| {
             matches!(
                 remote.health,
-                RemoteHealth::BreakerOpen | RemoteHealth::Failing | RemoteHealth::SignInRefused
+                RemoteHealth::BreakerOpen
+                    | RemoteHealth::Failing
+                    | RemoteHealth::SignInRefused
+                    | RemoteHealth::Paused
             )
         });
         Ok(Home {
@@ -105,24 +113,15 @@ impl Console {
 
 fn remote_state(remote: Remote, health: &Health, waiting: u32, now_ms: i64) -> RemoteState {
     let next_try_at_ms = health.next_try_ms(now_ms);
-    let state = if health.sign_in_refused {
-        RemoteHealth::SignInRefused
-    } else if health.open_until_ms.is_some() {
-        RemoteHealth::BreakerOpen
-    } else if health.failures_in_a_row > 0 {
-        RemoteHealth::Failing
-    } else if health.last_answer_at_ms.is_some() {
-        RemoteHealth::Answering
-    } else {
-        RemoteHealth::NeverTried
-    };
+    let state = crate::remotes::health_of(health, now_ms);
     let detail = match state {
         // The line itself says "answering" and the time.
         RemoteHealth::Answering => String::new(),
+        RemoteHealth::Failing if health.failures_in_a_row == 0 => "asked VetSync to wait".to_owned(),
         RemoteHealth::Failing => format!("failing, {} times in a row", health.failures_in_a_row),
         RemoteHealth::BreakerOpen => "not answering; waiting before the next try".to_owned(),
         RemoteHealth::SignInRefused => "refuses our credentials".to_owned(),
-        RemoteHealth::Paused => "paused".to_owned(),
+        RemoteHealth::Paused => "paused by a person".to_owned(),
         RemoteHealth::NeverTried => "not asked yet".to_owned(),
     };
     RemoteState {

@@ -14,7 +14,9 @@ mod patients;
 pub mod permissions;
 mod planning;
 mod quarantine;
+mod queue;
 mod receipts;
+mod remotes;
 mod shown;
 mod words;
 

@@ -35,6 +35,10 @@ pub fn capabilities(role: Role) -> &'static [Capability] {
             C::SeeRaw,
             C::SeeQuarantine,
             C::WorkQuarantine,
+            C::SeeQueue,
+            C::EditQueue,
+            C::ControlRemotes,
+            C::AcknowledgeIncidents,
         ],
         Role::Admin => &[
             C::SeePatients,
@@ -51,6 +55,10 @@ pub fn capabilities(role: Role) -> &'static [Capability] {
             C::SeeRaw,
             C::SeeQuarantine,
             C::WorkQuarantine,
+            C::SeeQueue,
+            C::EditQueue,
+            C::ControlRemotes,
+            C::AcknowledgeIncidents,
         ],
         Role::Auditor => &[C::SeePatients, C::SeeReceipts],
     }
@@ -81,6 +89,10 @@ pub const fn who_can(capability: Capability) -> &'static str {
         Capability::VerifyPatient => "the front desk, clinicians, IT and administrators",
         Capability::SeeQuarantine | Capability::WorkQuarantine => "IT or an administrator",
         Capability::SeeRaw => "clinicians, IT and administrators",
+        Capability::SeeQueue
+        | Capability::EditQueue
+        | Capability::ControlRemotes
+        | Capability::AcknowledgeIncidents => "IT or an administrator",
         Capability::SwitchPerson => "nobody outside the sample data",
     }
 }

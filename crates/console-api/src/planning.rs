@@ -17,7 +17,7 @@ use record::RecordKind;
 use remote::Write;
 use store::{OperationFilter, OperationRow, OperationState, PlanRow, PlanState};
 
-const fn plan_status(state: PlanState) -> PlanStatus {
+pub(crate) const fn plan_status(state: PlanState) -> PlanStatus {
     match state {
         PlanState::Draft => PlanStatus::Draft,
         PlanState::AwaitingSecond => PlanStatus::AwaitingSecond,
@@ -28,7 +28,7 @@ const fn plan_status(state: PlanState) -> PlanStatus {
     }
 }
 
-const fn operation_status(state: OperationState) -> OperationStatus {
+pub(crate) const fn operation_status(state: OperationState) -> OperationStatus {
     match state {
         OperationState::Waiting => OperationStatus::Waiting,
         OperationState::Running => OperationStatus::Running,
@@ -84,7 +84,7 @@ impl Console {
         }
     }
 
-    fn planned_write(&self, operation: &PlannedOperation) -> PlannedWrite {
+    pub(crate) fn planned_write(&self, operation: &PlannedOperation) -> PlannedWrite {
         let write = Write {
             kind: RecordKind::Patient,
             key: operation.key.clone(),
@@ -120,6 +120,10 @@ impl Console {
         if plan.state == PlanState::AwaitingSecond {
             return (!may(&person, Capability::ApproveSecond)).then_some(Capability::ApproveSecond);
         }
+        if body.replaces.is_some() {
+            // Edit and resend is IT's, whoever owns the field; what needs two persons still needs a second one.
+            return (!may(&person, Capability::EditQueue)).then_some(Capability::EditQueue);
+        }
         if plan.undoes.is_some() && !may(&person, Capability::Undo) {
             return Some(Capability::Undo);
         }
@@ -142,9 +146,9 @@ impl Console {
         let pair = self.parts.store.pair(&plan.pair).await?;
         let own = plan.maker == person.id;
         let waiting = matches!(plan.state, PlanState::Draft | PlanState::AwaitingSecond);
-        let missing = self
-            .approval_capability(plan, &body)
-            .or_else(|| (!self.decides_something()).then_some(Capability::DecideDemographic));
+        let missing = self.approval_capability(plan, &body).or_else(|| {
+            (body.replaces.is_none() && !self.decides_something()).then_some(Capability::DecideDemographic)
+        });
         let needs_second = plan.grade >= 4 && !self.parts.one_person_may_approve;
         let same_person = plan.state == PlanState::AwaitingSecond && own;
         let moved = if waiting { self.moved_since(&body, pair.as_ref()).await? } else { Vec::new() };
@@ -179,6 +183,7 @@ impl Console {
                 .collect(),
             moved,
             undoes: plan.undoes.clone(),
+            replaces: body.replaces,
         })
     }
 
@@ -214,6 +219,7 @@ impl Console {
             Reply::Done
             | Reply::Run(_)
             | Reply::Pair(_)
+            | Reply::Released { .. }
             | Reply::Accepted(_)
             | Reply::Quarantined(_)
             | Reply::Replayed(_) => Err(api(ErrorCode::Internal, "The engine gave no plan.", "Try again.")),
@@ -267,9 +273,12 @@ impl Console {
     }
 
     pub(crate) async fn plans_approve(&self, request: Approve) -> Result<Approved, ApiError> {
-        self.require_decider()?;
         let plan = self.plan_row(&request.plan_id).await?;
-        if let Some(capability) = self.approval_capability(&plan, &frozen(&plan)?) {
+        let body = frozen(&plan)?;
+        if body.replaces.is_none() {
+            self.require_decider()?;
+        }
+        if let Some(capability) = self.approval_capability(&plan, &body) {
             self.require_capability(capability)?;
         }
         let command = Command::Approve {
@@ -289,7 +298,6 @@ impl Console {
     }
 
     pub(crate) async fn plans_refuse(&self, request: Refuse) -> Result<PlanView, ApiError> {
-        self.require_decider()?;
         if request.reason.trim().is_empty() {
             return Err(ApiError {
                 field: Some("reason".to_owned()),
@@ -302,7 +310,11 @@ impl Console {
         }
         let plan = self.plan_row(&request.plan_id).await?;
         let own = plan.maker == self.person().id;
-        if !own && let Some(capability) = self.approval_capability(&plan, &frozen(&plan)?) {
+        let body = frozen(&plan)?;
+        if body.replaces.is_none() {
+            self.require_decider()?;
+        }
+        if !own && let Some(capability) = self.approval_capability(&plan, &body) {
             self.require_capability(capability)?;
         }
         let command =

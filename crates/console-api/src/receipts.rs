@@ -31,7 +31,12 @@ impl Console {
         request.push_str("\n\n");
         request.push_str(&sent.body);
         let sentence = self.write_sentence(row.remote, sent.key.is_none(), &sent.fields);
-        let done = plan.as_ref().is_some_and(|plan| plan.state == PlanState::Done);
+        // The half of a plan that was done can be taken back when the other half was refused or called off.
+        let done = match plan.as_ref().map(|plan| plan.state) {
+            Some(PlanState::Done | PlanState::Superseded) => true,
+            Some(PlanState::Approved) => !engine::step::lane_busy(&*self.parts.store, &row.pair).await?,
+            _ => false,
+        };
         let not_undoable = if row.undone_by.is_some() {
             Some("It is undone already.".to_owned())
         } else if sent.key.is_none() {

@@ -88,7 +88,7 @@ impl Engine {
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
-    fn draft(
+    pub(crate) fn draft(
         &self,
         pair: &PairRow,
         conflict: Option<String>,
@@ -127,15 +127,16 @@ impl Engine {
 
     pub(crate) async fn make_undo(&mut self, plan_id: &str, maker: &str, now_ms: i64) -> Result<PlanRow> {
         let plan = self.store.plan(plan_id).await?.ok_or(EngineError::NotFound { what: "plan" })?;
-        if plan.state != PlanState::Done {
+        let of_plan =
+            OperationFilter { lane: None, plan: Some(plan.id.clone()), states: vec![OperationState::Done] };
+        let carried_out = self.store.operations(&of_plan, 0, 100).await?;
+        if carried_out.is_empty() {
             return Err(EngineError::NotNow {
-                what: "only a plan that was carried out can be undone".to_owned(),
+                what: "only what was carried out can be undone".to_owned(),
                 way_out: "wait for its receipts".to_owned(),
             });
         }
-        let of_plan =
-            OperationFilter { lane: None, plan: Some(plan.id.clone()), states: vec![OperationState::Done] };
-        for operation in self.store.operations(&of_plan, 0, 100).await? {
+        for operation in &carried_out {
             if self.store.receipt(&operation.id).await?.is_some_and(|receipt| receipt.undone_by.is_some()) {
                 return Err(EngineError::NotNow {
                     what: "this plan was undone already".to_owned(),
@@ -153,7 +154,11 @@ impl Engine {
             });
         }
         let mut executed = PairPlan::default();
-        for operation in &done.operations {
+        // Of a plan that was refused half-way, the half that was done can be taken back.
+        let was_done = |planned: &&plans::PlannedOperation| {
+            carried_out.iter().any(|row| row.remote == planned.remote && row.body == planned.body)
+        };
+        for operation in done.operations.iter().filter(was_done) {
             if operation.key.is_none() {
                 return Err(EngineError::NotNow {
                     what: "a created record cannot be taken back: nothing is ever deleted remotely"
@@ -303,9 +308,12 @@ impl Engine {
     ) -> Result<Reply> {
         let body = plans::frozen(plan)?;
         let pair = self.pair(&plan.pair).await?;
-        let context = self.context(pair).await?.ok_or(EngineError::NotFound { what: "linked patient" })?;
-        let now_versions = (Some(&context.servicenow.snapshot.version), Some(&context.ehr.snapshot.version));
-        if now_versions != (body.servicenow_version.as_ref(), body.ehr_version.as_ref()) {
+        let mut now_versions = [None, None];
+        for (remote, key) in crate::errands::keys_of(&pair) {
+            now_versions[judge::index(remote)] =
+                self.side(remote, key).await?.map(|side| side.snapshot.version);
+        }
+        if now_versions != [body.servicenow_version.clone(), body.ehr_version.clone()] {
             return self.supersede(plan, &body, now_ms).await;
         }
         if self.lane_busy(&plan.pair).await? {
@@ -346,22 +354,33 @@ impl Engine {
             }));
         }
         // What was parked for a person is answered by this decision.
-        let parked = OperationFilter {
-            lane: Some(plan.pair.clone()),
-            plan: None,
-            states: vec![OperationState::Parked],
+        let blocked = crate::step::blocked(&*self.store, &plan.pair).await?;
+        let replaced = match &body.replaces {
+            Some(id) if !blocked.operations.contains(id) => {
+                return Err(EngineError::NotNow {
+                    what: "the write that this plan was to replace is not refused any more".to_owned(),
+                    way_out: "look at the queue again".to_owned(),
+                });
+            }
+            Some(id) => self.store.operation(id).await?,
+            None => None,
         };
-        for operation in self.store.operations(&parked, 0, 100).await? {
-            changes.push(Change::CancelOperation { id: operation.id, at_ms: now_ms });
-        }
+        changes.extend(blocked.called_off(now_ms));
         let ids = std::sync::Arc::clone(&self.ids);
-        for operation in plans::operation_rows(&body, &plan.id, &plan.pair, now_ms, &mut || ids.next(now_ms))?
-        {
-            changes.push(Change::Enqueue(operation));
+        let mut rows = plans::operation_rows(&body, &plan.id, &plan.pair, now_ms, &mut || ids.next(now_ms))?;
+        if let Some(replaced) = replaced {
+            // The write of the same kind takes its place; where there is none, the first one does.
+            let alike =
+                |row: &store::OperationRow| row.remote == replaced.remote && row.action == replaced.action;
+            let place = rows.iter().position(alike).unwrap_or(0);
+            if let Some(row) = rows.get_mut(place) {
+                row.replaces = Some(replaced.id);
+            }
         }
+        changes.extend(rows.into_iter().map(Change::Enqueue));
         let no_writes = body.operations.is_empty();
-        if !no_writes {
-            let mut waiting = context.pair.clone();
+        if !no_writes && pair.servicenow_key.is_some() && pair.ehr_key.is_some() {
+            let mut waiting = pair;
             waiting.status = PairStatus::Waiting;
             changes.push(Change::PutPair(waiting));
         }

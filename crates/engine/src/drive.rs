@@ -41,6 +41,8 @@ pub struct Pulse {
     pub health: [Health; 2],
     /// The run under way.
     pub run: Option<(RunRow, RunProgress)>,
+    /// Tries of an operation in all.
+    pub tries: u32,
 }
 
 /// A running engine.
@@ -123,17 +125,19 @@ pub fn start(
         loop {
             let now_ms = clock.now_ms();
             let effects = engine.step(event, now_ms).await;
-            for (ticket, reply) in effects.replies {
-                if let Some(sender) = waiting.remove(&ticket) {
-                    // Whoever asked may have gone meanwhile; what was done stands in the store.
-                    let _gone = sender.send(reply);
-                }
-            }
             {
                 let mut pulse = pulse.write().unwrap_or_else(std::sync::PoisonError::into_inner);
                 pulse.health =
                     [engine.health(Remote::ServiceNow).clone(), engine.health(Remote::Ehr).clone()];
                 pulse.run = engine.current_run();
+                pulse.tries = engine.policy.tries;
+            }
+            // After the pulse: whoever asked sees there what they changed.
+            for (ticket, reply) in effects.replies {
+                if let Some(sender) = waiting.remove(&ticket) {
+                    // Whoever asked may have gone meanwhile; what was done stands in the store.
+                    let _gone = sender.send(reply);
+                }
             }
             first_step.send_replace(true);
             for notice in effects.notices {
@@ -211,6 +215,10 @@ async fn carry(request: Request, remotes: Remotes, now_ms: i64) -> Event {
             #[cfg(feature = "crash-points")]
             store::crash::point("a write was answered");
             Event::Wrote { operation, result, latency_ms: elapsed_ms(began) }
+        }
+        Request::Probe { remote } => {
+            let result = remotes.get(remote).probe().await.map(|_findings| ());
+            Event::Probed { remote, result, latency_ms: elapsed_ms(began) }
         }
         Request::GoOn { run } => Event::GoOn { run },
     }

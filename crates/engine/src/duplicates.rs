@@ -123,9 +123,7 @@ impl Engine {
         changes.push(closed(conflict, "decided", answer.now_ms));
         // A refused creation of either half is answered by this.
         for lane in [&pair.id, &other.id] {
-            for operation in crate::step::parked(&*self.store, lane).await? {
-                changes.push(Change::CancelOperation { id: operation.id, at_ms: answer.now_ms });
-            }
+            changes.extend(crate::step::blocked(&*self.store, lane).await?.called_off(answer.now_ms));
         }
         changes.push(Change::RemovePair { id: other.id.clone() });
         changes.push(Change::PutPair(PairRow {

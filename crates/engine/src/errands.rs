@@ -135,6 +135,30 @@ impl Engine {
             Command::SaveDraft { conflict, draft } => {
                 Some(self.edit_conflict(&conflict, |row| row.draft = Some(draft)).await)
             }
+            Command::Release { operation, person, reason } => {
+                Some(self.release(&operation, &person, &reason, now_ms, effects).await)
+            }
+            Command::Replay { cause, person, reason } => {
+                Some(self.replay(&cause, &person, &reason, now_ms, effects).await)
+            }
+            Command::EditOperation { operation, values, maker, reason } => {
+                Some(self.edit_operation(&operation, &values, &maker, &reason, now_ms).await.map(Reply::Plan))
+            }
+            Command::CallOff { operation, person, reason } => {
+                Some(self.call_off(&operation, &person, &reason, now_ms, effects).await)
+            }
+            Command::Pause { remote, person, reason } => {
+                Some(self.pause(remote, &person, &reason, now_ms, effects).await)
+            }
+            Command::Resume { remote, person, reason } => {
+                Some(self.resume(remote, &person, &reason, now_ms, effects).await)
+            }
+            Command::TryNow { remote, person, reason } => {
+                Some(self.try_now(remote, &person, &reason, now_ms, effects).await)
+            }
+            Command::Acknowledge { incident, person } => {
+                Some(self.acknowledge(&incident, &person, now_ms, effects).await)
+            }
         };
         if let Some(reply) = reply {
             match &reply {
@@ -164,6 +188,11 @@ impl Engine {
         let pair = self.pair(pair_id).await?;
         let id = self.next_errand;
         self.next_errand += 1;
+        if ticket.is_some() {
+            for (remote, _) in keys_of(&pair) {
+                self.refuse_if_closed(remote, self.step_ms)?;
+            }
+        }
         let mut waiting = [false; 2];
         for (remote, key) in keys_of(&pair) {
             waiting[index(remote)] = true;
@@ -225,6 +254,27 @@ impl Engine {
         effects.notices.push(Notice::Pair(errand.pair.clone()));
         Self::answer(&errand, outcome, effects);
         Ok(())
+    }
+
+    /// A read that had to wait goes out only now: what it says is as of now.
+    pub(crate) fn read_goes_out(&mut self, request: &Request, now_ms: i64) {
+        match request {
+            Request::ReadRecord { errand, .. } => {
+                if let Some(errand) = self.errands.get_mut(errand) {
+                    // Of two reads the earlier one counts.
+                    if errand.waiting == [true; 2] {
+                        errand.asked_at_ms = now_ms;
+                    }
+                }
+            }
+            Request::ReadPage { remote, not_before_ms, .. } => {
+                self.page_goes_out(*remote, now_ms.max(*not_before_ms));
+            }
+            Request::FindByOurKey { .. }
+            | Request::Write { .. }
+            | Request::Probe { .. }
+            | Request::GoOn { .. } => {}
+        }
     }
 
     pub(crate) async fn missing(&self, remote: Remote, key: &str, now_ms: i64) -> Result<()> {
@@ -297,7 +347,7 @@ impl Engine {
         let pair = self.pair(pair_id).await?;
         let Some(context) = self.context(pair).await? else {
             if write {
-                self.free_one_sided(pair_id, now_ms).await?;
+                self.free_one_sided(pair_id, Vec::new(), now_ms).await?;
             }
             return self.refresh_card(pair_id).await.map(|()| None);
         };
@@ -321,12 +371,13 @@ impl Engine {
 
     /// Somebody wants a one-sided patient tried again: what was refused goes out of the way, and the next complete run
     /// creates it or asks.
-    async fn free_one_sided(&self, pair_id: &str, now_ms: i64) -> Result<()> {
-        let mut changes: Vec<Change> = crate::step::parked(&*self.store, pair_id)
-            .await?
-            .into_iter()
-            .map(|operation| Change::CancelOperation { id: operation.id, at_ms: now_ms })
-            .collect();
+    pub(crate) async fn free_one_sided(
+        &self,
+        pair_id: &str,
+        mut changes: Vec<Change>,
+        now_ms: i64,
+    ) -> Result<()> {
+        changes.extend(crate::step::blocked(&*self.store, pair_id).await?.called_off(now_ms));
         if let Some(conflict) = self.store.open_conflict_of(pair_id).await?
             && conflict.cause == store::ConflictCause::NotStored
         {

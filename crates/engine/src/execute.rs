@@ -1,6 +1,7 @@
 //! The outbox executor: the only place that asks for a write to a remote, and only what a plan holds.
 
 use crate::error::{EngineError, Result, decode, encode};
+use crate::health::Gate;
 use crate::judge::index;
 use crate::lens;
 use crate::plans::{self, Intent};
@@ -16,7 +17,7 @@ use store::{
 };
 
 /// A creation that waited longer than this in the outbox is not sent any more.
-const CREATE_STALE_MS: i64 = 10 * 60 * 1_000;
+pub(crate) const CREATE_STALE_MS: i64 = 10 * 60 * 1_000;
 
 /// One failed attempt, as kept with the operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,16 @@ pub struct AttemptError {
     /// The remote may have carried it out all the same.
     #[serde(default)]
     pub ambiguous: bool,
+    /// [`RemoteError::name`]; `interrupted` where VetSync was closed meanwhile.
+    #[serde(default)]
+    pub kind: String,
+    /// It used up a try.
+    #[serde(default = "counted")]
+    pub counted: bool,
+}
+
+const fn counted() -> bool {
+    true
 }
 
 /// What was sent, as kept in the receipt.
@@ -66,7 +77,8 @@ pub struct ReadBack {
 }
 
 impl Engine {
-    /// Takes what can run from the outbox.
+    /// Takes what can run from the outbox. A remote that may not be asked now keeps what waits for it; one whose breaker
+    /// may be tried is sent a single operation.
     pub(crate) async fn claim(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
         let lanes = usize::try_from(self.policy.lanes).unwrap_or(usize::MAX);
         let free = lanes.saturating_sub(self.in_flight.len());
@@ -75,19 +87,28 @@ impl Engine {
             self.outbox_touched = false;
             return Ok(());
         }
-        let claimed = self.store.claim_operations(now_ms, u32::try_from(free).unwrap_or(u32::MAX)).await?;
-        let all = claimed.len() == free;
+        let (open, probed) = self.claimable(now_ms);
+        let mut claimed = Vec::new();
+        for remote in probed {
+            claimed.extend(self.store.claim_operations(now_ms, 1, &[remote]).await?);
+        }
+        let limit = u32::try_from(free - claimed.len().min(free)).unwrap_or(u32::MAX);
+        let mut all = false;
+        if !open.is_empty() && limit > 0 {
+            let more = self.store.claim_operations(now_ms, limit, &open).await?;
+            all = more.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+            claimed.extend(more);
+        }
         for operation in claimed {
-            if !self.health[index(operation.remote)].allows(now_ms) {
-                let due_ms =
-                    self.health[index(operation.remote)].next_try_ms(now_ms).unwrap_or(now_ms + 1_000);
-                self.put_back(&operation, due_ms, now_ms).await?;
-                continue;
-            }
             let stale = now_ms - operation.enqueued_at_ms > CREATE_STALE_MS;
             if operation.action == OperationAction::Create && stale {
                 // What the other side lacked then it may have by now: the next run looks again before anything is made.
                 self.give_up(operation, now_ms, effects).await?;
+                continue;
+            }
+            if !self.health[index(operation.remote)].allows(now_ms) {
+                // Another operation took the one probe.
+                self.put_back(&operation, now_ms).await?;
                 continue;
             }
             let request = match operation.action {
@@ -103,18 +124,22 @@ impl Engine {
             self.in_flight.insert(operation.id.clone(), operation);
         }
         self.outbox_touched = all && self.in_flight.len() < lanes;
-        self.wake_at_ms = self.store.next_operation_due_ms().await?;
+        self.wake_at_ms = self.store.next_operation_due_ms(&open).await?;
         Ok(())
     }
 
-    async fn put_back(&self, operation: &OperationRow, due_at_ms: i64, now_ms: i64) -> Result<()> {
+    /// Nothing was sent: the try is given back.
+    async fn put_back(&self, operation: &OperationRow, now_ms: i64) -> Result<()> {
         self.store
             .commit(vec![Change::FinishOperation {
                 id: operation.id.clone(),
+                claim: operation.claims,
                 state: OperationState::Retrying,
-                due_at_ms,
+                due_at_ms: now_ms,
                 errors: operation.errors.clone(),
                 key: operation.key.clone(),
+                cause: operation.cause.clone(),
+                costs_a_try: false,
                 at_ms: now_ms,
             }])
             .await?;
@@ -130,6 +155,11 @@ impl Engine {
     ) -> Result<()> {
         let Some(operation) = self.in_flight.get(operation_id).cloned() else { return Ok(()) };
         match result {
+            Ok(None) if matches!(self.health[index(operation.remote)].gate(now_ms), Gate::Closed { .. }) => {
+                // Paused, or told to wait, since it was looked up.
+                self.in_flight.remove(&operation.id);
+                self.put_back(&operation, now_ms).await
+            }
             Ok(None) => {
                 effects.requests.push(write_request(&operation));
                 Ok(())
@@ -203,10 +233,13 @@ impl Engine {
         let mut changes = vec![
             Change::FinishOperation {
                 id: operation.id.clone(),
+                claim: operation.claims,
                 state: OperationState::Done,
                 due_at_ms: now_ms,
                 errors: operation.errors.clone(),
                 key: Some(written.key.clone()),
+                cause: None,
+                costs_a_try: true,
                 at_ms: now_ms,
             },
             Change::PutReceipt(ReceiptRow {
@@ -343,6 +376,10 @@ impl Engine {
                 enqueued_at_ms: now_ms,
                 finished_at_ms: None,
                 errors: String::from("[]"),
+                claims: 0,
+                cause: None,
+                replaces: None,
+                released_at_ms: None,
             }));
         }
         Ok((changes, reference))

@@ -11,11 +11,14 @@ pub const OPEN_FOR_MS: i64 = 30_000;
 
 /// What is known of a remote. Persisted as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Health {
     /// Transport-level failures since the last answer.
     pub failures_in_a_row: u32,
     /// When set, nothing is sent before this time; afterwards one probe.
     pub open_until_ms: Option<i64>,
+    /// When the breaker opened or the credentials were first refused.
+    pub since_ms: Option<i64>,
     /// A probe is under way.
     #[serde(skip)]
     pub probing: bool,
@@ -27,29 +30,86 @@ pub struct Health {
     pub last_problem: Option<String>,
     /// Our credentials were refused.
     pub sign_in_refused: bool,
+    /// It asked to be left alone until then (429, 503 with `Retry-After`): that holds for every request to it.
+    pub slow_until_ms: Option<i64>,
+    /// A person paused it.
+    pub paused: Option<Pause>,
+}
+
+/// Who paused a remote, when and why. Nothing is sent to it, reads and writes alike, until somebody resumes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// The person's id.
+    pub by: String,
+    /// Since when, Unix milliseconds.
+    pub at_ms: i64,
+    /// Why, as typed.
+    pub reason: String,
+}
+
+/// Whether a remote may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// As much as there is.
+    Open,
+    /// One request, to find out whether it answers again.
+    Probe,
+    /// Not now; the time when it may change by itself, if it does.
+    Closed {
+        /// Unix milliseconds; `None` while paused, or while the one probe is under way.
+        until_ms: Option<i64>,
+    },
 }
 
 impl Health {
-    /// Whether a request may be sent now. With an elapsed breaker the first asker gets the probe.
-    pub fn allows(&mut self, now_ms: i64) -> bool {
+    /// Whether a request may be sent now.
+    pub fn gate(&self, now_ms: i64) -> Gate {
+        if self.paused.is_some() {
+            return Gate::Closed { until_ms: None };
+        }
+        if let Some(until_ms) = self.slow_until_ms.filter(|until_ms| *until_ms > now_ms) {
+            return Gate::Closed { until_ms: Some(until_ms) };
+        }
         match self.open_until_ms {
-            None => true,
-            Some(until_ms) if now_ms < until_ms || self.probing => false,
-            Some(_) => {
-                self.probing = true;
-                true
-            }
+            None => Gate::Open,
+            Some(until_ms) if now_ms < until_ms => Gate::Closed { until_ms: Some(until_ms) },
+            Some(_) if self.probing => Gate::Closed { until_ms: None },
+            Some(_) => Gate::Probe,
         }
     }
 
-    /// When the next request may be tried, if not now.
+    /// Asks for leave to send one request; with an elapsed breaker the first asker gets the probe.
+    pub fn allows(&mut self, now_ms: i64) -> bool {
+        match self.gate(now_ms) {
+            Gate::Open => true,
+            Gate::Probe => {
+                self.probing = true;
+                true
+            }
+            Gate::Closed { .. } => false,
+        }
+    }
+
+    /// When the next request may be tried, if not now and not only when a person says so.
     pub fn next_try_ms(&self, now_ms: i64) -> Option<i64> {
-        self.open_until_ms.filter(|until_ms| *until_ms > now_ms)
+        self.open_until_ms.into_iter().chain(self.slow_until_ms).filter(|until_ms| *until_ms > now_ms).max()
+    }
+
+    /// Whether the breaker is open because it does not answer.
+    pub const fn breaker_open(&self) -> bool {
+        self.open_until_ms.is_some() && !self.sign_in_refused
     }
 
     /// The remote answered, well or with a refusal: it is there.
     pub fn answered(&mut self, now_ms: i64, latency_ms: u64) {
-        *self = Health { last_answer_at_ms: Some(now_ms), latency_ms: Some(latency_ms), ..Health::default() };
+        *self = Health {
+            last_answer_at_ms: Some(now_ms),
+            latency_ms: Some(latency_ms),
+            // What other requests were told still holds, and so does what a person said.
+            slow_until_ms: self.slow_until_ms.filter(|until_ms| *until_ms > now_ms),
+            paused: self.paused.take(),
+            ..Health::default()
+        };
     }
 
     /// A call failed.
@@ -57,7 +117,10 @@ impl Health {
         if matches!(error, RemoteError::SignIn { .. }) {
             self.probing = false;
             self.sign_in_refused = true;
+            self.since_ms = self.since_ms.or(Some(now_ms));
             self.last_problem = Some(error.to_string());
+            // One try an interval, whatever waits: a storm of refused sign-ins locks the account for good.
+            self.open_until_ms = Some(now_ms.saturating_add(OPEN_FOR_MS));
             return;
         }
         if !error.is_transport() {
@@ -66,11 +129,21 @@ impl Health {
         }
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         self.last_problem = Some(error.to_string());
-        if self.probing || self.failures_in_a_row >= FAILURES_TO_OPEN {
+        if let RemoteError::Transient { retry_after_ms: Some(wait_ms), .. } = error {
+            let until_ms = retry_after_at_ms(now_ms, *wait_ms);
+            self.slow_until_ms = Some(self.slow_until_ms.map_or(until_ms, |known_ms| known_ms.max(until_ms)));
+        }
+        if self.probing || self.open_until_ms.is_some() || self.failures_in_a_row >= FAILURES_TO_OPEN {
             self.open_until_ms = Some(now_ms.saturating_add(OPEN_FOR_MS));
+            self.since_ms = self.since_ms.or(Some(now_ms));
         }
         self.probing = false;
     }
+}
+
+/// When a remote that asks for this wait is asked again.
+fn retry_after_at_ms(now_ms: i64, wait_ms: u64) -> i64 {
+    now_ms.saturating_add(i64::try_from(wait_ms).unwrap_or(i64::MAX).min(RETRY_AFTER_MAX_MS))
 }
 
 /// Delay before the second try; it doubles up to [`DELAY_MAX_MS`] (specification: 1, 2, 4, 8 seconds).
@@ -85,8 +158,7 @@ pub const RETRY_AFTER_MAX_MS: i64 = 15 * 60_000;
 /// `Retry-After` wins, up to [`RETRY_AFTER_MAX_MS`], and costs no try.
 pub fn next_try_ms(attempts: u32, tries: u32, now_ms: i64, retry_after_ms: Option<u64>) -> Option<i64> {
     if let Some(wait_ms) = retry_after_ms {
-        let wait_ms = i64::try_from(wait_ms).unwrap_or(i64::MAX).min(RETRY_AFTER_MAX_MS);
-        return Some(now_ms.saturating_add(wait_ms));
+        return Some(retry_after_at_ms(now_ms, wait_ms));
     }
     if attempts >= tries {
         return None;

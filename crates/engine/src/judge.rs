@@ -5,6 +5,7 @@
 use crate::error::{Result, encode};
 use crate::lens::{self, Lenses};
 use crate::plans::{self, PlanBody};
+use crate::step::Blocked;
 use reconcile::compare::Base;
 use reconcile::{Comparison, FieldComparison, PairPlan, PairState, Settlement};
 use record::{Record, Remote};
@@ -37,8 +38,8 @@ pub struct PairContext {
     pub open_conflict: Option<ConflictRow>,
     /// Operations of its lane are unfinished.
     pub lane_busy: bool,
-    /// Operations of its lane that were refused and wait for a person.
-    pub parked: Vec<String>,
+    /// What was refused in its lane and waits for a person, with all behind it.
+    pub blocked: Blocked,
 }
 
 impl PairContext {
@@ -56,8 +57,12 @@ impl PairContext {
     }
 
     /// Takes the refused operations of its lane out of the way.
-    fn cancel_parked(&self, now_ms: i64) -> impl Iterator<Item = Change> {
-        self.parked.iter().map(move |id| Change::CancelOperation { id: id.clone(), at_ms: now_ms })
+    fn cancel_parked(&self, changes: &mut Vec<Change>, now_ms: i64) {
+        let called_off = self.blocked.called_off(now_ms);
+        // Once: an operation that is cancelled already cannot be cancelled again.
+        if called_off.first().is_some_and(|first| !changes.contains(first)) {
+            changes.extend(called_off);
+        }
     }
 
     /// The value comparison and planning work on.
@@ -201,7 +206,7 @@ pub fn judge(
             ),
         }));
         // A parked operation would hold up its lane for ever.
-        judgement.changes.extend(context.cancel_parked(terms.now_ms));
+        context.cancel_parked(&mut judgement.changes, terms.now_ms);
         judgement.changes.push(Change::PutPlan(row));
         for operation in plans::operation_rows(&body, &plan_id, &context.pair.id, terms.now_ms, next_id)? {
             judgement.writes[index(operation.remote)] += 1;
@@ -338,7 +343,7 @@ fn conflict_changes(
             judgement.conflict_grade = Some(conflict.grade);
             return Ok(());
         }
-        judgement.changes.extend(context.cancel_parked(terms.now_ms));
+        context.cancel_parked(&mut judgement.changes, terms.now_ms);
         let mut closed = conflict.clone();
         closed.state = ConflictState::Closed;
         closed.closed_at_ms = Some(terms.now_ms);

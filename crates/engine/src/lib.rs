@@ -4,13 +4,16 @@
 //! requests to send and the answers to give. It never spawns, sleeps or waits for the network: the product's driver
 //! ([`drive`]) and a seeded simulation are two loops around the same steps.
 
+pub mod causes;
 pub mod clock;
 mod deciding;
 pub mod drive;
 mod duplicates;
+mod editing;
 pub mod errands;
 pub mod error;
 pub mod execute;
+pub mod gate;
 pub mod health;
 pub mod inbox;
 pub mod judge;
@@ -19,6 +22,7 @@ pub mod one_sided;
 pub mod pairing;
 pub mod plans;
 pub mod quarantine;
+mod queue;
 mod rescue;
 pub mod runs;
 mod setbacks;

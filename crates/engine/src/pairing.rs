@@ -292,9 +292,7 @@ async fn link_changes(
             changes.push(Change::PutConflict(settled_itself(open, now_ms)));
         }
         // A creation that was refused is answered by the link.
-        for operation in crate::step::parked(&*engine.store, id).await? {
-            changes.push(Change::CancelOperation { id: operation.id, at_ms: now_ms });
-        }
+        changes.extend(crate::step::blocked(&*engine.store, id).await?.called_off(now_ms));
         if position == 0 {
             row.id.clone_from(id);
         } else {

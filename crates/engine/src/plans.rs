@@ -26,6 +26,9 @@ pub struct PlanBody {
     pub ehr_version: Option<String>,
     /// Fields an undo leaves alone because they changed since.
     pub left_out: Vec<FieldIx>,
+    /// The refused operation whose place its writes take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
 }
 
 /// One write of a plan.
@@ -87,6 +90,7 @@ pub fn body_of(
         servicenow_version: Some(context.servicenow.snapshot.version.clone()),
         ehr_version: Some(context.ehr.snapshot.version.clone()),
         left_out: Vec::new(),
+        replaces: None,
     })
 }
 
@@ -133,6 +137,7 @@ pub fn create_body_of(
         servicenow_version,
         ehr_version,
         left_out: Vec::new(),
+        replaces: None,
     })
 }
 
@@ -190,6 +195,10 @@ pub fn operation_rows(
                 enqueued_at_ms: now_ms,
                 finished_at_ms: None,
                 errors: String::from("[]"),
+                claims: 0,
+                cause: None,
+                replaces: None,
+                released_at_ms: None,
                 id,
             })
         })

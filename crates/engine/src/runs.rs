@@ -112,6 +112,18 @@ impl Engine {
         self.run.as_ref().map(|run| (run.row.clone(), run.progress(run.phase_started_ms)))
     }
 
+    /// The id of the run under way.
+    pub(crate) fn run_id(&self) -> Option<&str> {
+        self.run.as_ref().map(|run| run.row.id.as_str())
+    }
+
+    /// A page is asked for only now.
+    pub(crate) fn page_goes_out(&mut self, remote: Remote, at_ms: i64) {
+        if let Some(run) = &mut self.run {
+            run.readings[index(remote)].asked_at_ms = at_ms;
+        }
+    }
+
     pub(crate) async fn start_run(
         &mut self,
         trigger: String,
@@ -123,6 +135,11 @@ impl Engine {
         if let Some(run) = &self.run {
             // One run at a time: whoever asks meanwhile watches the one that is under way.
             return Ok(Reply::Run(run.row.clone()));
+        }
+        for remote in Remote::BOTH {
+            if self.health[index(remote)].paused.is_some() {
+                self.refuse_if_closed(remote, now_ms)?;
+            }
         }
         let row = RunRow {
             id: self.new_id(now_ms),

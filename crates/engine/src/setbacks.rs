@@ -1,9 +1,10 @@
 //! Operations that did not succeed: tried again, called off, confirmed after all, or parked with a question.
 
+use crate::causes::Cause;
 use crate::error::{EngineError, Result, decode, encode};
 use crate::execute::AttemptError;
 use crate::health::next_try_ms;
-use crate::judge::{self, index};
+use crate::judge;
 use crate::lens;
 use crate::plans::Intent;
 use crate::step::{Effects, Engine, Notice};
@@ -27,34 +28,48 @@ impl Engine {
         // An attempt without an outcome was under way when the program was killed.
         let unknown = usize::try_from(operation.attempts).unwrap_or(usize::MAX) > history.len() + 1;
         let may_be_ours = unknown || history.iter().any(|attempt| attempt.ambiguous);
+        // Whoever only asks to wait, or refuses us at the door, has not tried it.
+        let costs_a_try = !matches!(
+            error,
+            RemoteError::Transient { retry_after_ms: Some(_), .. } | RemoteError::SignIn { .. }
+        );
         history.push(AttemptError {
             attempt: operation.attempts,
             at_ms: now_ms,
             what: error.to_string(),
             ambiguous: matches!(error, RemoteError::Ambiguous { .. }),
+            kind: error.name().to_owned(),
+            counted: costs_a_try,
         });
         let errors = encode("errors", &history)?;
+        let intent: Intent = decode("intent", &operation.intent)?;
+        let cause = Cause::of(&error, &intent, &self.lenses).key();
         let finish = |state: OperationState, due_at_ms: i64| Change::FinishOperation {
             id: operation.id.clone(),
+            claim: operation.claims,
             state,
             due_at_ms,
             errors: errors.clone(),
             key: operation.key.clone(),
+            cause: Some(cause.clone()),
+            costs_a_try,
             at_ms: now_ms,
         };
+        effects.notices.push(Notice::Queue);
         tracing::warn!(operation = %operation.id, remote = operation.remote.as_str(), attempt = operation.attempts, error = %error.log_words(), "operation.failed");
         match &error {
             // An earlier attempt may be what moved it: look whether the record holds what was sent.
             RemoteError::Moved { .. } if may_be_ours => {
                 let lane = operation.lane.clone();
-                let operation = OperationRow { errors, ..operation };
+                let operation = OperationRow { errors, cause: Some(cause), ..operation };
                 self.in_flight.insert(operation.id.clone(), operation.clone());
                 let purpose = crate::errands::Purpose::Confirm { operation: Box::new(operation) };
                 self.begin(None, &lane, purpose, effects).await?;
             }
             // What it was decided on is not there any more: nothing was written; look again and plan again.
             RemoteError::Moved { .. } | RemoteError::NotFound { .. } => {
-                self.give_up(OperationRow { errors, ..operation }, now_ms, effects).await?;
+                self.give_up(OperationRow { errors, cause: Some(cause), ..operation }, now_ms, effects)
+                    .await?;
             }
             // The same request may succeed later.
             RemoteError::Unreachable { .. }
@@ -64,11 +79,10 @@ impl Engine {
                     RemoteError::Transient { retry_after_ms, .. } => *retry_after_ms,
                     _ => None,
                 };
-                let breaker_ms = self.health[index(operation.remote)].next_try_ms(now_ms);
-                // After the last try it stays queued for later processing; the breaker says when.
+                // After the last try it stays queued for later processing. The breaker is the remote's, not the
+                // operation's: it holds back whatever is due.
                 let next_ms = next_try_ms(operation.attempts, self.policy.tries, now_ms, retry_after_ms);
-                let due_ms =
-                    next_ms.unwrap_or(now_ms + crate::health::OPEN_FOR_MS).max(breaker_ms.unwrap_or(now_ms));
+                let due_ms = next_ms.unwrap_or(now_ms + crate::health::OPEN_FOR_MS);
                 self.store.commit(vec![finish(OperationState::Retrying, due_ms)]).await?;
                 if next_ms.is_none() {
                     // It stays in the outbox; the run does not wait for a remote that does not answer.
@@ -76,18 +90,16 @@ impl Engine {
                 }
             }
             RemoteError::SignIn { .. } => {
-                self.store
-                    .commit(vec![finish(OperationState::Retrying, now_ms + crate::health::OPEN_FOR_MS)])
-                    .await?;
+                // It waits for the remote to let us in, whose next try comes after a while; no try is used up.
+                self.store.commit(vec![finish(OperationState::Retrying, now_ms)]).await?;
                 self.operations_left(&operation, &[], now_ms, effects).await?;
             }
             // It can never succeed as it is: parked for a person, and nothing else waits for it but its own lane.
             RemoteError::Refused { .. } | RemoteError::Protocol { .. } | RemoteError::Many { .. } => {
-                // The rest of its plan belongs to a decision that did not come true: the other side is not changed alone.
-                let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
-                changes.insert(0, finish(OperationState::Parked, now_ms));
-                self.store.commit(changes).await?;
-                let intent: Intent = decode("intent", &operation.intent)?;
+                // The rest of its plan waits behind it: the other side is not changed alone. Sent again and carried out,
+                // the plan goes on; decided otherwise, all of it is called off.
+                self.store.commit(vec![finish(OperationState::Parked, now_ms)]).await?;
+                let rest = self.rest_of_plan(&operation).await?;
                 let fields = judge::field_ids(&self.lenses, intent.fields.iter().map(|write| write.field));
                 let problem = [error.to_string()];
                 self.not_stored(&operation.lane, &operation.id, &problem, &fields, now_ms).await?;
@@ -104,10 +116,13 @@ impl Engine {
         for operation in std::mem::take(&mut self.unsettled) {
             let back = Change::FinishOperation {
                 id: operation.id.clone(),
+                claim: operation.claims,
                 state: OperationState::Retrying,
                 due_at_ms: now_ms + crate::health::OPEN_FOR_MS,
                 errors: operation.errors.clone(),
                 key: operation.key.clone(),
+                cause: operation.cause.clone(),
+                costs_a_try: true,
                 at_ms: now_ms,
             };
             match self.store.commit(vec![back]).await {
@@ -139,10 +154,13 @@ impl Engine {
             0,
             Change::FinishOperation {
                 id: operation.id.clone(),
+                claim: operation.claims,
                 state: OperationState::Cancelled,
                 due_at_ms: now_ms,
                 errors: operation.errors.clone(),
                 key: operation.key.clone(),
+                cause: operation.cause.clone(),
+                costs_a_try: true,
                 at_ms: now_ms,
             },
         );
@@ -200,7 +218,7 @@ impl Engine {
     }
 
     /// An operation and what was cancelled with it: a run that waits for them goes on without them.
-    async fn operations_left(
+    pub(crate) async fn operations_left(
         &mut self,
         operation: &OperationRow,
         rest: &[OperationRow],
@@ -213,30 +231,39 @@ impl Engine {
         Ok(())
     }
 
-    async fn cancel_rest_of_plan(
+    pub(crate) async fn cancel_rest_of_plan(
         &self,
         operation: &OperationRow,
         now_ms: i64,
     ) -> Result<(Vec<Change>, Vec<OperationRow>)> {
-        let filter = OperationFilter {
-            lane: None,
-            plan: Some(operation.plan.clone()),
-            states: vec![OperationState::Waiting, OperationState::Retrying],
-        };
-        let mut rest = self.store.operations(&filter, 0, 100).await?;
-        rest.retain(|other| other.id != operation.id);
+        let rest = self.rest_of_plan(operation).await?;
         let mut changes: Vec<Change> = rest
             .iter()
             .map(|other| Change::CancelOperation { id: other.id.clone(), at_ms: now_ms })
             .collect();
-        changes.push(Change::MovePlan {
-            id: operation.plan.clone(),
-            from: PlanState::Approved,
-            to: PlanState::Superseded,
-            approver: None,
-            at_ms: now_ms,
-        });
+        let plan = self.store.plan(&operation.plan).await?;
+        if plan.is_some_and(|plan| plan.state == PlanState::Approved) {
+            changes.push(Change::MovePlan {
+                id: operation.plan.clone(),
+                from: PlanState::Approved,
+                to: PlanState::Superseded,
+                approver: None,
+                at_ms: now_ms,
+            });
+        }
         Ok((changes, rest))
+    }
+
+    /// What else of its plan is still to be carried out.
+    async fn rest_of_plan(&self, operation: &OperationRow) -> Result<Vec<OperationRow>> {
+        let filter = OperationFilter {
+            lane: None,
+            plan: Some(operation.plan.clone()),
+            states: vec![OperationState::Waiting, OperationState::Retrying, OperationState::Parked],
+        };
+        let mut rest = self.store.operations(&filter, 0, 100).await?;
+        rest.retain(|other| other.id != operation.id);
+        Ok(rest)
     }
 
     /// What a rule would write cannot be written as it is: asked about, and not tried again and again.

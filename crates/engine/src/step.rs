@@ -13,13 +13,13 @@ use crate::quarantine::Replayed;
 use crate::runs::RunState;
 use mapping::event::EventLens;
 use reconcile::plan::FieldDecision;
-use record::{Record, RecordKind, Remote};
+use record::{FieldIx, FieldState, Record, RecordKind, Remote};
 use remote::{Cursor, Fetched, ListScope, Page, RemoteError, Write, Written};
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::{
-    Change, OperationFilter, OperationRow, OperationState, PairRow, PlanRow, QuarantineCause, QuarantineRow,
-    RunRow, SnapshotId, SnapshotRow, Store,
+    Change, OperationFilter, OperationRow, OperationState, PairRow, PlanRow, PlanState, QuarantineCause,
+    QuarantineRow, RunRow, SnapshotId, SnapshotRow, Store,
 };
 
 /// Settings the engine decides by.
@@ -96,6 +96,22 @@ pub enum Command {
     ReplayQuarantined { entries: Vec<String>, cause: Option<QuarantineCause>, person: String },
     /// Puts a quarantined entry aside.
     DismissQuarantined { entry: String, person: String, reason: String },
+    /// Sends one waiting, retrying or parked operation on its way again, unchanged.
+    Release { operation: String, person: String, reason: String },
+    /// Sends every parked or retrying operation of one cause on its way again, in the order they were enqueued.
+    Replay { cause: String, person: String, reason: String },
+    /// Makes a draft plan whose writes take the place of a parked operation.
+    EditOperation { operation: String, values: Vec<(FieldIx, FieldState)>, maker: String, reason: String },
+    /// Calls an operation off, with what its plan would write after it.
+    CallOff { operation: String, person: String, reason: String },
+    /// Sends nothing more to a remote, until it is resumed.
+    Pause { remote: Remote, person: String, reason: String },
+    /// Ends a pause.
+    Resume { remote: Remote, person: String, reason: String },
+    /// Asks a remote once, whatever its breaker says.
+    TryNow { remote: Remote, person: String, reason: String },
+    /// Takes note of an incident.
+    Acknowledge { incident: String, person: String },
 }
 
 /// The answer to a command.
@@ -113,6 +129,11 @@ pub enum Reply {
     Accepted(Accepted),
     Quarantined(Box<QuarantineRow>),
     Replayed(Vec<Replayed>),
+    /// Operations on their way again; creations that waited too long are called off, and the next run looks again.
+    Released {
+        released: u64,
+        called_off: u64,
+    },
 }
 
 /// What happened.
@@ -147,6 +168,12 @@ pub enum Event {
         result: std::result::Result<Written, RemoteError>,
         latency_ms: u64,
     },
+    /// A remote was asked something harmless, to find out whether it answers.
+    Probed {
+        remote: Remote,
+        result: std::result::Result<(), RemoteError>,
+        latency_ms: u64,
+    },
     /// The engine asked to be called again at once.
     GoOn {
         run: String,
@@ -161,11 +188,35 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Request {
-    ReadPage { run: String, remote: Remote, scope: ListScope, cursor: Option<Cursor>, not_before_ms: i64 },
-    ReadRecord { errand: u64, remote: Remote, key: String },
-    FindByOurKey { operation: String, remote: Remote, key: String },
-    Write { operation: String, remote: Remote, write: Write },
-    GoOn { run: String },
+    ReadPage {
+        run: String,
+        remote: Remote,
+        scope: ListScope,
+        cursor: Option<Cursor>,
+        not_before_ms: i64,
+    },
+    ReadRecord {
+        errand: u64,
+        remote: Remote,
+        key: String,
+    },
+    FindByOurKey {
+        operation: String,
+        remote: Remote,
+        key: String,
+    },
+    Write {
+        operation: String,
+        remote: Remote,
+        write: Write,
+    },
+    /// Ask something harmless ([`remote::RemoteApi::probe`]).
+    Probe {
+        remote: Remote,
+    },
+    GoOn {
+        run: String,
+    },
 }
 
 /// Something open consoles want to know.
@@ -176,6 +227,9 @@ pub enum Notice {
     Conflict(String),
     Plan(String),
     Receipt(String),
+    /// Something in the outbox moved.
+    Queue,
+    Incident,
     Health(Remote),
     Progress(RunProgress),
     RunEnded(String),
@@ -232,6 +286,12 @@ pub struct Engine {
     /// How the remotes' own messages are understood.
     pub(crate) events: Arc<EventLens>,
     pub(crate) looking: Looking,
+    /// Reads that may not go out yet.
+    pub(crate) held: Vec<Request>,
+    /// Health that is not written down yet.
+    pub(crate) health_moved: [bool; 2],
+    /// Incidents that are not written down yet.
+    pub(crate) incident_changes: Vec<Change>,
 }
 
 impl Engine {
@@ -253,6 +313,9 @@ impl Engine {
             unsettled: Vec::new(),
             events: Arc::new(EventLens::default()),
             looking: Looking::default(),
+            held: Vec::new(),
+            health_moved: [false; 2],
+            incident_changes: Vec::new(),
         }
     }
 
@@ -281,6 +344,7 @@ impl Engine {
             | Event::Asked { .. }
             | Event::PageRead { .. }
             | Event::RecordRead { .. }
+            | Event::Probed { .. }
             | Event::GoOn { .. }
             | Event::Arrived
             | Event::Woke => None,
@@ -320,6 +384,10 @@ impl Engine {
                 );
                 self.wrote(&operation, result, now_ms, &mut effects).await
             }
+            Event::Probed { remote, result, latency_ms } => {
+                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, &mut effects);
+                Ok(())
+            }
             Event::GoOn { run } => self.go_on(&run, now_ms, &mut effects).await,
             Event::Arrived => {
                 self.looking.touched = true;
@@ -343,9 +411,10 @@ impl Engine {
         }
         self.put_unsettled_back(now_ms, &mut effects).await;
         self.work_on_inbox(now_ms, &mut effects).await;
-        if let Err(error) = self.keep_health(&effects).await {
+        if let Err(error) = self.keep_health().await {
             tracing::error!(error = %error.log_words(), "health.not_kept");
         }
+        self.pass_gates(now_ms, &mut effects);
         if self.outbox_touched
             && let Err(error) = self.claim(now_ms, &mut effects).await
         {
@@ -355,16 +424,13 @@ impl Engine {
         if !self.unsettled.is_empty() {
             self.wake_at_ms = Some(self.wake_at_ms.map_or(now_ms + 1_000, |at_ms| at_ms.min(now_ms + 1_000)));
         }
+        self.probe_idle(now_ms, &mut effects);
         effects.wake_at_ms = [self.wake_at_ms, self.looking.wake_at_ms].into_iter().flatten().min();
         effects
     }
 
     async fn rescue(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
-        for remote in Remote::BOTH {
-            if let Some(text) = self.store.value(health_key(remote)).await? {
-                self.health[index(remote)] = decode("health", &text)?;
-            }
-        }
+        self.restore_health().await?;
         self.rescue_operations(now_ms).await?;
         self.rescue_plans_and_pairs(now_ms, effects).await?;
         self.rescue_events(now_ms).await?;
@@ -383,49 +449,6 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) fn note_health(
-        &mut self,
-        remote: Remote,
-        error: Option<&RemoteError>,
-        now_ms: i64,
-        latency_ms: u64,
-        effects: &mut Effects,
-    ) {
-        let health = &mut self.health[index(remote)];
-        let before = (
-            health.open_until_ms,
-            health.sign_in_refused,
-            health.last_answer_at_ms.is_some(),
-            health.failures_in_a_row,
-        );
-        match error {
-            None => health.answered(now_ms, latency_ms),
-            Some(error) => health.failed(error, now_ms, latency_ms),
-        }
-        let after = (
-            health.open_until_ms,
-            health.sign_in_refused,
-            health.last_answer_at_ms.is_some(),
-            health.failures_in_a_row,
-        );
-        if before != after {
-            effects.notices.push(Notice::Health(remote));
-        }
-    }
-
-    fn note_operation_health(
-        &mut self,
-        operation: &str,
-        error: Option<&RemoteError>,
-        now_ms: i64,
-        latency_ms: u64,
-        effects: &mut Effects,
-    ) {
-        if let Some(remote) = self.in_flight.get(operation).map(|row| row.remote) {
-            self.note_health(remote, error, now_ms, latency_ms, effects);
-        }
-    }
-
     /// What was under way when the process ended may or may not have been carried out: it is tried again, knowing that.
     async fn rescue_operations(&self, now_ms: i64) -> Result<()> {
         let running = OperationFilter { lane: None, plan: None, states: vec![OperationState::Running] };
@@ -437,36 +460,23 @@ impl Engine {
                 at_ms: now_ms,
                 what: "VetSync was closed before the answer came".to_owned(),
                 ambiguous: true,
+                kind: "interrupted".to_owned(),
+                counted: true,
             });
             changes.push(Change::FinishOperation {
                 id: operation.id,
+                claim: operation.claims,
                 state: OperationState::Retrying,
                 due_at_ms: now_ms,
                 errors: crate::error::encode("errors", &history)?,
                 key: operation.key,
+                cause: Some(format!("{} interrupted 0 - -", operation.remote.as_str())),
+                costs_a_try: true,
                 at_ms: now_ms,
             });
         }
         changes.push(Change::RescueRunning);
         Ok(self.store.commit(changes).await?)
-    }
-
-    /// Writes the breaker's state down whenever it moved, so that a restart does not storm a failing remote.
-    async fn keep_health(&self, effects: &Effects) -> Result<()> {
-        let moved = |remote: Remote| effects.notices.contains(&Notice::Health(remote));
-        let changes = Remote::BOTH
-            .into_iter()
-            .filter(|remote| moved(*remote))
-            .map(|remote| self.health_change(remote))
-            .collect::<Result<Vec<_>>>()?;
-        if changes.is_empty() { Ok(()) } else { Ok(self.store.commit(changes).await?) }
-    }
-
-    fn health_change(&self, remote: Remote) -> Result<Change> {
-        Ok(Change::PutValue {
-            key: health_key(remote).to_owned(),
-            value: crate::error::encode("health", &self.health[index(remote)])?,
-        })
     }
 
     pub(crate) fn new_id(&self, now_ms: i64) -> String {
@@ -558,39 +568,79 @@ async fn context_of(
             .collect();
         lenses.row.reread(&mut servicenow.record, &agreed);
     }
-    let parked = match pair.status {
-        store::PairStatus::Agreed => Vec::new(),
-        _ => parked(store, &pair.id).await?.into_iter().map(|operation| operation.id).collect(),
+    let blocked = match pair.status {
+        store::PairStatus::Agreed => Blocked::default(),
+        _ => blocked(store, &pair.id).await?,
     };
-    Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy, parked })
+    Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy, blocked })
 }
 
-/// Operations of this pair's lane that were refused and wait for a person.
-pub(crate) async fn parked(store: &dyn Store, pair: &str) -> Result<Vec<OperationRow>> {
-    let filter =
-        OperationFilter { lane: Some(pair.to_owned()), plan: None, states: vec![OperationState::Parked] };
-    Ok(store.operations(&filter, 0, 100).await?)
+/// What stands in a lane whose first operation was refused: that one and all that wait behind it.
+#[derive(Debug, Clone, Default)]
+pub struct Blocked {
+    /// Ids of the operations, in lane order.
+    pub operations: Vec<String>,
+    /// Their plans that are still being carried out.
+    pub plans: Vec<String>,
 }
 
-/// Whether operations of this pair's lane are under way. A parked one is not: it waits for a person.
-pub async fn lane_busy(store: &dyn Store, pair: &str) -> Result<bool> {
+impl Blocked {
+    /// Takes them out of the way: a decision that did not come true as a whole is not carried out further.
+    pub fn called_off(&self, now_ms: i64) -> Vec<Change> {
+        let operations =
+            self.operations.iter().map(|id| Change::CancelOperation { id: id.clone(), at_ms: now_ms });
+        let plans = self.plans.iter().map(|id| Change::MovePlan {
+            id: id.clone(),
+            from: PlanState::Approved,
+            to: PlanState::Superseded,
+            approver: None,
+            at_ms: now_ms,
+        });
+        operations.chain(plans).collect()
+    }
+}
+
+async fn unfinished(store: &dyn Store, pair: &str) -> Result<Vec<OperationRow>> {
     let filter = OperationFilter {
         lane: Some(pair.to_owned()),
         plan: None,
-        states: vec![OperationState::Waiting, OperationState::Running, OperationState::Retrying],
+        states: vec![
+            OperationState::Waiting,
+            OperationState::Running,
+            OperationState::Retrying,
+            OperationState::Parked,
+        ],
     };
-    Ok(!store.operations(&filter, 0, 1).await?.is_empty())
+    Ok(store.operations(&filter, 0, 1_000).await?)
+}
+
+/// What waits for a person in this pair's lane; nothing if its first operation is under way.
+pub(crate) async fn blocked(store: &dyn Store, pair: &str) -> Result<Blocked> {
+    let mut blocked = Blocked::default();
+    let lane = unfinished(store, pair).await?;
+    if lane.first().is_none_or(|head| head.state != OperationState::Parked) {
+        return Ok(blocked);
+    }
+    for operation in lane {
+        let plan = operation.plan;
+        if !blocked.plans.contains(&plan)
+            && store.plan(&plan).await?.is_some_and(|plan| plan.state == PlanState::Approved)
+        {
+            blocked.plans.push(plan);
+        }
+        blocked.operations.push(operation.id);
+    }
+    Ok(blocked)
+}
+
+/// Whether operations of this pair's lane are under way. Behind a parked one nothing is: it waits for a person.
+pub async fn lane_busy(store: &dyn Store, pair: &str) -> Result<bool> {
+    let lane = unfinished(store, pair).await?;
+    Ok(lane.first().is_some_and(|head| head.state != OperationState::Parked))
 }
 
 /// Types a stored snapshot.
 pub(crate) fn side_state(snapshot: SnapshotRow) -> Result<SideState> {
     let record: Record = decode("record", &snapshot.record)?;
     Ok(SideState { snapshot, record })
-}
-
-const fn health_key(remote: Remote) -> &'static str {
-    match remote {
-        Remote::ServiceNow => "health.service_now",
-        Remote::Ehr => "health.ehr",
-    }
 }

@@ -262,4 +262,8 @@ impl RemoteApi for Ehr {
     fn last_call(&self) -> Option<CallStats> {
         self.caller.last_call()
     }
+
+    fn requests_per_minute(&self) -> Option<u32> {
+        self.caller.requests_per_minute()
+    }
 }

@@ -37,6 +37,11 @@ pub trait Transport: Send + Sync + 'static {
     fn tls_minimum(&self) -> TlsMinimum {
         TlsMinimum::Tls13
     }
+
+    /// The most requests it lets pass a minute; `None` without a ceiling.
+    fn requests_per_minute(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// Why no answer came.

@@ -319,6 +319,10 @@ pub trait RemoteApi: Send + Sync + 'static {
     fn last_call(&self) -> Option<http::CallStats> {
         None
     }
+    /// Our own ceiling, requests a minute; `None` without one.
+    fn requests_per_minute(&self) -> Option<u32> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -257,4 +257,8 @@ impl RemoteApi for ServiceNow {
     fn last_call(&self) -> Option<CallStats> {
         self.caller.last_call()
     }
+
+    fn requests_per_minute(&self) -> Option<u32> {
+        self.caller.requests_per_minute()
+    }
 }

@@ -154,8 +154,14 @@ pub trait Store: Send + Sync + 'static {
 
     // --- outbox
     /// Claims the next runnable operation of each idle lane, at most `limit`, in one statement: state becomes
-    /// `running`, `attempts` grows by one. The head of a lane only; a parked head blocks its own lane.
-    async fn claim_operations(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>>;
+    /// `running`, `attempts` and `claims` grow by one. The head of a lane only; a parked head blocks its own lane. What
+    /// goes to a remote that is not among `remotes` stays where it is.
+    async fn claim_operations(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        remotes: &[record::Remote],
+    ) -> Result<Vec<OperationRow>>;
     /// One operation with its history.
     async fn operation(&self, id: &str) -> Result<Option<OperationRow>>;
     /// Operations by lane or state, oldest first.
@@ -172,8 +178,27 @@ pub trait Store: Send + Sync + 'static {
     async fn plans_without_work(&self, limit: u32) -> Result<Vec<PlanRow>>;
     /// Ids of pairs that wait although nothing is under way in their lane, by id.
     async fn pairs_waiting_for_nothing(&self, limit: u32) -> Result<Vec<String>>;
-    /// When the next waiting operation is due.
-    async fn next_operation_due_ms(&self) -> Result<Option<i64>>;
+    /// When the next waiting operation to one of these remotes is due.
+    async fn next_operation_due_ms(&self, remotes: &[record::Remote]) -> Result<Option<i64>>;
+    /// Lanes with at least one such operation, the one that has waited longest first, and how many there are.
+    async fn queue_lanes(&self, filter: &QueueFilter, offset: u32, limit: u32) -> Result<(Vec<String>, u64)>;
+    /// Such operations in the order they were enqueued.
+    async fn queue_operations(
+        &self,
+        filter: &QueueFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<OperationRow>>;
+    /// Counts by remote and state.
+    async fn queue_counts(&self) -> Result<Vec<(record::Remote, OperationState, u64)>>;
+    /// Unfinished operations grouped by what went wrong, most of a kind first.
+    async fn operation_causes(&self) -> Result<Vec<OperationCause>>;
+    /// The operation that took the place of another one.
+    async fn replacement_of(&self, operation: &str) -> Result<Option<OperationRow>>;
+    /// Incidents, open ones first, then by when they were last seen; and how many there are.
+    async fn incidents(&self, open_only: bool, offset: u32, limit: u32) -> Result<(Vec<IncidentRow>, u64)>;
+    /// One incident.
+    async fn incident(&self, id: &str) -> Result<Option<IncidentRow>>;
     /// Receipts, newest first; of one pair if given.
     async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>>;
     /// The receipt of one operation.

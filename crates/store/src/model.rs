@@ -299,6 +299,14 @@ pub struct OperationRow {
     pub finished_at_ms: Option<i64>,
     /// One line per failed attempt, encoded by the engine.
     pub errors: String,
+    /// How often it was claimed: the number of the latest claim, which whoever finishes it has to name.
+    pub claims: u32,
+    /// Why its last attempt failed, alike for alike failures: remote, kind of error and fields, never a value.
+    pub cause: Option<String>,
+    /// The operation of the same lane that a person replaced by this one.
+    pub replaces: Option<String>,
+    /// When a person last sent it on its way again, unchanged.
+    pub released_at_ms: Option<i64>,
 }
 
 /// What an operation does.
@@ -329,6 +337,61 @@ pub struct OperationFilter {
     pub lane: Option<String>,
     pub plan: Option<String>,
     pub states: Vec<OperationState>,
+}
+
+/// What of the outbox a person looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueueFilter {
+    /// Any of these; empty: every unfinished one.
+    pub states: Vec<OperationState>,
+    /// Writes to this remote only.
+    pub remote: Option<Remote>,
+    /// With exactly this cause.
+    pub cause: Option<String>,
+    /// Of this lane only.
+    pub lane: Option<String>,
+}
+
+/// Unfinished operations that failed alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationCause {
+    /// The cause, as the engine encoded it.
+    pub cause: String,
+    /// How many unfinished operations have it.
+    pub count: u64,
+    /// How many of them are parked.
+    pub parked: u64,
+    /// When the oldest of them was enqueued.
+    pub oldest_at_ms: i64,
+    /// One of them, the oldest.
+    pub example: String,
+}
+
+/// An alert that opens once, is updated, and closes once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentRow {
+    /// Id.
+    pub id: String,
+    /// What kind (`sign_in`, `breaker`).
+    pub kind: String,
+    /// What it is about (a remote's word).
+    pub subject: String,
+    /// What is wrong, in words without values.
+    pub cause: String,
+    /// Still going on.
+    pub open: bool,
+    /// How often it was seen.
+    pub times: u64,
+    /// When it opened.
+    pub first_seen_at_ms: i64,
+    /// When it was last seen.
+    pub last_seen_at_ms: i64,
+    /// When it was over.
+    pub closed_at_ms: Option<i64>,
+    /// Who has taken note.
+    pub acknowledged_by: Option<String>,
+    /// When.
+    pub acknowledged_at_ms: Option<i64>,
 }
 
 /// What an operation did.
@@ -448,13 +511,23 @@ pub enum Change {
     },
     /// `seq` is assigned by the store: next in its lane.
     Enqueue(OperationRow),
-    /// Only from `running`: a late finisher cannot overwrite.
+    /// Only from `running`, and only by whoever holds the latest claim: a late finisher cannot overwrite.
     FinishOperation {
         id: String,
+        /// [`OperationRow::claims`] as it was claimed.
+        claim: u32,
         state: OperationState,
         due_at_ms: i64,
         errors: String,
         key: Option<String>,
+        cause: Option<String>,
+        /// False gives the try back: the remote only asked to wait, or nothing was sent.
+        costs_a_try: bool,
+        at_ms: i64,
+    },
+    /// A person sends it on its way again, unchanged: a parked one waits, one that waits is due; its tries begin anew.
+    ReleaseOperation {
+        id: String,
         at_ms: i64,
     },
     /// From any unfinished state to cancelled.
@@ -530,5 +603,30 @@ pub enum Change {
     PutValue {
         key: String,
         value: String,
+    },
+    /// Everything to this remote that waits for its next try is due now.
+    HastenOperations {
+        remote: Remote,
+        at_ms: i64,
+    },
+    /// Opens the incident of this kind and subject, or counts the open one once more; `id` is for a new one.
+    RaiseIncident {
+        id: String,
+        kind: String,
+        subject: String,
+        cause: String,
+        at_ms: i64,
+    },
+    /// Nothing happens if none is open.
+    CloseIncident {
+        kind: String,
+        subject: String,
+        at_ms: i64,
+    },
+    /// Fails with [`crate::StoreError::Moved`] if somebody has acknowledged it already.
+    AcknowledgeIncident {
+        id: String,
+        person: String,
+        at_ms: i64,
     },
 }

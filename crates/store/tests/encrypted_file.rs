@@ -236,7 +236,7 @@ async fn after_closing_every_call_says_so() {
     for said in [
         store.commit(vec![Change::PutPair(pair("p2"))]).await.unwrap_err().to_string(),
         store.pair("p1").await.unwrap_err().to_string(),
-        store.claim_operations(T0, 1).await.unwrap_err().to_string(),
+        store.claim_operations(T0, 1, &record::Remote::BOTH).await.unwrap_err().to_string(),
     ] {
         assert!(said.contains("the store is closed"), "{said}");
     }

@@ -35,7 +35,7 @@ async fn commit_for_ever(path: &str) {
                 ];
                 store.commit(changes).await.unwrap();
                 println!("acknowledged {id}");
-                store.claim_operations(T0, 1).await.unwrap();
+                store.claim_operations(T0, 1, &record::Remote::BOTH).await.unwrap();
             }
         }
     });
@@ -84,6 +84,6 @@ async fn every_acknowledged_commit_survives_a_kill() {
         counts.iter().find(|(state, _)| *state == OperationState::Running).map_or(0, |(_, count)| *count);
     assert!(running > 0);
     store.commit(vec![Change::RescueRunning]).await.unwrap();
-    assert_eq!(store.claim_operations(T0, 99).await.unwrap().len() as u64, running);
+    assert_eq!(store.claim_operations(T0, 99, &record::Remote::BOTH).await.unwrap().len() as u64, running);
     store.close().await;
 }

@@ -4,7 +4,7 @@ export type RemoteName = "service_now" | "ehr";
 
 export type Role = "front_desk" | "clinician" | "it" | "admin" | "auditor";
 
-export type Capability = "see_patients" | "see_conflicts" | "decide_demographic" | "decide_clinical" | "approve_second" | "sync_one" | "sync_all" | "verify_patient" | "see_receipts" | "undo" | "link_patients" | "see_raw" | "see_quarantine" | "work_quarantine" | "switch_person";
+export type Capability = "see_patients" | "see_conflicts" | "decide_demographic" | "decide_clinical" | "approve_second" | "sync_one" | "sync_all" | "verify_patient" | "see_receipts" | "undo" | "link_patients" | "see_raw" | "see_quarantine" | "work_quarantine" | "switch_person" | "see_queue" | "edit_queue" | "control_remotes" | "acknowledge_incidents";
 
 export type RemoteHealth = "answering" | "failing" | "breaker_open" | "paused" | "sign_in_refused" | "never_tried";
 
@@ -38,7 +38,7 @@ export type FindingSeverity = "note" | "warning" | "error";
 
 export type ErrorCode = "not_allowed" | "not_found" | "moved" | "invalid" | "offline" | "locked" | "internal";
 
-export type Tag = "home" | "patients" | "patient" | "conflicts" | "conflict" | "plans" | "receipts" | "runs" | "quarantine" | "session";
+export type Tag = "home" | "patients" | "patient" | "conflicts" | "conflict" | "plans" | "receipts" | "runs" | "quarantine" | "session" | "queue" | "remotes" | "incidents";
 
 export type QuarantineOrigin = "event" | "record";
 
@@ -242,7 +242,11 @@ leftOut: Array<string>,
 /**
  * What moved since the maker saw it, in sentences.
  */
-moved: Array<string>, undoes: string | null, };
+moved: Array<string>, undoes: string | null, 
+/**
+ * The operation whose place its writes take.
+ */
+replaces: string | null, };
 
 export type Approved = { plan: PlanView, 
 /**
@@ -395,6 +399,244 @@ export type QuarantineReplayList = {
 entries: Array<QuarantineReplayed>, };
 
 export type QuarantineDismiss = { id: string, reason: string, };
+
+export type QueueHold = "breaker" | "paused" | "sign_in" | "rate_limit" | "lane";
+
+export type ErrorKind = "unreachable" | "ambiguous" | "transient" | "sign_in" | "moved" | "not_found" | "many" | "refused" | "protocol" | "interrupted";
+
+export type IncidentKind = "sign_in" | "breaker" | "other";
+
+export type QueueQuery = { 
+/**
+ * Empty: everything unfinished.
+ */
+states: Array<OperationStatus>, remote: RemoteName | null, 
+/**
+ * A cause's key, as `queue.causes` gives it.
+ */
+cause: string | null, patientId: string | null, offset: number, 
+/**
+ * Lanes, not operations; 1 to 200.
+ */
+limit: number, };
+
+export type QueueList = { 
+/**
+ * The lane that has waited longest first.
+ */
+lanes: Array<QueueLane>, 
+/**
+ * Lanes that match.
+ */
+total: number, 
+/**
+ * Operations of all remotes, whatever the filter.
+ */
+counts: QueueCounts, 
+/**
+ * Tries of an operation in all ("2 of 5").
+ */
+tries: number, };
+
+export type QueueCounts = { waiting: number, running: number, retrying: number, parked: number, done: number, cancelled: number, };
+
+export type QueueLane = { patientId: string, patient: string, owner: string, species: string, 
+/**
+ * Where its first operation stands.
+ */
+status: OperationStatus, hold: QueueHold | null, 
+/**
+ * A sentence about the first operation.
+ */
+words: string, operations: Array<QueueItem>, };
+
+export type QueueItem = { id: string, patientId: string, remote: RemoteName, 
+/**
+ * "Change the owner's phone in the EHR from … to …"
+ */
+sentence: string, status: OperationStatus, hold: QueueHold | null, 
+/**
+ * Where it stands in words, without the countdown: "Try 2 of 5 failed".
+ */
+words: string, 
+/**
+ * Tries so far.
+ */
+attempt: number, tries: number, 
+/**
+ * All tries are used; it stays queued and is tried again now and then.
+ */
+exhausted: boolean, 
+/**
+ * When it is tried next, for a countdown; none while that is not known (parked, paused, behind another one).
+ */
+nextTryAtMs: number | null, enqueuedAtMs: number, finishedAtMs: number | null, 
+/**
+ * Key of its cause, for filtering and replay.
+ */
+cause: string | null, 
+/**
+ * The last error in words.
+ */
+problem: string | null, planId: string, 
+/**
+ * The operation it took the place of.
+ */
+replaces: string | null, mayRetry: boolean, mayEdit: boolean, mayCancel: boolean, 
+/**
+ * Who can, when this person may do nothing with it.
+ */
+whoCan: string | null, };
+
+export type AttemptView = { attempt: number, atMs: number, kind: ErrorKind | null, 
+/**
+ * A sentence.
+ */
+problem: string, 
+/**
+ * It may have been carried out all the same.
+ */
+ambiguous: boolean, 
+/**
+ * It used up a try; a remote that only asks to wait does not.
+ */
+counted: boolean, };
+
+export type EditableField = { field: string, label: string, editor: Editor, value: Shown, 
+/**
+ * As text to edit.
+ */
+text: string, 
+/**
+ * The remote's words name this field.
+ */
+named: boolean, };
+
+export type LineageEntry = { id: string, status: OperationStatus, enqueuedAtMs: number, maker: string, reason: string | null, 
+/**
+ * The operation that was asked about.
+ */
+this: boolean, };
+
+export type QueueDetail = { item: QueueItem, patient: string, owner: string, 
+/**
+ * The request as frozen: what is sent.
+ */
+write: PlannedWrite, changes: Array<PlannedChange>, attempts: Array<AttemptView>, lineage: Array<LineageEntry>, fields: Array<EditableField>, 
+/**
+ * Why it cannot be edited, where it cannot.
+ */
+notEditableBecause: string | null, planStatus: PlanStatus, maker: string, approver: string | null, conflictId: string | null, 
+/**
+ * There is a receipt.
+ */
+hasReceipt: boolean, };
+
+export type QueueCause = { 
+/**
+ * Key for filtering and replay.
+ */
+cause: string, remote: RemoteName, kind: ErrorKind | null, 
+/**
+ * HTTP status, where one came.
+ */
+status: number | null, fieldLabels: Array<string>, 
+/**
+ * A sentence.
+ */
+words: string, count: number, parked: number, oldestAtMs: number, };
+
+export type QueueCauses = { causes: Array<QueueCause>, };
+
+export type QueueAction = { id: string, 
+/**
+ * Why; needed to cancel.
+ */
+reason: string | null, };
+
+export type QueueReplay = { cause: string, reason: string, };
+
+export type QueueReplayed = { 
+/**
+ * On their way again, in the order they were enqueued.
+ */
+released: number, 
+/**
+ * Called off: they would create a record and waited too long; the next run looks again.
+ */
+calledOff: number, words: string, };
+
+export type FieldText = { field: string, 
+/**
+ * As typed.
+ */
+text: string, };
+
+export type QueueEdit = { id: string, values: Array<FieldText>, reason: string, };
+
+export type RemotesStatus = { remotes: Array<RemoteStatus>, incidents: Array<IncidentView>, mayControl: boolean, whoCan: string | null, };
+
+export type RemoteStatus = { remote: RemoteName, label: string, health: RemoteHealth, 
+/**
+ * One line of truth.
+ */
+words: string, latencyMs: number | null, lastAnswerAtMs: number | null, 
+/**
+ * Transport-level failures since the last answer; five open the breaker.
+ */
+failuresInARow: number, lastProblem: string | null, 
+/**
+ * When the breaker opened or sign-in was first refused.
+ */
+sinceMs: number | null, 
+/**
+ * For the countdown.
+ */
+nextTryAtMs: number | null, 
+/**
+ * A try is under way.
+ */
+trying: boolean, 
+/**
+ * Nothing is sent before, because the remote asked to wait.
+ */
+slowUntilMs: number | null, paused: PauseView | null, waiting: number, retrying: number, parked: number, 
+/**
+ * Our own ceiling.
+ */
+requestsPerMinute: number | null, 
+/**
+ * What the remote last said of its own limit.
+ */
+rateLimit: RateLimitView | null, };
+
+export type PauseView = { by: string, atMs: number, reason: string, };
+
+export type RateLimitView = { 
+/**
+ * Requests an hour.
+ */
+limit: number, resetsAtMs: number | null, rule: string | null, };
+
+export type RemoteAction = { remote: RemoteName, 
+/**
+ * Why; needed to pause.
+ */
+reason: string | null, };
+
+export type IncidentQuery = { openOnly: boolean, offset: number, limit: number, };
+
+export type IncidentList = { incidents: Array<IncidentView>, total: number, };
+
+export type IncidentView = { id: string, kind: IncidentKind, remote: RemoteName | null, 
+/**
+ * A sentence: what is wrong.
+ */
+words: string, 
+/**
+ * What to do.
+ */
+wayOut: string, open: boolean, times: number, firstSeenAtMs: number, lastSeenAtMs: number, closedAtMs: number | null, acknowledgedBy: string | null, acknowledgedAtMs: number | null, mayAcknowledge: boolean, };
 
 export type Event = { "kind": "changed", "data": Changed } | { "kind": "progress", "data": Progress };
 

@@ -112,6 +112,10 @@ impl Caller {
         }
     }
 
+    pub(crate) fn requests_per_minute(&self) -> Option<u32> {
+        self.transport.requests_per_minute()
+    }
+
     pub(crate) fn last_call(&self) -> Option<CallStats> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -66,6 +66,10 @@ impl Transport for Ceiling {
     fn tls_minimum(&self) -> TlsMinimum {
         self.inner.tls_minimum()
     }
+
+    fn requests_per_minute(&self) -> Option<u32> {
+        u32::try_from(self.per_minute).ok()
+    }
 }
 
 #[cfg(test)]

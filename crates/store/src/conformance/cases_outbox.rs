@@ -8,6 +8,7 @@ use super::{
     same, text,
 };
 use crate::{Change, OperationFilter, OperationRow, OperationState, Store};
+use record::Remote;
 
 cases! {
     "an operation comes back as it was enqueued, next in its lane" => enqueue,
@@ -36,20 +37,33 @@ async fn enqueued(store: &dyn Store, operations: &[(&str, &str)]) -> Verdict {
     store.commit(changes).await.map_err(text)
 }
 
+/// The outcome of an operation's first claim.
 fn finish(id: &str, state: OperationState, due_at_ms: i64) -> Change {
+    finish_claim(id, 1, state, due_at_ms)
+}
+
+fn finish_claim(id: &str, claim: u32, state: OperationState, due_at_ms: i64) -> Change {
     Change::FinishOperation {
         id: id.into(),
+        claim,
         state,
         due_at_ms,
         errors: "[]".into(),
         key: None,
+        cause: None,
+        costs_a_try: true,
         at_ms: T0 + 500,
     }
 }
 
 async fn claimed(store: &dyn Store, now_ms: i64, limit: u32) -> Result<Vec<String>, String> {
-    let mut ids: Vec<String> =
-        store.claim_operations(now_ms, limit).await.map_err(text)?.into_iter().map(|row| row.id).collect();
+    let mut ids: Vec<String> = store
+        .claim_operations(now_ms, limit, &Remote::BOTH)
+        .await
+        .map_err(text)?
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
     ids.sort();
     Ok(ids)
 }
@@ -87,17 +101,22 @@ async fn lane_order(store: &dyn Store) -> Verdict {
     early.due_at_ms = T0 - 1_000;
     enqueued(store, &[("o1", "a")]).await?;
     store.commit(vec![Change::Enqueue(early)]).await.map_err(text)?;
-    let first = store.claim_operations(T0, 9).await.map_err(text)?;
-    let expected =
-        OperationRow { seq: 1, state: OperationState::Running, attempts: 1, ..operation("o1", "a", "pl") };
+    let first = store.claim_operations(T0, 9, &Remote::BOTH).await.map_err(text)?;
+    let expected = OperationRow {
+        seq: 1,
+        state: OperationState::Running,
+        attempts: 1,
+        claims: 1,
+        ..operation("o1", "a", "pl")
+    };
     same("the head, though the next is due earlier", first, vec![expected])?;
     same("while it runs", claimed(store, T0 + 9_999, 9).await?, Vec::<String>::new())?;
-    same("due while it runs", store.next_operation_due_ms().await.map_err(text)?, None)?;
+    same("due while it runs", store.next_operation_due_ms(&Remote::BOTH).await.map_err(text)?, None)?;
     store.commit(vec![finish("o1", OperationState::Retrying, T0 + 100)]).await.map_err(text)?;
-    same("due", store.next_operation_due_ms().await.map_err(text)?, Some(T0 + 100))?;
+    same("due", store.next_operation_due_ms(&Remote::BOTH).await.map_err(text)?, Some(T0 + 100))?;
     same("before its time", claimed(store, T0 + 99, 9).await?, Vec::<String>::new())?;
     same("its second attempt", claimed(store, T0 + 100, 9).await?, vec!["o1".to_owned()])?;
-    store.commit(vec![finish("o1", OperationState::Done, 0)]).await.map_err(text)?;
+    store.commit(vec![finish_claim("o1", 2, OperationState::Done, 0)]).await.map_err(text)?;
     same("then the next", claimed(store, T0 + 100, 9).await?, vec!["o2".to_owned()])?;
     let done = store.operation("o1").await.map_err(text)?;
     same("attempts", done.as_ref().map(|row| row.attempts), Some(2))?;
@@ -113,7 +132,7 @@ async fn lanes_side_by_side(store: &dyn Store) -> Verdict {
 
 async fn not_before_due(store: &dyn Store) -> Verdict {
     enqueued(store, &[("o1", "a")]).await?;
-    same("due", store.next_operation_due_ms().await.map_err(text)?, Some(T0))?;
+    same("due", store.next_operation_due_ms(&Remote::BOTH).await.map_err(text)?, Some(T0))?;
     same("one millisecond early", claimed(store, T0 - 1, 9).await?.len(), 0)?;
     same("in time", claimed(store, T0, 9).await?.len(), 1)
 }
@@ -124,7 +143,7 @@ async fn parked_head_blocks_its_lane(store: &dyn Store) -> Verdict {
     let finished = vec![finish("o1", OperationState::Parked, 0), finish("o3", OperationState::Done, 0)];
     store.commit(finished).await.map_err(text)?;
     same("the other lane goes on", claimed(store, T0, 9).await?, vec!["o4".to_owned()])?;
-    same("nothing is due behind it", store.next_operation_due_ms().await.map_err(text)?, None)?;
+    same("nothing is due behind it", store.next_operation_due_ms(&Remote::BOTH).await.map_err(text)?, None)?;
     store.commit(vec![Change::CancelOperation { id: "o1".into(), at_ms: T0 }]).await.map_err(text)?;
     same("until a person settles it", claimed(store, T0, 9).await?, vec!["o2".to_owned()])
 }
@@ -167,7 +186,7 @@ async fn states_that_follow(store: &dyn Store) -> Verdict {
 async fn cancel(store: &dyn Store) -> Verdict {
     enqueued(store, &[("o1", "a"), ("o2", "b"), ("o3", "c"), ("o4", "d"), ("o5", "e")]).await?;
     // one in each state
-    store.claim_operations(T0, 4).await.map_err(text)?;
+    store.claim_operations(T0, 4, &Remote::BOTH).await.map_err(text)?;
     let finished = vec![
         finish("o1", OperationState::Done, 0),
         finish("o2", OperationState::Parked, 0),
@@ -186,11 +205,11 @@ async fn cancel(store: &dyn Store) -> Verdict {
 
 async fn rescue(store: &dyn Store) -> Verdict {
     enqueued(store, &[("o1", "a"), ("o2", "a"), ("o3", "b"), ("o4", "c")]).await?;
-    store.claim_operations(T0, 9).await.map_err(text)?;
+    store.claim_operations(T0, 9, &Remote::BOTH).await.map_err(text)?;
     store.commit(vec![finish("o4", OperationState::Parked, 0)]).await.map_err(text)?;
     store.commit(vec![Change::RescueRunning]).await.map_err(text)?;
     same("parked stays", state(store, "o4").await?, Some(OperationState::Parked))?;
-    let again = store.claim_operations(T0, 9).await.map_err(text)?;
+    let again = store.claim_operations(T0, 9, &Remote::BOTH).await.map_err(text)?;
     let mut again: Vec<_> = again.into_iter().map(|row| (row.id, row.attempts)).collect();
     again.sort();
     same("claimed again", again, vec![("o1".into(), 2), ("o3".into(), 2)])
@@ -201,7 +220,7 @@ async fn claims_share_nothing(store: &dyn Store) -> Verdict {
     let borrowed: Vec<(&str, &str)> = ids.iter().map(|(id, lane)| (id.as_str(), lane.as_str())).collect();
     enqueued(store, &borrowed).await?;
     let mut all = Vec::new();
-    for result in join_all((0..10).map(|_| store.claim_operations(T0, 6))).await {
+    for result in join_all((0..10).map(|_| store.claim_operations(T0, 6, &Remote::BOTH))).await {
         all.extend(result.map_err(text)?.into_iter().map(|row| row.id));
     }
     all.sort();
@@ -210,7 +229,7 @@ async fn claims_share_nothing(store: &dyn Store) -> Verdict {
 
 async fn lists(store: &dyn Store) -> Verdict {
     enqueued(store, &[("o1", "a"), ("o2", "b"), ("o3", "a")]).await?;
-    store.claim_operations(T0, 1).await.map_err(text)?;
+    store.claim_operations(T0, 1, &Remote::BOTH).await.map_err(text)?;
     let list = async |filter: OperationFilter, offset, limit| -> Result<Vec<String>, String> {
         let rows = store.operations(&filter, offset, limit).await.map_err(text)?;
         Ok(rows.into_iter().map(|row| row.id).collect())

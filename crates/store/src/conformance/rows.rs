@@ -127,6 +127,10 @@ pub fn operation(id: &str, lane: &str, plan: &str) -> OperationRow {
         enqueued_at_ms: T0,
         finished_at_ms: None,
         errors: "[]".into(),
+        claims: 0,
+        cause: None,
+        replaces: None,
+        released_at_ms: None,
     }
 }
 

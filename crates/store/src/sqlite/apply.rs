@@ -10,8 +10,8 @@ use super::{
     inbox, pairs,
 };
 use crate::{
-    AuditRow, Change, ConflictRow, DuplicateRow, OperationRow, OperationState, PlanRow, PlanState, Presence,
-    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, chain, folding, words::Word,
+    AuditRow, Change, ConflictRow, DuplicateRow, OperationRow, PlanRow, PlanState, Presence, ReceiptRow,
+    Result, RunRow, SnapshotId, SnapshotRow, StoreError, chain, folding, words::Word,
 };
 
 /// What the writer knows without asking the database again. Forgotten whenever something is rolled back.
@@ -88,9 +88,8 @@ async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Cha
             move_plan(connection, id, *from, *to, approver.as_deref(), *at_ms).await
         }
         Change::Enqueue(row) => enqueue(connection, row).await,
-        Change::FinishOperation { id, state, due_at_ms, errors, key, at_ms } => {
-            finish_operation(connection, id, *state, *due_at_ms, errors, key.as_deref(), *at_ms).await
-        }
+        Change::FinishOperation { .. } => finish_operation(connection, change).await,
+        Change::ReleaseOperation { id, at_ms } => release_operation(connection, id, *at_ms).await,
         Change::CancelOperation { id, at_ms } => cancel_operation(connection, id, *at_ms).await,
         Change::RescueRunning => {
             execute(
@@ -142,6 +141,51 @@ async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Cha
             .bind(value);
             execute(connection, query).await?;
             Ok(())
+        }
+        Change::HastenOperations { remote, at_ms } => {
+            let query = sqlx::query(
+                "UPDATE operations SET due_at_ms = ?2 WHERE remote = ?1 AND state = 'retrying' AND due_at_ms > ?2",
+            )
+            .bind(remote.word())
+            .bind(at_ms);
+            execute(connection, query).await?;
+            Ok(())
+        }
+        Change::RaiseIncident { id, kind, subject, cause, at_ms } => {
+            let query = sqlx::query(
+                "INSERT INTO incidents (id, kind, subject, cause, state, times, first_seen_at_ms, last_seen_at_ms) \
+                 VALUES (?1, ?2, ?3, ?4, 'open', 1, ?5, ?5) \
+                 ON CONFLICT (kind, subject) WHERE state = 'open' DO UPDATE SET times = times + 1, \
+                 cause = excluded.cause, last_seen_at_ms = max(last_seen_at_ms, excluded.last_seen_at_ms)",
+            )
+            .bind(id)
+            .bind(kind)
+            .bind(subject)
+            .bind(cause)
+            .bind(at_ms);
+            execute(connection, query).await?;
+            Ok(())
+        }
+        Change::CloseIncident { kind, subject, at_ms } => {
+            let query = sqlx::query(
+                "UPDATE incidents SET state = 'closed', closed_at_ms = max(?3, last_seen_at_ms) \
+                 WHERE kind = ?1 AND subject = ?2 AND state = 'open'",
+            )
+            .bind(kind)
+            .bind(subject)
+            .bind(at_ms);
+            execute(connection, query).await?;
+            Ok(())
+        }
+        Change::AcknowledgeIncident { id, person, at_ms } => {
+            let query = sqlx::query(
+                "UPDATE incidents SET acknowledged_by = ?2, acknowledged_at_ms = ?3 \
+                 WHERE id = ?1 AND acknowledged_by IS NULL",
+            )
+            .bind(id)
+            .bind(person)
+            .bind(at_ms);
+            moved_unless_one(execute(connection, query).await?, || format!("the incident {id}"))
         }
     }
 }
@@ -319,9 +363,9 @@ async fn move_plan(
 async fn enqueue(connection: &mut SqliteConnection, row: &OperationRow) -> Result<()> {
     let query = sqlx::query(
         "INSERT INTO operations (id, lane, seq, plan, remote, kind, action, key, expected_version, idempotency_key, \
-         body, intent, state, attempts, due_at_ms, enqueued_at_ms, finished_at_ms, errors) \
+         body, intent, state, attempts, due_at_ms, enqueued_at_ms, finished_at_ms, errors, replaces) \
          VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM operations WHERE lane = ?2), ?3, ?4, ?5, ?6, ?7, ?8, \
-         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )
     .bind(row.id.as_str())
     .bind(row.lane.as_str())
@@ -339,29 +383,43 @@ async fn enqueue(connection: &mut SqliteConnection, row: &OperationRow) -> Resul
     .bind(row.due_at_ms)
     .bind(row.enqueued_at_ms)
     .bind(row.finished_at_ms)
-    .bind(row.errors.as_str());
+    .bind(row.errors.as_str())
+    .bind(row.replaces.as_deref());
     execute(connection, query).await?;
     Ok(())
 }
 
-async fn finish_operation(
-    connection: &mut SqliteConnection,
-    id: &str,
-    state: OperationState,
-    due_at_ms: i64,
-    errors: &str,
-    key: Option<&str>,
-    at_ms: i64,
-) -> Result<()> {
+async fn finish_operation(connection: &mut SqliteConnection, change: &Change) -> Result<()> {
+    let Change::FinishOperation { id, claim, state, due_at_ms, errors, key, cause, costs_a_try, at_ms } =
+        change
+    else {
+        return Ok(());
+    };
     let query = sqlx::query(
         "UPDATE operations SET state = ?2, due_at_ms = ?3, errors = ?4, key = coalesce(?5, key), \
-         finished_at_ms = CASE WHEN ?2 IN ('done', 'cancelled') THEN ?6 END WHERE id = ?1 AND state = 'running'",
+         finished_at_ms = CASE WHEN ?2 IN ('done', 'cancelled') THEN ?6 END, cause = ?7, \
+         attempts = max(attempts - ?8, 0) WHERE id = ?1 AND state = 'running' AND claims = ?9",
     )
     .bind(id)
     .bind(state.word())
     .bind(due_at_ms)
     .bind(errors)
-    .bind(key)
+    .bind(key.as_deref())
+    .bind(at_ms)
+    .bind(cause.as_deref())
+    .bind(i64::from(!costs_a_try))
+    .bind(i64::from(*claim));
+    moved_unless_one(execute(connection, query).await?, || format!("the operation {id}"))
+}
+
+async fn release_operation(connection: &mut SqliteConnection, id: &str, at_ms: i64) -> Result<()> {
+    // The time has to move, or the schema takes it for no release at all.
+    let query = sqlx::query(
+        "UPDATE operations SET state = CASE state WHEN 'parked' THEN 'waiting' ELSE state END, due_at_ms = ?2, \
+         attempts = 0, released_at_ms = max(?2, coalesce(released_at_ms + 1, ?2)) \
+         WHERE id = ?1 AND state IN ('waiting', 'retrying', 'parked')",
+    )
+    .bind(id)
     .bind(at_ms);
     moved_unless_one(execute(connection, query).await?, || format!("the operation {id}"))
 }

@@ -19,7 +19,7 @@ pub struct Migration {
 /// Every migration there is, in order.
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "patients", sql: include_str!("../../migrations/0001_patients.sql") },
-    Migration { version: 2, name: "outbox", sql: "SELECT 1" },
+    Migration { version: 2, name: "outbox", sql: include_str!("../../migrations/0002_outbox.sql") },
     Migration { version: 3, name: "inbox", sql: include_str!("../../migrations/0003_inbox.sql") },
 ];
 

@@ -12,16 +12,16 @@ use super::{
     errors::typed,
     inbox::{self, entry_columns, event_columns},
     rows::{
-        self, Columns, audit_columns, conflict_columns, duplicate_columns, operation_columns, pair_columns,
-        plan_columns, receipt_columns, run_columns, snapshot_columns,
+        self, Columns, audit_columns, conflict_columns, duplicate_columns, incident_columns,
+        operation_columns, pair_columns, plan_columns, receipt_columns, run_columns, snapshot_columns,
     },
     search,
 };
 use crate::{
     AuditRow, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
-    OperationFilter, OperationRow, OperationState, PairDigests, PairPage, PairRow, PairStatus, PlanRow,
-    PlanState, QuarantineCause, QuarantineFilter, QuarantineRow, ReceiptRow, Result, RunRow, SnapshotId,
-    SnapshotRow, Store, StoreError, folding, words::Word,
+    IncidentRow, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests, PairPage,
+    PairRow, PairStatus, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow, QueueFilter,
+    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, StoreError, folding, words::Word,
 };
 
 type Read<T> = fn(&mut Columns<'_>) -> Result<T>;
@@ -58,6 +58,28 @@ fn listed<T: Word>(values: &[T]) -> String {
     }
     text
 }
+
+/// The condition of a [`QueueFilter`], arguments 1 to 4.
+macro_rules! queued {
+    () => {
+        "state IN (SELECT value FROM json_each('[\"' || replace(trim(?1, ','), \
+         ',', '\",\"') || '\"]')) AND (?2 IS NULL OR remote = ?2) AND (?3 IS NULL OR cause = ?3) \
+         AND (?4 IS NULL OR lane = ?4)"
+    };
+}
+
+fn by_queue<'q>(query: Bound<'q>, filter: &'q QueueFilter) -> Bound<'q> {
+    let states = if filter.states.is_empty() { UNFINISHED } else { &filter.states };
+    query
+        .bind(listed(states))
+        .bind(filter.remote.map(Word::word))
+        .bind(filter.cause.as_deref())
+        .bind(filter.lane.as_deref())
+}
+
+/// What is still to be carried out.
+const UNFINISHED: &[OperationState] =
+    &[OperationState::Waiting, OperationState::Running, OperationState::Retrying, OperationState::Parked];
 
 impl SqliteStore {
     async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
@@ -360,8 +382,13 @@ impl Store for SqliteStore {
         all(&self.readers, query, only::<String>).await
     }
 
-    async fn claim_operations(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
-        self.writer.claim(now_ms, limit).await
+    async fn claim_operations(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        remotes: &[Remote],
+    ) -> Result<Vec<OperationRow>> {
+        self.writer.claim(now_ms, limit, remotes).await
     }
 
     async fn operation(&self, id: &str) -> Result<Option<OperationRow>> {
@@ -417,14 +444,111 @@ impl Store for SqliteStore {
         Ok(counts)
     }
 
-    async fn next_operation_due_ms(&self) -> Result<Option<i64>> {
+    async fn next_operation_due_ms(&self, remotes: &[Remote]) -> Result<Option<i64>> {
         // Heads of lanes only: what waits behind a parked or running operation is not due, however old it is.
+        let mut next = None;
+        for remote in remotes {
+            let query = sqlx::query(
+                "SELECT h.due_at_ms FROM operations h WHERE h.remote = ?1 AND h.state IN ('waiting', 'retrying') \
+                 AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
+                 AND e.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY h.due_at_ms, h.no LIMIT 1",
+            )
+            .bind(remote.word());
+            let due_ms: Option<i64> = perhaps(&self.readers, query, only).await?;
+            next = match (next, due_ms) {
+                (Some(one), Some(other)) => Some(i64::min(one, other)),
+                (one, other) => one.or(other),
+            };
+        }
+        Ok(next)
+    }
+
+    async fn queue_lanes(&self, filter: &QueueFilter, offset: u32, limit: u32) -> Result<(Vec<String>, u64)> {
+        let query = sqlx::query(concat!(
+            "SELECT lane FROM operations WHERE ",
+            queued!(),
+            " GROUP BY lane ORDER BY min(no) LIMIT ?5 OFFSET ?6"
+        ));
+        let lanes = by_queue(query, filter).bind(i64::from(limit)).bind(i64::from(offset));
+        let lanes = all(&self.readers, lanes, only).await?;
+        let query = sqlx::query(concat!("SELECT count(DISTINCT lane) FROM operations WHERE ", queued!()));
+        Ok((lanes, number(&self.readers, by_queue(query, filter)).await?))
+    }
+
+    async fn queue_operations(
+        &self,
+        filter: &QueueFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<OperationRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            operation_columns!(),
+            " FROM operations WHERE ",
+            queued!(),
+            " ORDER BY no LIMIT ?5 OFFSET ?6"
+        ));
+        let query = by_queue(query, filter).bind(i64::from(limit)).bind(i64::from(offset));
+        all(&self.readers, query, rows::operation).await
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<(Remote, OperationState, u64)>> {
         let query = sqlx::query(
-            "SELECT h.due_at_ms FROM operations h WHERE h.state IN ('waiting', 'retrying') \
-             AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
-             AND e.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY h.due_at_ms, h.no LIMIT 1",
+            "SELECT remote, state, count(*) FROM operations GROUP BY remote, state ORDER BY 1, 2",
         );
-        perhaps(&self.readers, query, only).await
+        all(&self.readers, query, |columns| {
+            Ok((columns.word()?, columns.word()?, columns.next::<i64>()?.unsigned_abs()))
+        })
+        .await
+    }
+
+    async fn operation_causes(&self) -> Result<Vec<OperationCause>> {
+        let query = sqlx::query(
+            "SELECT cause, count(*), sum(state = 'parked'), min(enqueued_at_ms), \
+             (SELECT f.id FROM operations f WHERE f.cause = o.cause \
+             AND f.state IN ('waiting', 'running', 'retrying', 'parked') ORDER BY f.no LIMIT 1) \
+             FROM operations o WHERE cause IS NOT NULL AND state IN ('waiting', 'running', 'retrying', 'parked') \
+             GROUP BY cause ORDER BY 2 DESC, cause",
+        );
+        all(&self.readers, query, |columns| {
+            Ok(OperationCause {
+                cause: columns.next()?,
+                count: columns.next::<i64>()?.unsigned_abs(),
+                parked: columns.next::<i64>()?.unsigned_abs(),
+                oldest_at_ms: columns.next()?,
+                example: columns.next()?,
+            })
+        })
+        .await
+    }
+
+    async fn replacement_of(&self, operation: &str) -> Result<Option<OperationRow>> {
+        let query =
+            sqlx::query(concat!("SELECT ", operation_columns!(), " FROM operations WHERE replaces = ?1"))
+                .bind(operation);
+        perhaps(&self.readers, query, rows::operation).await
+    }
+
+    async fn incidents(&self, open_only: bool, offset: u32, limit: u32) -> Result<(Vec<IncidentRow>, u64)> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            incident_columns!(),
+            " FROM incidents WHERE (NOT ?1 OR state = 'open') \
+             ORDER BY state = 'closed', last_seen_at_ms DESC, no DESC LIMIT ?2 OFFSET ?3"
+        ))
+        .bind(open_only)
+        .bind(i64::from(limit))
+        .bind(i64::from(offset));
+        let rows = all(&self.readers, query, rows::incident).await?;
+        let query =
+            sqlx::query("SELECT count(*) FROM incidents WHERE (NOT ?1 OR state = 'open')").bind(open_only);
+        Ok((rows, number(&self.readers, query).await?))
+    }
+
+    async fn incident(&self, id: &str) -> Result<Option<IncidentRow>> {
+        let query =
+            sqlx::query(concat!("SELECT ", incident_columns!(), " FROM incidents WHERE id = ?1")).bind(id);
+        perhaps(&self.readers, query, rows::incident).await
     }
 
     async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>> {

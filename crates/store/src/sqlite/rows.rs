@@ -4,8 +4,8 @@ use sqlx::{Decode, Row, Sqlite, sqlite::SqliteRow};
 
 use super::errors::typed;
 use crate::{
-    AuditRow, ConflictRow, DuplicateRow, OperationRow, PairDigests, PairPage, PairRow, PatientCard, PlanRow,
-    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, words::Word,
+    AuditRow, ConflictRow, DuplicateRow, IncidentRow, OperationRow, PairDigests, PairPage, PairRow,
+    PatientCard, PlanRow, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, words::Word,
 };
 
 /// Reads the columns of one row from left to right.
@@ -234,7 +234,7 @@ pub(super) fn plan(columns: &mut Columns<'_>) -> Result<PlanRow> {
 macro_rules! operation_columns {
     () => {
         "id, lane, seq, plan, remote, kind, action, key, expected_version, idempotency_key, body, intent, state, \
-         attempts, due_at_ms, enqueued_at_ms, finished_at_ms, errors"
+         attempts, due_at_ms, enqueued_at_ms, finished_at_ms, errors, claims, cause, replaces, released_at_ms"
     };
 }
 pub(super) use operation_columns;
@@ -259,6 +259,35 @@ pub(super) fn operation(columns: &mut Columns<'_>) -> Result<OperationRow> {
         enqueued_at_ms: columns.next()?,
         finished_at_ms: columns.next()?,
         errors: columns.next()?,
+        claims: columns.small()?,
+        cause: columns.next()?,
+        replaces: columns.next()?,
+        released_at_ms: columns.next()?,
+    })
+}
+
+/// Columns of [`incident`].
+macro_rules! incident_columns {
+    () => {
+        "id, kind, subject, cause, state, times, first_seen_at_ms, last_seen_at_ms, closed_at_ms, acknowledged_by, \
+         acknowledged_at_ms"
+    };
+}
+pub(super) use incident_columns;
+
+pub(super) fn incident(columns: &mut Columns<'_>) -> Result<IncidentRow> {
+    Ok(IncidentRow {
+        id: columns.next()?,
+        kind: columns.next()?,
+        subject: columns.next()?,
+        cause: columns.next()?,
+        open: columns.next::<String>()? == "open",
+        times: columns.next::<i64>()?.unsigned_abs(),
+        first_seen_at_ms: columns.next()?,
+        last_seen_at_ms: columns.next()?,
+        closed_at_ms: columns.next()?,
+        acknowledged_by: columns.next()?,
+        acknowledged_at_ms: columns.next()?,
     })
 }
 

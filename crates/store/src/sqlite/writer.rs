@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use record::Remote;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,7 +17,7 @@ use super::{
     inbox,
     rows::{self, Columns, operation_columns},
 };
-use crate::{Change, InboxRow, OperationRow, Result, StoreError};
+use crate::{Change, InboxRow, OperationRow, Result, StoreError, words::Word as _};
 
 /// A group stops growing here, so that nobody waits long behind a bulk load.
 const MOST_COMMITS_TOGETHER: usize = 256;
@@ -44,11 +45,27 @@ struct Counters {
 }
 
 enum Request {
-    Commit { changes: Vec<Change>, answer: oneshot::Sender<Result<()>> },
-    Claim { now_ms: i64, limit: u32, answer: oneshot::Sender<Result<Vec<OperationRow>>> },
-    Verify { answer: oneshot::Sender<Result<Vec<String>>> },
-    ClaimEvents { now_ms: i64, records: u32, answer: oneshot::Sender<Result<Vec<InboxRow>>> },
-    Close { answer: oneshot::Sender<()> },
+    Commit {
+        changes: Vec<Change>,
+        answer: oneshot::Sender<Result<()>>,
+    },
+    Claim {
+        now_ms: i64,
+        limit: u32,
+        remotes: Vec<Remote>,
+        answer: oneshot::Sender<Result<Vec<OperationRow>>>,
+    },
+    Verify {
+        answer: oneshot::Sender<Result<Vec<String>>>,
+    },
+    ClaimEvents {
+        now_ms: i64,
+        records: u32,
+        answer: oneshot::Sender<Result<Vec<InboxRow>>>,
+    },
+    Close {
+        answer: oneshot::Sender<()>,
+    },
 }
 
 /// The callers' end.
@@ -86,9 +103,15 @@ impl Writer {
         answered.await.map_err(|_| closed())?
     }
 
-    pub(super) async fn claim(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
+    pub(super) async fn claim(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        remotes: &[Remote],
+    ) -> Result<Vec<OperationRow>> {
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Request::Claim { now_ms, limit, answer }).await.map_err(|_| closed())?;
+        let request = Request::Claim { now_ms, limit, remotes: remotes.to_vec(), answer };
+        self.requests.send(request).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 
@@ -319,8 +342,8 @@ impl Task {
             Request::Commit { changes, .. } => {
                 Outcome::Committed(apply::changes(&mut self.connection, &mut self.tail, changes).await)
             }
-            Request::Claim { now_ms, limit, .. } => {
-                Outcome::Claimed(claim(&mut self.connection, *now_ms, *limit).await)
+            Request::Claim { now_ms, limit, remotes, .. } => {
+                Outcome::Claimed(claim(&mut self.connection, *now_ms, *limit, remotes).await)
             }
             Request::ClaimEvents { now_ms, records, .. } => {
                 Outcome::ClaimedEvents(inbox::claim(&mut self.connection, *now_ms, *records).await)
@@ -371,18 +394,45 @@ fn again(error: &StoreError) -> StoreError {
     }
 }
 
+/// A remote's word where it is among those asked for; nothing matches without.
+fn asked(remotes: &[Remote], remote: Remote) -> Option<&'static str> {
+    remotes.contains(&remote).then(|| remote.word())
+}
+
 /// The head of a lane is its first unfinished operation. One that runs or is parked is the head itself, so nothing
 /// behind it is claimed.
-async fn claim(connection: &mut SqliteConnection, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
+async fn claim(
+    connection: &mut SqliteConnection,
+    now_ms: i64,
+    limit: u32,
+    remotes: &[Remote],
+) -> Result<Vec<OperationRow>> {
+    // Each remote has its own index, so that what waits for one that may not be asked costs nothing.
+    macro_rules! due {
+        ($remote:literal) => {
+            concat!(
+                "SELECT * FROM (SELECT h.due_at_ms, h.no FROM operations h WHERE h.remote = ",
+                $remote,
+                " AND h.state IN ('waiting', 'retrying') AND h.due_at_ms <= ?1 \
+                 AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
+                 AND e.state IN ('waiting', 'running', 'retrying', 'parked')) \
+                 ORDER BY h.due_at_ms, h.no LIMIT ?2)"
+            )
+        };
+    }
     let rows = sqlx::query(concat!(
-        "UPDATE operations SET state = 'running', attempts = attempts + 1 WHERE no IN (\
-         SELECT h.no FROM operations h WHERE h.state IN ('waiting', 'retrying') AND h.due_at_ms <= ?1 \
-         AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
-         AND e.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY h.due_at_ms, h.no LIMIT ?2) RETURNING ",
+        "UPDATE operations SET state = 'running', attempts = attempts + 1, claims = claims + 1 WHERE no IN (\
+         SELECT no FROM (",
+        due!("?3"),
+        " UNION ALL ",
+        due!("?4"),
+        ") ORDER BY due_at_ms, no LIMIT ?2) RETURNING ",
         operation_columns!()
     ))
     .bind(now_ms)
     .bind(i64::from(limit))
+    .bind(asked(remotes, Remote::ServiceNow))
+    .bind(asked(remotes, Remote::Ehr))
     .fetch_all(connection)
     .await
     .map_err(|error| typed(&error))?;

@@ -4,6 +4,7 @@ import { CallFailed } from "../types";
 import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
 import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./patients";
 import { plannedWrites, receiptOf, undoPlan } from "./plans";
+import { emptyQueue } from "./queue";
 
 const fail = (code: ApiError["code"], message: string, wayOut: string, field: string | null = null): never => {
   throw new CallFailed({ code, message, wayOut, field });
@@ -56,6 +57,7 @@ export class SampleClinic {
   }
 
   commands: Answers = {
+    ...emptyQueue,
     "session.get": () => this.session(),
     "session.switch": ({ personId }) => {
       this.person = people.find((one) => one.id === personId) ?? this.person;
@@ -432,6 +434,7 @@ export class SampleClinic {
       leftOut: [],
       moved: [],
       undoes: null,
+      replaces: null,
     };
     this.plans.set(id, plan);
     return plan;

@@ -114,5 +114,6 @@ export function undoPlan(id: string, receipts: ReceiptView[], maker: string): Pl
     leftOut: [],
     moved: [],
     undoes: first.planId,
+    replaces: null,
   };
 }
