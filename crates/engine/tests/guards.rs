@@ -232,6 +232,11 @@ async fn a_creation_that_waited_too_long_is_called_off_and_candidates_are_looked
     );
     bench.reads(&[row("r1", 1, OLD, "")]).await;
 
+    // Nothing was left to try the EHR with, so it was asked something harmless: it answers again.
+    let probe = Request::Probe { remote: Remote::Ehr };
+    assert_eq!(std::mem::take(&mut bench.sent), [probe]);
+    bench.step(Event::Probed { remote: Remote::Ehr, result: Ok(()), latency_ms: 5 }).await;
+
     // Meanwhile somebody entered the animal by hand: it is asked about, and not created beside it.
     let by_hand = but(chart("p7", 1, SAME, "r1"), &format!(r#"{{"system":"{SYSTEM}","value":"r1"}}"#), "");
     bench.start_run().await;
