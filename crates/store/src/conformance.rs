@@ -2,6 +2,7 @@
 //!
 //! Used by the tests of this crate; a second implementation joins by calling [`exercise`] with its own constructor.
 
+mod cases_batch;
 mod cases_inbox;
 mod cases_outbox;
 mod cases_pairs;
@@ -75,9 +76,16 @@ pub fn properties() -> Vec<&'static str> {
 }
 
 fn all_cases() -> impl Iterator<Item = &'static Case> {
-    [cases_pairs::CASES, cases_outbox::CASES, cases_inbox::CASES, cases_people::CASES, cases_search::CASES]
-        .into_iter()
-        .flatten()
+    [
+        cases_pairs::CASES,
+        cases_outbox::CASES,
+        cases_inbox::CASES,
+        cases_batch::CASES,
+        cases_people::CASES,
+        cases_search::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Whatever a case did, the store finds itself sound afterwards.

@@ -18,6 +18,8 @@ mod words;
 pub use inbox::*;
 pub use model::*;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 /// What can go wrong in a store.
@@ -71,6 +73,12 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait Store: Send + Sync + 'static {
     /// Applies all changes in one transaction; durable on return. Concurrent commits share one disk sync.
     async fn commit(&self, changes: Vec<Change>) -> Result<()>;
+    /// Holds one transaction for many commits: a store that sees its own commits, while others see them and they are
+    /// durable only when it is sealed. Each commit in it is applied or refused by itself. Other commits wait until then,
+    /// so it is to be short. `None` where that is not to be had, or inside another one.
+    async fn batch(&self) -> Result<Option<Arc<dyn Batch>>> {
+        Ok(None)
+    }
 
     // --- snapshots
     /// One snapshot.
@@ -254,4 +262,11 @@ pub trait Store: Send + Sync + 'static {
     async fn check(&self) -> Result<Vec<String>>;
     /// Finishes pending work and closes the file.
     async fn close(&self);
+}
+
+/// A held transaction, see [`Store::batch`]. Dropped unsealed, nothing of it is kept.
+#[async_trait]
+pub trait Batch: Store {
+    /// Makes all its commits durable, with one disk sync, and ends it. On an error nothing of it is kept.
+    async fn seal(&self) -> Result<()>;
 }

@@ -6,6 +6,7 @@
 //! read-only and see what was committed when their statement began.
 
 mod apply;
+mod batch;
 mod bulk;
 mod check;
 mod errors;
@@ -22,7 +23,7 @@ use std::{path::Path, time::Duration};
 
 use secrecy::{ExposeSecret, SecretBox};
 use sqlx::{
-    ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use zeroize::Zeroizing;
@@ -30,6 +31,7 @@ use zeroize::Zeroizing;
 pub use search::COUNTED_UP_TO;
 pub use writer::WriterStatistics;
 
+use batch::{Readers, Writing};
 use errors::typed;
 use lock::OwnerLock;
 use writer::Writer;
@@ -77,8 +79,8 @@ impl Default for OpenOptions {
 /// The store in one encrypted file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    readers: SqlitePool,
-    writer: Writer,
+    readers: Readers,
+    writer: Writing,
 }
 
 impl SqliteStore {
@@ -153,12 +155,16 @@ impl SqliteStore {
             .connect_with(reading)
             .await
             .map_err(|error| typed(&error))?;
-        Ok(Self { readers, writer: Writer::start(writing, lock) })
+        Ok(Self { readers: Readers::Pool(readers), writer: Writing::Queue(Writer::start(writing, lock)) })
     }
 
     /// What the writer did since the store was opened.
     pub fn statistics(&self) -> WriterStatistics {
-        self.writer.statistics()
+        match &self.writer {
+            Writing::Queue(writer) => writer.statistics(),
+            // What is in a held transaction counts when it is made durable.
+            Writing::Batch(_) => WriterStatistics::default(),
+        }
     }
 }
 

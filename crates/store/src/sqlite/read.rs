@@ -1,12 +1,16 @@
 //! What readers ask, and the store's interface as a whole.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use record::{RecordKind, Remote};
-use sqlx::{Decode, Sqlite, SqlitePool, pool::PoolConnection};
+use sqlx::{Decode, Sqlite};
+use tokio::sync::Mutex;
 
 use super::{
     SqliteStore,
     apply::in_order,
+    batch::{Lent, Readers, Writing},
     bulk::Bound,
     check,
     errors::typed,
@@ -18,7 +22,7 @@ use super::{
     search,
 };
 use crate::{
-    AuditRow, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
+    AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
     IncidentRow, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests, PairPage,
     PairRow, PairStatus, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow, QueueFilter,
     ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, StoreError, folding, words::Word,
@@ -26,17 +30,19 @@ use crate::{
 
 type Read<T> = fn(&mut Columns<'_>) -> Result<T>;
 
-async fn all<T>(readers: &SqlitePool, query: Bound<'_>, read: Read<T>) -> Result<Vec<T>> {
-    let found = query.fetch_all(readers).await.map_err(|error| typed(&error))?;
+async fn all<T>(readers: &Readers, query: Bound<'_>, read: Read<T>) -> Result<Vec<T>> {
+    let mut reader = readers.get().await?;
+    let found = query.fetch_all(reader.connection()?).await.map_err(|error| typed(&error))?;
     found.iter().map(|row| read(&mut Columns::of(row))).collect()
 }
 
-async fn perhaps<T>(readers: &SqlitePool, query: Bound<'_>, read: Read<T>) -> Result<Option<T>> {
-    let found = query.fetch_optional(readers).await.map_err(|error| typed(&error))?;
+async fn perhaps<T>(readers: &Readers, query: Bound<'_>, read: Read<T>) -> Result<Option<T>> {
+    let mut reader = readers.get().await?;
+    let found = query.fetch_optional(reader.connection()?).await.map_err(|error| typed(&error))?;
     found.map(|row| read(&mut Columns::of(&row))).transpose()
 }
 
-async fn number(readers: &SqlitePool, query: Bound<'_>) -> Result<u64> {
+async fn number(readers: &Readers, query: Bound<'_>) -> Result<u64> {
     let counted = perhaps(readers, query, only::<i64>).await?;
     Ok(counted.unwrap_or_default().unsigned_abs())
 }
@@ -81,12 +87,6 @@ fn by_queue<'q>(query: Bound<'q>, filter: &'q QueueFilter) -> Bound<'q> {
 const UNFINISHED: &[OperationState] =
     &[OperationState::Waiting, OperationState::Running, OperationState::Retrying, OperationState::Parked];
 
-impl SqliteStore {
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
-        self.readers.acquire().await.map_err(|error| typed(&error))
-    }
-}
-
 fn by_id<'q>(query: Bound<'q>, id: &SnapshotId) -> Bound<'q> {
     query.bind(id.remote.word()).bind(id.kind.word()).bind(id.key.as_str())
 }
@@ -95,6 +95,15 @@ fn by_id<'q>(query: Bound<'q>, id: &SnapshotId) -> Bound<'q> {
 impl Store for SqliteStore {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
         self.writer.commit(changes).await
+    }
+
+    async fn batch(&self) -> Result<Option<Arc<dyn Batch>>> {
+        let Writing::Queue(writer) = &self.writer else { return Ok(None) };
+        let lent: Arc<Mutex<Lent>> = Arc::new(Mutex::new(writer.lend().await?));
+        Ok(Some(Arc::new(SqliteStore {
+            readers: Readers::Batch(Arc::clone(&lent)),
+            writer: Writing::Batch(lent),
+        })))
     }
 
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
@@ -266,7 +275,7 @@ impl Store for SqliteStore {
         offset: u32,
         limit: u32,
     ) -> Result<(Vec<PairRow>, u64)> {
-        search::patients(&mut *self.reader().await?, query, status, offset, limit).await
+        search::patients(self.readers.get().await?.connection()?, query, status, offset, limit).await
     }
 
     async fn conflict(&self, id: &str) -> Result<Option<ConflictRow>> {
@@ -778,7 +787,7 @@ impl Store for SqliteStore {
 
     async fn check(&self) -> Result<Vec<String>> {
         let mut problems = self.writer.verify().await?;
-        problems.extend(check::problems(&mut *self.reader().await?).await?);
+        problems.extend(check::problems(self.readers.get().await?.connection()?).await?);
         Ok(problems)
     }
 
@@ -786,5 +795,12 @@ impl Store for SqliteStore {
         // Readers first: the writer then folds the whole log into the file.
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Batch for SqliteStore {
+    async fn seal(&self) -> Result<()> {
+        self.writer.seal().await
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     apply::{self, Tail},
+    batch::Lent,
     check,
     errors::{ends_transaction, typed},
     inbox,
@@ -44,7 +45,7 @@ struct Counters {
     syncs: AtomicU64,
 }
 
-enum Request {
+pub(super) enum Request {
     Commit {
         changes: Vec<Change>,
         answer: oneshot::Sender<Result<()>>,
@@ -54,6 +55,10 @@ enum Request {
         limit: u32,
         remotes: Vec<Remote>,
         answer: oneshot::Sender<Result<Vec<OperationRow>>>,
+    },
+    /// Everything that was handed in before is done; the connection then is the caller's until it is given back.
+    Lend {
+        answer: oneshot::Sender<Result<Lent>>,
     },
     Verify {
         answer: oneshot::Sender<Result<Vec<String>>>,
@@ -86,6 +91,8 @@ impl Writer {
             tail: Tail::default(),
             verifying: Vec::new(),
             counters: Arc::clone(&counters),
+            borrowing: Vec::new(),
+            at_rest: true,
         };
         tokio::spawn(async move {
             task.run().await;
@@ -128,6 +135,13 @@ impl Writer {
         answered.await.map_err(|_| closed())?
     }
 
+    /// Holds a transaction on the writing connection.
+    pub(super) async fn lend(&self) -> Result<Lent> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Lend { answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
     /// Finishes what was handed in, folds the log into the file and closes it. A second call finds it done.
     pub(super) async fn close(&self) {
         let (answer, answered) = oneshot::channel();
@@ -152,7 +166,7 @@ fn closed() -> StoreError {
 }
 
 /// What a request came to before its transaction was made durable.
-enum Outcome {
+pub(super) enum Outcome {
     Committed(Result<()>),
     Claimed(Result<Vec<OperationRow>>),
     ClaimedEvents(Result<Vec<InboxRow>>),
@@ -168,13 +182,18 @@ impl Outcome {
     }
 }
 
-struct Task {
-    connection: SqliteConnection,
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) connection: SqliteConnection,
     queue: mpsc::Receiver<Request>,
     tail: Tail,
     /// Who waits for the file to be looked at.
     verifying: Vec<oneshot::Sender<Result<Vec<String>>>>,
+    /// Who waits for the connection.
+    borrowing: Vec<oneshot::Sender<Result<Lent>>>,
     counters: Arc<Counters>,
+    /// No transaction is open.
+    pub(super) at_rest: bool,
 }
 
 impl Task {
@@ -189,6 +208,10 @@ impl Task {
             for answer in std::mem::take(&mut self.verifying) {
                 // Who no longer waits has nothing to be told.
                 drop(answer.send(check::pages(&mut self.connection).await));
+            }
+            for answer in std::mem::take(&mut self.borrowing) {
+                let Some(back) = self.lend(answer).await else { return };
+                self = back;
             }
             if !closing.is_empty() {
                 break;
@@ -206,6 +229,8 @@ impl Task {
                 // Who no longer waits has nothing to be told.
                 drop(answer.send(check::pages(&mut self.connection).await));
             }
+            // Nobody begins anything any more.
+            self.borrowing.clear();
         }
         for closing_statement in ["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] {
             if let Err(error) = sqlx::raw_sql(closing_statement).execute(&mut self.connection).await {
@@ -220,6 +245,24 @@ impl Task {
         }
     }
 
+    /// Lends the connection with a transaction begun, and waits until it is given back. `None` if it never is, which
+    /// only the end of the process brings about.
+    async fn lend(mut self, answer: oneshot::Sender<Result<Lent>>) -> Option<Self> {
+        if let Err(error) = self.statement("BEGIN IMMEDIATE").await {
+            drop(answer.send(Err(error)));
+            return Some(self);
+        }
+        self.at_rest = false;
+        let (back, returned) = oneshot::channel();
+        // Who no longer waits lets go of it at once, and it comes back.
+        drop(answer.send(Ok(Lent::new(self, back))));
+        let mut task = returned.await.ok()?;
+        if !task.at_rest {
+            task.roll_back().await;
+        }
+        Some(task)
+    }
+
     /// Adds everything that is already in the queue.
     fn gather(&mut self, first: Request, group: &mut Vec<Request>, closing: &mut Vec<oneshot::Sender<()>>) {
         let mut changes = 0;
@@ -232,6 +275,10 @@ impl Task {
                 }
                 Request::Verify { answer } => {
                     self.verifying.push(answer);
+                    return;
+                }
+                Request::Lend { answer } => {
+                    self.borrowing.push(answer);
                     return;
                 }
                 Request::Commit { changes: list, answer } => {
@@ -256,9 +303,10 @@ impl Task {
                     .map(|request| match request {
                         Request::Claim { .. } => Outcome::Claimed(Err(again(&error))),
                         Request::ClaimEvents { .. } => Outcome::ClaimedEvents(Err(again(&error))),
-                        Request::Commit { .. } | Request::Verify { .. } | Request::Close { .. } => {
-                            Outcome::Committed(Err(again(&error)))
-                        }
+                        Request::Commit { .. }
+                        | Request::Lend { .. }
+                        | Request::Verify { .. }
+                        | Request::Close { .. } => Outcome::Committed(Err(again(&error))),
                     })
                     .collect();
                 self.answer(group, outcomes);
@@ -271,11 +319,15 @@ impl Task {
         }
     }
 
+    pub(super) fn count(&self, outcome: &Outcome) {
+        let counter =
+            if outcome.error().is_none() { &self.counters.commits } else { &self.counters.failures };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn answer(&self, group: Vec<Request>, outcomes: Vec<Outcome>) {
         for (request, outcome) in group.into_iter().zip(outcomes) {
-            let counter =
-                if outcome.error().is_none() { &self.counters.commits } else { &self.counters.failures };
-            counter.fetch_add(1, Ordering::Relaxed);
+            self.count(&outcome);
             // A caller that no longer waits has its change all the same.
             match (request, outcome) {
                 (Request::Commit { answer, .. }, Outcome::Committed(result)) => drop(answer.send(result)),
@@ -324,7 +376,7 @@ impl Task {
         Ok(outcomes)
     }
 
-    async fn make_durable(&mut self) -> Result<()> {
+    pub(super) async fn make_durable(&mut self) -> Result<()> {
         #[cfg(feature = "crash-points")]
         crate::crash::point("before a commit");
         if let Err(error) = self.statement("COMMIT").await {
@@ -348,12 +400,14 @@ impl Task {
             Request::ClaimEvents { now_ms, records, .. } => {
                 Outcome::ClaimedEvents(inbox::claim(&mut self.connection, *now_ms, *records).await)
             }
-            Request::Verify { .. } | Request::Close { .. } => Outcome::Committed(Ok(())),
+            Request::Lend { .. } | Request::Verify { .. } | Request::Close { .. } => {
+                Outcome::Committed(Ok(()))
+            }
         }
     }
 
     /// A refused request is undone alone. `Err` means: the transaction is lost.
-    async fn within_savepoint(&mut self, request: &Request) -> Result<Outcome> {
+    pub(super) async fn within_savepoint(&mut self, request: &Request) -> Result<Outcome> {
         self.statement("SAVEPOINT request").await?;
         let outcome = self.apply(request).await;
         if let Some(error) = outcome.error() {
@@ -367,7 +421,8 @@ impl Task {
         Ok(outcome)
     }
 
-    async fn roll_back(&mut self) {
+    pub(super) async fn roll_back(&mut self) {
+        self.at_rest = true;
         self.tail = Tail::default();
         // SQLite may have rolled back by itself; then there is no transaction and this fails without effect.
         let _ = self.statement("ROLLBACK").await;
