@@ -121,10 +121,10 @@ pub fn start(
         let mut waiting: HashMap<Ticket, oneshot::Sender<Result<Reply>>> = HashMap::new();
         let mut next_ticket = 0_u64;
         let mut under_way: JoinSet<Event> = JoinSet::new();
-        let mut event = Event::Started;
+        let mut events = vec![Event::Started];
         loop {
             let now_ms = clock.now_ms();
-            let effects = engine.step(event, now_ms).await;
+            let effects = engine.step_many(events, now_ms).await;
             {
                 let mut pulse = pulse.write().unwrap_or_else(std::sync::PoisonError::into_inner);
                 pulse.health =
@@ -151,7 +151,7 @@ pub fn start(
             let sleep_ms = effects
                 .wake_at_ms
                 .map_or(60_000, |at_ms| u64::try_from(at_ms - clock.now_ms()).unwrap_or(0).min(60_000));
-            event = tokio::select! {
+            let event = tokio::select! {
                 biased;
                 () = &mut stop => break,
                 Some(done) = under_way.join_next() => match done {
@@ -173,11 +173,29 @@ pub fn start(
                 () = arrived.notified() => Event::Arrived,
                 () = tokio::time::sleep(Duration::from_millis(sleep_ms.max(1))) => Event::Woke,
             };
+            events = vec![event];
+            gather(&mut under_way, &mut events).await;
         }
         under_way.shutdown().await;
         engine.store.close().await;
     });
     (handle, task)
+}
+
+/// Adds the answers that are there already: they share a step, and with it a sync of the disk. Nothing is waited for,
+/// but requests that can be answered at once get the chance to be.
+async fn gather(under_way: &mut JoinSet<Event>, events: &mut Vec<Event>) {
+    tokio::task::yield_now().await;
+    while events.len() < crate::batch::TOGETHER_MAX {
+        match under_way.try_join_next() {
+            Some(Ok(event)) => events.push(event),
+            Some(Err(error)) => {
+                tracing::error!(panicked = error.is_panic(), "driver.request_lost");
+                events.push(Event::Woke);
+            }
+            None => return,
+        }
+    }
 }
 
 /// Sends one request and turns the answer into an event.

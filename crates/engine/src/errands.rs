@@ -46,7 +46,23 @@ pub(crate) struct Errand {
     asked_at_ms: i64,
 }
 
+impl Errand {
+    /// Who waits for it.
+    pub(crate) const fn ticket(&self) -> Option<Ticket> {
+        self.ticket
+    }
+
+    /// The operation whose outcome it finds out.
+    pub(crate) fn confirmed_operation(&self) -> Option<&store::OperationRow> {
+        match &self.purpose {
+            Purpose::Confirm { operation } => Some(operation),
+            Purpose::Observe { .. } | Purpose::CarryOut { .. } => None,
+        }
+    }
+}
+
 impl Engine {
+    #[allow(clippy::too_many_lines, reason = "one arm for each command")]
     pub(crate) async fn asked(
         &mut self,
         ticket: Ticket,
@@ -114,24 +130,10 @@ impl Engine {
                     (Ok(reply), Ok(())) => Some(Ok(reply)),
                 }
             }
-            Command::Accept(arrival) => {
-                let accepted = self.inbox().accept(arrival, now_ms).await;
-                self.looking.touched = true;
-                Some(accepted.map(Reply::Accepted))
-            }
-            Command::EditQuarantined { entry, raw, person, reason } => Some(
-                self.edit_quarantined(&entry, raw, &person, &reason, now_ms)
-                    .await
-                    .map(|row| Reply::Quarantined(Box::new(row))),
-            ),
-            Command::ReplayQuarantined { entries, cause, person } => {
-                Some(self.replay_quarantined(entries, cause, &person, now_ms).await.map(Reply::Replayed))
-            }
-            Command::DismissQuarantined { entry, person, reason } => Some(
-                self.dismiss_quarantined(&entry, &person, &reason, now_ms)
-                    .await
-                    .map(|row| Reply::Quarantined(Box::new(row))),
-            ),
+            command @ (Command::Accept(_)
+            | Command::EditQuarantined { .. }
+            | Command::ReplayQuarantined { .. }
+            | Command::DismissQuarantined { .. }) => Some(self.asked_of_inbox(command, now_ms).await),
             Command::SaveDraft { conflict, draft } => {
                 Some(self.edit_conflict(&conflict, |row| row.draft = Some(draft)).await)
             }

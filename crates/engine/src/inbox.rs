@@ -6,7 +6,7 @@
 //! read. Events of one record are answered by one look.
 
 use crate::error::{EngineError, Result};
-use crate::health::next_try_ms;
+use crate::health::{Gate, next_try_ms};
 use crate::judge::index;
 use crate::pairing;
 use crate::step::{Effects, Engine, Notice, Request};
@@ -191,6 +191,27 @@ impl Looking {
     pub(crate) fn is_for(&self, errand: u64) -> bool {
         self.looks.contains_key(&errand)
     }
+
+    /// The events that an errand looks for.
+    pub(crate) fn events_of(&self, errand: u64) -> Vec<InboxRow> {
+        self.looks.get(&errand).map(|look| look.events.clone()).unwrap_or_default()
+    }
+
+    /// The events whose records were read and are not linked yet.
+    pub(crate) fn waiting_for_linking(&self) -> impl Iterator<Item = InboxRow> {
+        self.unpaired.iter().flat_map(|(_, events)| events.iter().cloned())
+    }
+
+    /// A transaction was lost: what was begun in it never was, what was answered in it is looked at again.
+    pub(crate) fn take_back(&mut self, next_errand: u64, looked: Vec<InboxRow>) {
+        let again: std::collections::HashSet<&str> = looked.iter().map(|event| event.id.as_str()).collect();
+        self.looks.retain(|errand, look| {
+            *errand < next_errand && !look.events.iter().any(|event| again.contains(event.id.as_str()))
+        });
+        self.unpaired.clear();
+        self.unfinished.extend(looked);
+        self.touched = true;
+    }
 }
 
 impl Engine {
@@ -235,20 +256,19 @@ impl Engine {
             // The next look that ends asks again.
             return Ok(());
         }
-        // With one eye nothing can be concluded: an event waits while either system is away.
-        let mut asked = self.health.clone();
-        if !Remote::BOTH.into_iter().all(|remote| asked[index(remote)].allows(now_ms)) {
+        // With one eye nothing can be concluded: an event waits while either system is away or paused.
+        if self.health.iter().any(|health| health.gate(now_ms) != Gate::Open) {
             if self.store.next_event_due_ms().await?.is_some() {
-                let back_ms = self.health.iter().filter_map(|health| health.next_try_ms(now_ms)).max();
-                self.wake_for_inbox(back_ms.unwrap_or(now_ms + 1_000));
                 self.looking.touched = true;
+                if let Some(back_ms) =
+                    self.health.iter().filter_map(|health| health.next_try_ms(now_ms)).max()
+                {
+                    self.wake_for_inbox(back_ms);
+                }
             }
             return Ok(());
         }
-        // A breaker lets one probe through.
-        let probe = asked.iter().any(|health| health.probing);
-        let records = if probe { 1 } else { free };
-        let claimed = self.store.claim_events(now_ms, u32::try_from(records).unwrap_or(u32::MAX)).await?;
+        let claimed = self.store.claim_events(now_ms, u32::try_from(free).unwrap_or(u32::MAX)).await?;
         let mut groups: Vec<(SnapshotId, Vec<InboxRow>)> = Vec::new();
         for event in claimed {
             let Some(record) = event.record() else { continue };
@@ -257,7 +277,7 @@ impl Engine {
                 None => groups.push((record, vec![event])),
             }
         }
-        let all = groups.len() == records;
+        let all = groups.len() == free;
         for (record, events) in groups {
             let begun = self.begin_look(record, &events, now_ms, effects).await;
             if let Err(error) = begun {
@@ -265,7 +285,7 @@ impl Engine {
                 return Err(error);
             }
         }
-        self.looking.touched = all && self.looking.looks.len() < LOOKS_MAX && !probe;
+        self.looking.touched = all && self.looking.looks.len() < LOOKS_MAX;
         if let Some(due_ms) = self.store.next_event_due_ms().await? {
             self.wake_for_inbox(due_ms);
         }
@@ -292,8 +312,6 @@ impl Engine {
         let mut waiting = [false; 2];
         for (remote, key) in keys {
             waiting[index(remote)] = true;
-            // Takes the breaker's probe, if it is one.
-            self.health[index(remote)].allows(now_ms);
             effects.requests.push(Request::ReadRecord { errand, remote, key });
         }
         self.looking.looks.insert(

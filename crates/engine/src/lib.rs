@@ -1,9 +1,11 @@
 //! Observe, compare, plan, execute, verify, agree: the one pipeline, advanced by explicit steps.
 //!
 //! [`Engine::step`] takes an event and the time, commits at most a few transactions to the store, and returns the
-//! requests to send and the answers to give. It never spawns, sleeps or waits for the network: the product's driver
+//! requests to send and the answers to give; [`Engine::step_many`] does so for all that has arrived, with one sync of the
+//! disk. It never spawns, sleeps or waits for the network: the product's driver
 //! ([`drive`]) and a seeded simulation are two loops around the same steps.
 
+pub mod batch;
 pub mod causes;
 pub mod clock;
 mod deciding;

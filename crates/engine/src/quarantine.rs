@@ -6,7 +6,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::inbox::{Problem, pointed};
-use crate::step::Engine;
+use crate::step::{Command, Engine, Reply};
 use remote::Malformed;
 use store::{
     AuditRow, Change, EventAction, InboxRow, InboxState, QuarantineCause, QuarantineRow, QuarantineState,
@@ -156,6 +156,29 @@ impl Engine {
         })
     }
 
+    /// The commands about the inbox and the quarantine.
+    pub(crate) async fn asked_of_inbox(&mut self, command: Command, now_ms: i64) -> Result<Reply> {
+        match command {
+            Command::Accept(arrival) => {
+                self.looking.touched = true;
+                self.inbox().accept(arrival, now_ms).await.map(Reply::Accepted)
+            }
+            Command::EditQuarantined { entry, raw, person, reason } => self
+                .edit_quarantined(&entry, raw, &person, &reason, now_ms)
+                .await
+                .map(|row| Reply::Quarantined(Box::new(row))),
+            Command::ReplayQuarantined { entries, cause, person } => {
+                self.replay_quarantined(entries, cause, &person, now_ms).await.map(Reply::Replayed)
+            }
+            Command::DismissQuarantined { entry, person, reason } => self
+                .dismiss_quarantined(&entry, &person, &reason, now_ms)
+                .await
+                .map(|row| Reply::Quarantined(Box::new(row))),
+            // Asked elsewhere.
+            _ => Ok(Reply::Done),
+        }
+    }
+
     async fn open_entry(&self, id: &str) -> Result<QuarantineRow> {
         let entry =
             self.store.quarantined(id).await?.ok_or(EngineError::NotFound { what: "quarantined entry" })?;
@@ -170,7 +193,7 @@ impl Engine {
     }
 
     /// An edited text of an event becomes an event of its own that names its original, and is worked on in its place.
-    pub(crate) async fn edit_quarantined(
+    async fn edit_quarantined(
         &mut self,
         id: &str,
         raw: String,
@@ -259,7 +282,7 @@ impl Engine {
     }
 
     /// Entries are worked on again as they are: these, or all that are open for one cause, in their original order.
-    pub(crate) async fn replay_quarantined(
+    async fn replay_quarantined(
         &mut self,
         entries: Vec<String>,
         cause: Option<QuarantineCause>,
@@ -344,7 +367,7 @@ impl Engine {
     }
 
     /// An entry is put aside. What a remote shows of a record cannot be: it stays unreadable until it is corrected there.
-    pub(crate) async fn dismiss_quarantined(
+    async fn dismiss_quarantined(
         &mut self,
         id: &str,
         person: &str,

@@ -559,6 +559,13 @@ impl Engine {
         }
     }
 
+    /// Whether the next few answers could end the run under way.
+    pub(crate) fn may_end_a_run(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| {
+            run.phase == Phase::Writing && run.waiting_for.len() <= crate::batch::TOGETHER_MAX
+        })
+    }
+
     async fn end_run_when_written(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
         if self.run.as_ref().is_some_and(|run| run.phase == Phase::Writing && run.waiting_for.is_empty()) {
             self.end_run("done", None, now_ms, effects).await?;

@@ -334,6 +334,13 @@ impl Engine {
     /// Advances by one event.
     pub async fn step(&mut self, event: Event, now_ms: i64) -> Effects {
         let mut effects = Effects::default();
+        Box::pin(self.handle(event, now_ms, &mut effects)).await;
+        Box::pin(self.follow_up(now_ms, &mut effects)).await;
+        effects
+    }
+
+    /// What an event itself leads to.
+    pub(crate) async fn handle(&mut self, event: Event, now_ms: i64, effects: &mut Effects) {
         self.step_ms = now_ms;
         // What an error in this event belongs to.
         let operation = match &event {
@@ -351,44 +358,32 @@ impl Engine {
         };
         let of_run = matches!(event, Event::PageRead { .. } | Event::GoOn { .. });
         let handled = match event {
-            Event::Started => self.rescue(now_ms, &mut effects).await,
+            Event::Started => self.rescue(now_ms, effects).await,
             Event::Asked { ticket, command } => {
-                self.asked(ticket, command, now_ms, &mut effects).await;
+                self.asked(ticket, command, now_ms, effects).await;
                 Ok(())
             }
             Event::PageRead { run, remote, result, latency_ms } => {
-                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, &mut effects);
-                self.page_read(&run, remote, result, now_ms, &mut effects).await
+                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, effects);
+                self.page_read(&run, remote, result, now_ms, effects).await
             }
             Event::RecordRead { errand, remote, result, latency_ms } => {
-                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, &mut effects);
-                self.record_read(errand, remote, result, now_ms, &mut effects).await
+                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, effects);
+                self.record_read(errand, remote, result, now_ms, effects).await
             }
             Event::Found { operation, result, latency_ms } => {
-                self.note_operation_health(
-                    &operation,
-                    result.as_ref().err(),
-                    now_ms,
-                    latency_ms,
-                    &mut effects,
-                );
-                self.found(&operation, result, now_ms, &mut effects).await
+                self.note_operation_health(&operation, result.as_ref().err(), now_ms, latency_ms, effects);
+                self.found(&operation, result, now_ms, effects).await
             }
             Event::Wrote { operation, result, latency_ms } => {
-                self.note_operation_health(
-                    &operation,
-                    result.as_ref().err(),
-                    now_ms,
-                    latency_ms,
-                    &mut effects,
-                );
-                self.wrote(&operation, result, now_ms, &mut effects).await
+                self.note_operation_health(&operation, result.as_ref().err(), now_ms, latency_ms, effects);
+                self.wrote(&operation, result, now_ms, effects).await
             }
             Event::Probed { remote, result, latency_ms } => {
-                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, &mut effects);
+                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, effects);
                 Ok(())
             }
-            Event::GoOn { run } => self.go_on(&run, now_ms, &mut effects).await,
+            Event::GoOn { run } => self.go_on(&run, now_ms, effects).await,
             Event::Arrived => {
                 self.looking.touched = true;
                 Ok(())
@@ -402,21 +397,25 @@ impl Engine {
         if let Err(error) = handled {
             tracing::error!(error = %error.log_words(), "engine.step_failed");
             if of_run {
-                self.fail_run(&error, now_ms, &mut effects).await;
+                self.fail_run(&error, now_ms, effects).await;
             }
             if let Some(operation) = operation {
                 self.in_flight.remove(&operation.id);
                 self.unsettled.push(operation);
             }
         }
-        self.put_unsettled_back(now_ms, &mut effects).await;
-        self.work_on_inbox(now_ms, &mut effects).await;
+    }
+
+    /// What every step ends with: what is left over, the remotes' health, and what can be begun.
+    pub(crate) async fn follow_up(&mut self, now_ms: i64, effects: &mut Effects) {
+        self.put_unsettled_back(now_ms, effects).await;
+        self.work_on_inbox(now_ms, effects).await;
         if let Err(error) = self.keep_health().await {
             tracing::error!(error = %error.log_words(), "health.not_kept");
         }
-        self.pass_gates(now_ms, &mut effects);
+        self.pass_gates(now_ms, effects);
         if self.outbox_touched
-            && let Err(error) = self.claim(now_ms, &mut effects).await
+            && let Err(error) = self.claim(now_ms, effects).await
         {
             tracing::error!(error = %error.log_words(), "outbox.claim_failed");
             self.wake_at_ms = Some(now_ms + 1_000);
@@ -424,9 +423,8 @@ impl Engine {
         if !self.unsettled.is_empty() {
             self.wake_at_ms = Some(self.wake_at_ms.map_or(now_ms + 1_000, |at_ms| at_ms.min(now_ms + 1_000)));
         }
-        self.probe_idle(now_ms, &mut effects);
+        self.probe_idle(now_ms, effects);
         effects.wake_at_ms = [self.wake_at_ms, self.looking.wake_at_ms].into_iter().flatten().min();
-        effects
     }
 
     async fn rescue(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {

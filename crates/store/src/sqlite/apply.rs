@@ -75,6 +75,7 @@ fn run_length(changes: &[Change], belongs: impl Fn(&Change) -> bool) -> usize {
     changes.iter().take_while(|change| belongs(change)).count()
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm for each change")]
 async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Change) -> Result<()> {
     match change {
         // Handled together with their neighbours.
@@ -112,26 +113,16 @@ async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Cha
         Change::PutRun(row) => put_run(connection, row).await,
         Change::PutDuplicate(row) => put_duplicate(connection, row).await,
         Change::RemoveDuplicate { a, b } => remove_duplicate(connection, a, b).await,
-        Change::AcceptEvent(row) => inbox::accept(connection, row).await,
-        Change::FinishEvent { id, state, due_at_ms, outcome, at_ms } => {
-            inbox::finish(connection, id, *state, *due_at_ms, outcome, *at_ms).await
-        }
-        Change::ResendEvent(row) => inbox::resend(connection, row).await,
-        Change::DismissEvent { id, outcome, at_ms } => inbox::dismiss(connection, id, outcome, *at_ms).await,
-        Change::RescueEvents => inbox::rescue(connection).await,
-        Change::ForgetEvents { before_ms } => inbox::forget(connection, *before_ms).await,
-        Change::Quarantine { row, seen_run } => {
-            inbox::quarantine(connection, tail, row, seen_run.as_deref()).await
-        }
-        Change::Release { id, at_ms } => {
-            inbox::release(connection, tail, std::iter::once((id, *at_ms))).await
-        }
-        Change::ReleaseUnseen { remote, kind, before_ms, at_ms } => {
-            inbox::release_unseen(connection, *remote, *kind, *before_ms, *at_ms).await
-        }
-        Change::CloseQuarantine { id, state, by, reason, at_ms } => {
-            inbox::close(connection, tail, id, *state, by, reason.as_deref(), *at_ms).await
-        }
+        Change::AcceptEvent(_)
+        | Change::FinishEvent { .. }
+        | Change::ResendEvent(_)
+        | Change::DismissEvent { .. }
+        | Change::RescueEvents
+        | Change::ForgetEvents { .. }
+        | Change::Quarantine { .. }
+        | Change::Release { .. }
+        | Change::ReleaseUnseen { .. }
+        | Change::CloseQuarantine { .. } => inbox::single(connection, tail, change).await,
         Change::PutValue { key, value } => {
             let query = sqlx::query(
                 "INSERT INTO small_values (key, value) VALUES (?1, ?2) \

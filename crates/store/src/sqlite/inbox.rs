@@ -9,8 +9,8 @@ use super::{
     rows::Columns,
 };
 use crate::{
-    CauseCount, InboxRow, InboxState, QuarantineCause, QuarantineRow, QuarantineState, Result, SnapshotId,
-    StoreError, words::Word,
+    CauseCount, Change, InboxRow, InboxState, QuarantineCause, QuarantineRow, QuarantineState, Result,
+    SnapshotId, StoreError, words::Word,
 };
 
 /// Columns of [`event`].
@@ -88,12 +88,40 @@ pub(super) fn cause_count(columns: &mut Columns<'_>) -> Result<CauseCount> {
     })
 }
 
+/// The changes of the inbox and the quarantine.
+pub(super) async fn single(
+    connection: &mut SqliteConnection,
+    tail: &mut Tail,
+    change: &Change,
+) -> Result<()> {
+    match change {
+        Change::AcceptEvent(row) => accept(connection, row).await,
+        Change::FinishEvent { id, state, due_at_ms, outcome, at_ms } => {
+            finish(connection, id, *state, *due_at_ms, outcome, *at_ms).await
+        }
+        Change::ResendEvent(row) => resend(connection, row).await,
+        Change::DismissEvent { id, outcome, at_ms } => dismiss(connection, id, outcome, *at_ms).await,
+        Change::RescueEvents => rescue(connection).await,
+        Change::ForgetEvents { before_ms } => forget(connection, *before_ms).await,
+        Change::Quarantine { row, seen_run } => quarantine(connection, tail, row, seen_run.as_deref()).await,
+        Change::Release { id, at_ms } => release(connection, tail, std::iter::once((id, *at_ms))).await,
+        Change::ReleaseUnseen { remote, kind, before_ms, at_ms } => {
+            release_unseen(connection, *remote, *kind, *before_ms, *at_ms).await
+        }
+        Change::CloseQuarantine { id, state, by, reason, at_ms } => {
+            close(connection, tail, id, *state, by, reason.as_deref(), *at_ms).await
+        }
+        // Handled where their tables are.
+        _ => Ok(()),
+    }
+}
+
 fn moved_unless_one(touched: u64, what: &str, id: &str) -> Result<()> {
     if touched == 1 { Ok(()) } else { Err(StoreError::Moved { what: format!("the {what} {id}") }) }
 }
 
 /// A message that is there already is not taken in again.
-pub(super) async fn accept(connection: &mut SqliteConnection, row: &InboxRow) -> Result<()> {
+async fn accept(connection: &mut SqliteConnection, row: &InboxRow) -> Result<()> {
     let query = sqlx::query(
         "INSERT INTO inbox (turn, id, remote, message, kind, key, action, version, raw, received_at_ms, state, attempts, \
          due_at_ms, finished_at_ms, outcome, replaces) \
@@ -156,7 +184,7 @@ pub(super) async fn claim(
     Ok(claimed.into_iter().map(|(_, _, row)| row).collect())
 }
 
-pub(super) async fn finish(
+async fn finish(
     connection: &mut SqliteConnection,
     id: &str,
     state: InboxState,
@@ -177,7 +205,7 @@ pub(super) async fn finish(
 }
 
 /// From the quarantine back to be worked on, pointing to what its text is read to say now.
-pub(super) async fn resend(connection: &mut SqliteConnection, row: &InboxRow) -> Result<()> {
+async fn resend(connection: &mut SqliteConnection, row: &InboxRow) -> Result<()> {
     let query = sqlx::query(
         "UPDATE inbox SET state = 'accepted', attempts = 0, due_at_ms = ?2, outcome = '', kind = ?3, key = ?4, \
          action = ?5, version = ?6 WHERE id = ?1 AND state = 'quarantined'",
@@ -191,12 +219,7 @@ pub(super) async fn resend(connection: &mut SqliteConnection, row: &InboxRow) ->
     moved_unless_one(execute(connection, query).await?, "event", &row.id)
 }
 
-pub(super) async fn dismiss(
-    connection: &mut SqliteConnection,
-    id: &str,
-    outcome: &str,
-    at_ms: i64,
-) -> Result<()> {
+async fn dismiss(connection: &mut SqliteConnection, id: &str, outcome: &str, at_ms: i64) -> Result<()> {
     let query = sqlx::query(
         "UPDATE inbox SET state = 'dismissed', finished_at_ms = ?3, outcome = ?2 \
          WHERE id = ?1 AND state = 'quarantined'",
@@ -207,13 +230,13 @@ pub(super) async fn dismiss(
     moved_unless_one(execute(connection, query).await?, "event", id)
 }
 
-pub(super) async fn rescue(connection: &mut SqliteConnection) -> Result<()> {
+async fn rescue(connection: &mut SqliteConnection) -> Result<()> {
     execute(connection, sqlx::query("UPDATE inbox SET state = 'accepted' WHERE state = 'running'")).await?;
     Ok(())
 }
 
 /// Removes what was finished before a time; what something else refers to stays.
-pub(super) async fn forget(connection: &mut SqliteConnection, before_ms: i64) -> Result<()> {
+async fn forget(connection: &mut SqliteConnection, before_ms: i64) -> Result<()> {
     let query = sqlx::query(
         "DELETE FROM inbox WHERE finished_at_ms < ?1 AND state IN ('done', 'dismissed') \
          AND NOT EXISTS (SELECT 1 FROM inbox e WHERE e.replaces = inbox.id) \
@@ -228,7 +251,7 @@ pub(super) async fn forget(connection: &mut SqliteConnection, before_ms: i64) ->
 
 /// Takes something in. The same thing seen again counts up; a record's later version that cannot be read either takes
 /// the place of the earlier one. A record that was there all the same has been seen.
-pub(super) async fn quarantine(
+async fn quarantine(
     connection: &mut SqliteConnection,
     tail: &mut Tail,
     row: &QuarantineRow,
@@ -347,7 +370,7 @@ pub(super) async fn release(
 }
 
 /// Payloads without a key that a complete read did not show again.
-pub(super) async fn release_unseen(
+async fn release_unseen(
     connection: &mut SqliteConnection,
     remote: record::Remote,
     kind: record::RecordKind,
@@ -367,7 +390,7 @@ pub(super) async fn release_unseen(
     Ok(())
 }
 
-pub(super) async fn close(
+async fn close(
     connection: &mut SqliteConnection,
     tail: &mut Tail,
     id: &str,

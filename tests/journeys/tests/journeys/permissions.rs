@@ -43,6 +43,15 @@ const TABLE: &[Entry] = &[
     ("plans.approve", "yy-y-", || json!({ "planId": "none", "hash": "", "reason": null })),
     ("plans.refuse", "yy-y-", || json!({ "planId": "none", "reason": "no" })),
     ("plans.undo", "yy-y-", || json!({ "id": "none" })),
+    (
+        "quarantine.list",
+        "--yy-",
+        || json!({ "status": null, "remote": null, "cause": null, "offset": 0, "limit": 1 }),
+    ),
+    ("quarantine.show", "--yy-", || json!({ "id": "none" })),
+    ("quarantine.edit", "--yy-", || json!({ "id": "none", "raw": "{}", "reason": "mended" })),
+    ("quarantine.replay", "--yy-", || json!({ "ids": ["none"], "cause": null })),
+    ("quarantine.dismiss", "--yy-", || json!({ "id": "none", "reason": "a test" })),
     ("receipts.list", "yyyyy", || json!({ "patientId": null, "planId": null, "offset": 0, "limit": 1 })),
 ];
 

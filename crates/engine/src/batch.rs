@@ -1,0 +1,181 @@
+//! Many events in one step: their changes become durable together, with one sync of the disk, and only then does
+//! anything go out.
+//!
+//! A step commits several times (an outcome, a plan, a judgement, the next claim), and each commit waits for the disk.
+//! Where answers arrive faster than the disk turns, that wait is all there is. [`Engine::step_many`] works through what
+//! has arrived within one held transaction ([`store::Batch`]): each event sees what the ones before it changed, as if
+//! they had been steps of their own, and the order is that of the list. If the transaction cannot be made durable,
+//! nothing goes out, and everything it was about is worked on again.
+
+use crate::error::EngineError;
+use crate::judge::index;
+use crate::step::{Effects, Engine, Event, Request};
+use std::collections::HashSet;
+use std::sync::Arc;
+use store::{InboxRow, OperationRow, Store, StoreError};
+
+/// Events that share a transaction. Others who want to commit wait for it.
+pub const TOGETHER_MAX: usize = 64;
+
+/// What a lost transaction would have to give back.
+struct Stake {
+    /// Operations whose answers are in it.
+    answered: Vec<OperationRow>,
+    /// Events of the inbox whose answers are in it, or that wait for their linking.
+    looked: Vec<InboxRow>,
+    /// Operations that were under way before it.
+    in_flight: HashSet<String>,
+    /// The first errand that was begun in it.
+    next_errand: u64,
+}
+
+impl Engine {
+    /// Advances by several events in their order. Nothing of what follows from one of them leaves before all their
+    /// changes are durable, where the store can hold them together; elsewhere each is a step of its own.
+    pub async fn step_many(&mut self, events: Vec<Event>, now_ms: i64) -> Effects {
+        let mut effects = Effects::default();
+        let mut events = events.into_iter().peekable();
+        while let Some(event) = events.next() {
+            if !may_share(&event) || self.may_end_a_run() {
+                effects.follow(self.step(event, now_ms).await);
+                continue;
+            }
+            let mut together = vec![event];
+            while together.len() < TOGETHER_MAX
+                && let Some(event) = events.next_if(may_share)
+            {
+                together.push(event);
+            }
+            effects.follow(self.step_together(together, now_ms).await);
+        }
+        effects
+    }
+
+    async fn step_together(&mut self, events: Vec<Event>, now_ms: i64) -> Effects {
+        let batch = match self.store.batch().await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return self.step_one_by_one(events, now_ms).await,
+            Err(error) => {
+                tracing::warn!(error = %error, "step.no_batch");
+                return self.step_one_by_one(events, now_ms).await;
+            }
+        };
+        let stake = self.stake(&events);
+        let within: Arc<dyn Store> = Arc::clone(&batch) as Arc<dyn Store>;
+        let store = std::mem::replace(&mut self.store, within);
+        let mut effects = Effects::default();
+        for event in events {
+            Box::pin(self.handle(event, now_ms, &mut effects)).await;
+        }
+        Box::pin(self.follow_up(now_ms, &mut effects)).await;
+        self.store = store;
+        match batch.seal().await {
+            Ok(()) => effects,
+            Err(error) => self.take_back(stake, &error, effects, now_ms),
+        }
+    }
+
+    async fn step_one_by_one(&mut self, events: Vec<Event>, now_ms: i64) -> Effects {
+        let mut effects = Effects::default();
+        for event in events {
+            effects.follow(self.step(event, now_ms).await);
+        }
+        effects
+    }
+
+    fn stake(&self, events: &[Event]) -> Stake {
+        let mut answered = Vec::new();
+        let mut looked = Vec::new();
+        for event in events {
+            match event {
+                Event::Found { operation, .. } | Event::Wrote { operation, .. } => {
+                    answered.extend(self.in_flight.get(operation).cloned());
+                }
+                Event::RecordRead { errand, .. } => {
+                    let confirmed =
+                        self.errands.get(errand).and_then(|errand| errand.confirmed_operation()).cloned();
+                    answered.extend(confirmed);
+                    looked.extend(self.looking.events_of(*errand));
+                }
+                Event::Started
+                | Event::Asked { .. }
+                | Event::PageRead { .. }
+                | Event::Probed { .. }
+                | Event::GoOn { .. }
+                | Event::Arrived
+                | Event::Woke => {}
+            }
+        }
+        looked.extend(self.looking.waiting_for_linking());
+        Stake {
+            answered,
+            looked,
+            in_flight: self.in_flight.keys().cloned().collect(),
+            next_errand: self.next_errand,
+        }
+    }
+
+    /// Nothing of a transaction was kept: nothing that follows from it goes out, what was claimed in it is not ours, and
+    /// what was answered in it is put back, to be looked at first the next time.
+    fn take_back(&mut self, stake: Stake, error: &StoreError, lost: Effects, now_ms: i64) -> Effects {
+        tracing::error!(error = %error, "step.not_durable");
+        let mut effects = Effects { notices: lost.notices, ..Effects::default() };
+        let answered: HashSet<&str> = stake.answered.iter().map(|row| row.id.as_str()).collect();
+        self.in_flight.retain(|id, _| stake.in_flight.contains(id) && !answered.contains(id.as_str()));
+        self.unsettled.extend(stake.answered);
+        let why = || EngineError::NotNow {
+            what: format!("what was asked for could not be written down ({error})"),
+            way_out: "nothing was done; try again when that is mended".to_owned(),
+        };
+        for (ticket, _) in lost.replies {
+            effects.replies.push((ticket, Err(why())));
+        }
+        let begun: Vec<u64> =
+            self.errands.keys().copied().filter(|errand| *errand >= stake.next_errand).collect();
+        for errand in begun {
+            let ticket = self.errands.remove(&errand).and_then(|errand| errand.ticket());
+            effects.replies.extend(ticket.map(|ticket| (ticket, Err(why()))));
+        }
+        self.looking.take_back(stake.next_errand, stake.looked);
+        for request in lost.requests {
+            match request {
+                // It had waited since before; whoever waits for its answer still does.
+                Request::ReadPage { .. } => self.held.push(request),
+                Request::ReadRecord { errand, .. } if errand < stake.next_errand => self.held.push(request),
+                // Claimed or begun in what was lost; the breaker's one probe was not sent after all.
+                Request::ReadRecord { remote, .. }
+                | Request::FindByOurKey { remote, .. }
+                | Request::Write { remote, .. }
+                | Request::Probe { remote } => self.health[index(remote)].probing = false,
+                Request::GoOn { .. } => effects.requests.push(request),
+            }
+        }
+        self.outbox_touched = true;
+        effects.wake_at_ms = Some(now_ms + 1_000);
+        effects
+    }
+}
+
+/// Answers and wakings share a transaction. What a person asked for and what a run does may take long or change more than
+/// could be taken back.
+fn may_share(event: &Event) -> bool {
+    match event {
+        Event::Found { .. }
+        | Event::Wrote { .. }
+        | Event::RecordRead { .. }
+        | Event::Probed { .. }
+        | Event::Arrived
+        | Event::Woke => true,
+        Event::Started | Event::Asked { .. } | Event::PageRead { .. } | Event::GoOn { .. } => false,
+    }
+}
+
+impl Effects {
+    /// Adds what a later step led to.
+    fn follow(&mut self, later: Effects) {
+        self.requests.extend(later.requests);
+        self.replies.extend(later.replies);
+        self.notices.extend(later.notices);
+        self.wake_at_ms = later.wake_at_ms;
+    }
+}
