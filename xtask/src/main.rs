@@ -3,6 +3,8 @@
 mod bench;
 mod codegen;
 mod demo;
+mod fuzz;
+mod mutants;
 mod session;
 mod setup;
 mod steps;
@@ -31,6 +33,10 @@ enum Task {
     Codegen(codegen::Arguments),
     /// Measure, and print a table and JSON.
     Bench(bench::Arguments),
+    /// Give every reader of what others send broken input, for longer than `test` does.
+    Fuzz(fuzz::Arguments),
+    /// Change the code in small ways and see whether a test notices.
+    Mutants(mutants::Arguments),
     /// Install what is missing on this machine.
     Setup(setup::Arguments),
     /// Run a command in a session with an unlocked throw-away keyring (used by `test`).
@@ -48,6 +54,8 @@ fn main() -> ExitCode {
         },
         Task::Codegen(arguments) => codegen::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Setup(arguments) => setup::run(&arguments),
         Task::InSession(arguments) => session::run_inside(&arguments),
     };

@@ -258,11 +258,13 @@ fn resource(data: &Json, said: Option<(RecordKind, &str)>, action: Action) -> Re
             .get("meta")
             .and_then(|meta| meta.get("versionId"))
             .or_else(|| data.get("versionId"))
-            .and_then(Json::as_str);
+            .and_then(Json::as_str)
+            .filter(|version| !version.trim().is_empty());
         (text(data, "id", "the resource's id")?, version)
     };
-    // FHIR R4 datatypes, "id".
+    // FHIR R4 datatypes, "id". One or two dots alone would be another address when the record is read.
     let sound = (1..=64).contains(&key.len())
+        && !matches!(key, "." | "..")
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
     if !sound {
         return Err(unreadable(
@@ -284,6 +286,7 @@ mod tests {
         EventLens::default().read(remote, raw).map_err(|problem| (problem.field, problem.class))
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "it is held against what reading gives")]
     fn points(key: &str, action: Action, version: Option<&str>) -> Result<Pointer, (&'static str, Class)> {
         Ok(Pointer {
             kind: RecordKind::Patient,

@@ -38,20 +38,19 @@ const NONE_KNOWN: &[&str] = &[
 const NONE_KNOWN_SNOMED: &[&str] = &["716186003", "409137002"];
 
 impl Substance {
-    /// A substance from its text and codes; `None` when both are empty. Line ends and runs of blanks become one blank.
+    /// A substance from its text and codes; `None` when both are empty or show nothing. Line ends and runs of blanks become one blank.
     pub fn new(text: &str, codings: Vec<Coding>) -> Option<Substance> {
-        let own = trimmed(text);
+        let own = one_line(text);
         let text = if own.is_empty() {
             codings
                 .iter()
                 .filter_map(|coding| coding.display.as_deref())
                 .chain(codings.iter().map(|coding| coding.code.as_str()))
-                .map(trimmed)
+                .map(one_line)
                 .find(|text| !text.is_empty())?
         } else {
             own
         };
-        let text = one_line(text);
         let none_known = codings
             .iter()
             .any(|coding| coding.system == SNOMED_CT && NONE_KNOWN_SNOMED.contains(&coding.code.as_str()));
