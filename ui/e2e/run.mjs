@@ -138,6 +138,64 @@ async function variants() {
   }
 }
 
+/** The queue with its groups; with a refused write, its correction up to the plan. */
+async function queue() {
+  await go("q");
+  await at("queue").waitFor();
+  await at("remotes").waitFor();
+  await page.locator("[data-testid=queue-row], [data-testid=empty]").first().waitFor();
+  await look_at("queue");
+  await page.keyboard.press("x");
+  await page.locator("[data-testid=queue-cause], [data-testid=empty]").first().waitFor();
+  await look_at("queue-causes");
+  if ((await at("queue-cause").count()) > 0) {
+    await at("queue-list").focus();
+    await page.keyboard.press("Enter");
+    await at("cause-bar").waitFor();
+    await look_at("queue-cause");
+    await page.keyboard.press("Escape");
+    await at("queue-cause").first().waitFor();
+  }
+  await page.keyboard.press("x");
+  await at("chip-waiting").waitFor();
+  await narrow("chip-parked");
+  await page.locator("[data-testid=queue-row], [data-testid=empty]").first().waitFor();
+  // A clinic in which nothing was refused shows the empty list.
+  if ((await at("queue-row").count()) === 0) return look_at("queue-parked");
+  await at("queue-row").last().click();
+  await at("literal-request").waitFor();
+  await look_at("operation");
+  await page.locator("h1").focus();
+  await page.keyboard.press("e");
+  await at("edit-form").waitFor();
+  await look_at("operation-edit");
+  await page.locator("h1").focus();
+  await page.keyboard.press("Escape");
+  await at("edit-form").waitFor({ state: "detached" });
+}
+
+/** Pauses a system and resumes it. */
+async function pauseAndResume() {
+  await go("q");
+  await at("pause-service_now").waitFor();
+  await page.keyboard.press("p");
+  await page.keyboard.press("1");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.type("Upgrade of the instance until noon");
+  await look_at("pause");
+  await page.keyboard.press("Control+Enter");
+  await at("resume-service_now").waitFor();
+  await look_at("queue-paused");
+  await go("h");
+  await at("metrics").waitFor();
+  await look_at("home-paused");
+  await go("q");
+  await at("resume-service_now").waitFor();
+  await page.keyboard.press("p");
+  await page.keyboard.press("1");
+  await at("pause-service_now").waitFor();
+}
+
 /** Opens the first conflict that one person may settle alone, decides every difference, approves, and undoes. */
 async function decide() {
   await go("w");
@@ -213,6 +271,8 @@ try {
     await workList();
     await helpAndPalette();
     await variants();
+    await queue();
+    await pauseAndResume();
     await decide();
   }
   assert.deepEqual(complaints, [], "the browser's console stays clean");

@@ -749,9 +749,12 @@ dto! {
         /// What is wrong and the way out.
         pub problem: String,
         pub status: QuarantineStatus,
+        #[ts(type = "number")]
         pub first_seen_at_ms: i64,
+        #[ts(type = "number")]
         pub last_seen_at_ms: i64,
         pub times: u32,
+        #[ts(type = "number | null")]
         pub closed_at_ms: Option<i64>,
         /// Who or what closed it.
         pub closed_by: Option<String>,
@@ -774,6 +777,7 @@ dto! {
         /// What is wrong, in the words of the oldest.
         pub problem: String,
         pub open: u32,
+        #[ts(type = "number")]
         pub oldest_at_ms: i64,
     }
     pub struct QuarantineList {

@@ -1,5 +1,5 @@
 import { Button, Switch, VisuallyHidden } from "@mantine/core";
-import { IconHome, IconListCheck, IconPaw, IconReceipt } from "@tabler/icons-react";
+import { IconHome, IconListCheck, IconPaw, IconReceipt, IconStack2 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useSession } from "../data/session";
 import { KeyHint } from "../keyboard/KeyHint";
@@ -13,11 +13,24 @@ const screens = [
   { to: "/work", word: "Work list", icon: IconListCheck, shortcut: "g w", needs: "see_conflicts" },
   { to: "/patients", word: "Patients", icon: IconPaw, shortcut: "g p", needs: "see_patients" },
   { to: "/receipts", word: "Receipts", icon: IconReceipt, shortcut: "g r", needs: "see_receipts" },
+  { to: "/queue", word: "Queue", icon: IconStack2, shortcut: "g q", needs: "see_queue" },
 ] as const;
 
-export function Nav({ path, needYou, openHelp }: { path: string; needYou: number | undefined; openHelp: () => void }) {
+interface Props {
+  path: string;
+  needYou: number | undefined;
+  /** Writes that wait for an edit. */
+  needEdit: number | undefined;
+  openHelp: () => void;
+}
+
+export function Nav({ path, needYou, needEdit, openHelp }: Props) {
   const { capabilities, version } = useSession();
   const single = useSingleLetters();
+  const counts: Record<string, { count: number | undefined; says: string }> = {
+    "/work": { count: needYou, says: "need you" },
+    "/queue": { count: needEdit, says: needEdit === 1 ? "needs an edit" : "need an edit" },
+  };
   return (
     <nav className={classes.nav} aria-label="Screens" data-testid="nav">
       <div className={classes.brand}>
@@ -31,15 +44,16 @@ export function Nav({ path, needYou, openHelp }: { path: string; needYou: number
           .filter(({ needs }) => needs === null || capabilities.includes(needs))
           .map(({ to, word, icon: Icon, shortcut }) => {
             const here = to === "/" ? path === "/" : path.startsWith(to) || (to === "/work" && path.startsWith("/plans"));
+            const asks = counts[to];
             return (
               <li key={to}>
                 <Link to={to} className={classes.link} aria-current={here ? "page" : undefined} aria-keyshortcuts={shortcut} data-testid={`nav-${word.toLowerCase().replace(" ", "-")}`}>
                   <Icon size={18} stroke={1.7} aria-hidden="true" />
                   <span className={classes.word}>{word}</span>
-                  {to === "/work" && Boolean(needYou) && (
+                  {asks?.count !== undefined && asks.count > 0 && (
                     <em className={classes.count}>
-                      {countWords(needYou ?? 0)}
-                      <VisuallyHidden> need you</VisuallyHidden>
+                      {countWords(asks.count)}
+                      <VisuallyHidden> {asks.says}</VisuallyHidden>
                     </em>
                   )}
                   <span className={classes.hint}>

@@ -1,16 +1,24 @@
 import { IconCloudOff } from "@tabler/icons-react";
-import type { RemoteState } from "../bindings/types";
+import type { RemoteHealth, RemoteState } from "../bindings/types";
 import classes from "./Shell.module.css";
+
+const said: Partial<Record<RemoteHealth, (labels: string[]) => string>> = {
+  failing: (labels) => `${labels.join(" and ")} ${labels.length === 1 ? "does" : "do"} not answer.`,
+  breaker_open: (labels) => `${labels.join(" and ")} ${labels.length === 1 ? "does" : "do"} not answer.`,
+  sign_in_refused: (labels) => `${labels.join(" and ")} ${labels.length === 1 ? "refuses" : "refuse"} the sign-in.`,
+  paused: (labels) => `${labels.join(" and ")} ${labels.length === 1 ? "is" : "are"} paused.`,
+};
 
 /** Being cut off is not a block: everything can be read and decided, and is sent later. */
 export function OfflineBanner({ remotes }: { remotes: RemoteState[] }) {
-  const silent = remotes.filter((remote) => remote.health !== "answering").map((remote) => remote.label);
+  const kinds = [...new Set(remotes.map((remote) => remote.health))];
+  const sentences = kinds.flatMap((health) => said[health]?.(remotes.filter((remote) => remote.health === health).map((remote) => remote.label)) ?? []);
   return (
     <div className={classes.offline} role="status" data-testid="offline-banner">
       <IconCloudOff size={18} aria-hidden="true" />
       <span>
-        {silent.length > 0 ? `${silent.join(" and ")} ${silent.length === 1 ? "does" : "do"} not answer. ` : ""}
-        You see what VetSync last read. Decisions are kept and sent when the connection is back.
+        {sentences.map((sentence) => `${sentence} `)}
+        You see what VetSync last read. Decisions are kept and sent when {kinds.includes("paused") && sentences.length === 1 ? "it is resumed" : "the connection is back"}.
       </span>
     </div>
   );

@@ -1,6 +1,6 @@
 import { Outlet, useNavigate, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
-import { useSession } from "../data/session";
+import { useMay, useSession } from "../data/session";
 import { useRead } from "../data/useRead";
 import { useKeyboard, useKeys } from "../keyboard/useKeys";
 import { announce } from "../shared/announce";
@@ -22,6 +22,8 @@ export function Shell() {
   const router = useRouter();
   const session = useSession();
   const home = useRead("home.get", {});
+  const mayQueue = useMay("see_queue");
+  const parked = useRead("queue.list", { states: ["parked"], remote: null, cause: null, patientId: null, offset: 0, limit: 1 }, { enabled: mayQueue });
   const path = useRouterState({ select: (state) => state.location.pathname });
   const [help, setHelp] = useState(false);
   const [palette, setPalette] = useState(false);
@@ -31,6 +33,7 @@ export function Shell() {
     { key: "g w", says: "Work list", group: "Go to", run: () => void navigate({ to: "/work" }) },
     { key: "g p", says: "Patients", group: "Go to", run: () => void navigate({ to: "/patients" }) },
     { key: "g r", says: "Receipts", group: "Go to", run: () => void navigate({ to: "/receipts" }) },
+    ...(mayQueue ? [{ key: "g q", says: "Queue", group: "Go to", run: () => void navigate({ to: "/queue" }) }] : []),
     { key: "/", says: "Search patients", group: "Everywhere", run: () => void navigate({ to: "/patients" }) },
     { key: "escape", says: "Back", group: "Everywhere", run: () => router.history.back() },
     { key: "mod+k", says: "Do anything", group: "Everywhere", run: () => setPalette(true) },
@@ -56,7 +59,7 @@ export function Shell() {
       <button type="button" className={classes.skip} onClick={() => document.getElementById("content")?.focus()}>
         Skip to the content
       </button>
-      <Nav path={path} needYou={needYou} openHelp={() => setHelp(true)} />
+      <Nav path={path} needYou={needYou} needEdit={mayQueue ? parked.data?.counts.parked : undefined} openHelp={() => setHelp(true)} />
       <div className={classes.main}>
         <Header session={session} openPalette={() => setPalette(true)} />
         {home.data?.offline && <OfflineBanner remotes={home.data.remotes} />}

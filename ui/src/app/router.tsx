@@ -1,7 +1,7 @@
 import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, type RouterHistory } from "@tanstack/react-router";
-import type { Cause, ConflictStatus, PatientStatus } from "../bindings/types";
+import type { Cause, ConflictStatus, PatientStatus, RemoteName } from "../bindings/types";
 import { HomeScreen } from "../features/home/HomeScreen";
-import { causeWords, conflictStatusWords, patientStatusWords } from "../words/words";
+import { causeWords, conflictStatusWords, patientStatusWords, remoteWords } from "../words/words";
 import { NotFound, ScreenFailed } from "./NotFound";
 import { Shell } from "./Shell";
 
@@ -73,7 +73,39 @@ const receipts = createRoute({
   component: lazyRouteComponent(() => import("../features/receipts/ReceiptsScreen"), "ReceiptsScreen"),
 });
 
-const routeTree = root.addChildren([home, patients, patient, work, compare, plan, receipts]);
+/** What the queue can be narrowed to: a state, or several that mean the same to people. */
+export const queueStates = { waiting: "Waiting", trying: "Trying", parked: "Needs an edit", done: "Done", cancelled: "Cancelled" } as const;
+
+export interface QueueSearch {
+  state?: keyof typeof queueStates;
+  remote?: RemoteName;
+  cause?: string;
+  patient?: string;
+  group?: boolean;
+}
+
+const queue = createRoute({
+  getParentRoute: () => root,
+  path: "/queue",
+  validateSearch: (search: Record<string, unknown>): QueueSearch =>
+    given({
+      state: oneOf(queueStates, search.state) as keyof typeof queueStates,
+      remote: oneOf(remoteWords, search.remote) as RemoteName,
+      cause: text(search.cause) as string,
+      patient: text(search.patient) as string,
+      group: (search.group === true ? true : undefined) as boolean,
+    }),
+  component: lazyRouteComponent(() => import("../features/queue/QueueScreen"), "QueueScreen"),
+});
+
+const operation = createRoute({
+  getParentRoute: () => root,
+  path: "/queue/$operationId",
+  validateSearch: (search: Record<string, unknown>): { edit?: boolean } => (search.edit === true ? { edit: true } : {}),
+  component: lazyRouteComponent(() => import("../features/queue/OperationScreen"), "OperationScreen"),
+});
+
+const routeTree = root.addChildren([home, patients, patient, work, compare, plan, receipts, queue, operation]);
 
 export function newRouter(history: RouterHistory = createHashHistory()) {
   return createRouter({ routeTree, history, defaultPreload: "intent", defaultPendingMs: 150, defaultErrorComponent: ScreenFailed, defaultNotFoundComponent: NotFound });

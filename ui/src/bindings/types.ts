@@ -338,7 +338,7 @@ cause: string,
 /**
  * What is wrong and the way out.
  */
-problem: string, status: QuarantineStatus, firstSeenAtMs: bigint, lastSeenAtMs: bigint, times: number, closedAtMs: bigint | null, 
+problem: string, status: QuarantineStatus, firstSeenAtMs: number, lastSeenAtMs: number, times: number, closedAtMs: number | null, 
 /**
  * Who or what closed it.
  */
@@ -364,7 +364,7 @@ cause: string, remote: RemoteName,
 /**
  * What is wrong, in the words of the oldest.
  */
-problem: string, open: number, oldestAtMs: bigint, };
+problem: string, open: number, oldestAtMs: number, };
 
 export type QuarantineList = { items: Array<QuarantineItem>, total: number, 
 /**

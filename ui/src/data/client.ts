@@ -31,6 +31,11 @@ const tagOf: Partial<Record<CommandName, Tag>> = {
   "receipts.list": "receipts",
   "quarantine.list": "quarantine",
   "quarantine.show": "quarantine",
+  "queue.list": "queue",
+  "queue.show": "queue",
+  "queue.causes": "queue",
+  "remotes.status": "remotes",
+  "incidents.list": "incidents",
 };
 
 export function read<K extends CommandName>(host: Host, name: K, request: Request<K>) {
@@ -44,11 +49,35 @@ export function invalidate(client: QueryClient, tags: readonly Tag[]): void {
   for (const tag of tags) void client.invalidateQueries({ queryKey: [tag] });
 }
 
+/** A busy queue tells of more changes in a second than a screen can show: after the first, they are gathered this long. */
+const GATHER_MS = 250;
+
+/** Makes the first change fresh at once, and what comes in its wake together. */
+function gathering(client: QueryClient): { changed: (tags: readonly Tag[]) => void; stop: () => void } {
+  const due = new Set<Tag>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const flush = () => {
+    timer = undefined;
+    if (due.size === 0) return;
+    invalidate(client, [...due]);
+    due.clear();
+    timer = setTimeout(flush, GATHER_MS);
+  };
+  return {
+    changed(tags) {
+      for (const tag of tags) due.add(tag);
+      if (timer === undefined) flush();
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
 /** Keeps the cache true while the engine works. Progress is written in place; it comes several times a second. */
 export function follow(host: Host, client: QueryClient): () => void {
-  return host.subscribe((event: Event) => {
+  const { changed, stop } = gathering(client);
+  const unsubscribe = host.subscribe((event: Event) => {
     if (event.kind === "changed") {
-      invalidate(client, event.data.tags.includes("runs") ? [...event.data.tags, "home"] : event.data.tags);
+      changed(event.data.tags.includes("runs") ? [...event.data.tags, "home"] : event.data.tags);
       return;
     }
     const progress = event.data;
@@ -59,4 +88,8 @@ export function follow(host: Host, client: QueryClient): () => void {
     const homes = client.getQueriesData<Home>({ queryKey: ["home"] });
     if (homes.some(([, home]) => home && home.run?.id !== progress.runId)) void client.invalidateQueries({ queryKey: ["home"] }, { cancelRefetch: false });
   });
+  return () => {
+    stop();
+    unsubscribe();
+  };
 }

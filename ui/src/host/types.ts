@@ -39,7 +39,7 @@ export function asCallFailed(thrown: unknown): CallFailed {
   });
 }
 
-export const allTags: Tag[] = ["home", "patients", "patient", "conflicts", "conflict", "plans", "receipts", "runs", "quarantine", "session"];
+export const allTags: Tag[] = ["home", "patients", "patient", "conflicts", "conflict", "plans", "receipts", "runs", "quarantine", "session", "queue", "remotes", "incidents"];
 
 /** After a gap in the event stream anything may have changed. */
 export const everythingChanged: Event = { kind: "changed", data: { tags: allTags, id: null } };

@@ -2,6 +2,7 @@ import { notifications } from "@mantine/notifications";
 import { cleanup } from "@testing-library/react";
 import { afterEach } from "vitest";
 import { forgetAllWork } from "../features/compare/kept";
+import { forgetAllEdits } from "../features/queue/kept";
 
 window.matchMedia ??= ((query: string) => ({
   matches: false,
@@ -31,6 +32,7 @@ Element.prototype.scrollIntoView ??= () => undefined;
 afterEach(() => {
   notifications.clean();
   forgetAllWork();
+  forgetAllEdits();
   cleanup();
   localStorage.clear();
 });

@@ -32,6 +32,12 @@ export function countdown(untilMs: number, nowMs: number): string {
   return `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
+/** "3 s", then "04:12": short enough to stand in a sentence. */
+export function secondsLeft(untilMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.ceil((untilMs - nowMs) / 1000));
+  return seconds < 60 ? `${seconds} s` : countdown(untilMs, nowMs);
+}
+
 export function lasted(ms: number): string {
   if (ms < 60_000) return `${Math.max(1, Math.round(ms / 1000))} s`;
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;

@@ -1,4 +1,20 @@
-import type { Cause, ChoiceKind, ConflictStatus, OperationStatus, PatientStatus, PlanStatus, RemoteHealth, RemoteName, Role, RuleName, RunStatus, SameWhy, WhyAsked } from "../bindings/types";
+import type {
+  Cause,
+  ChoiceKind,
+  ConflictStatus,
+  Editor,
+  ErrorKind,
+  OperationStatus,
+  PatientStatus,
+  PlanStatus,
+  RemoteHealth,
+  RemoteName,
+  Role,
+  RuleName,
+  RunStatus,
+  SameWhy,
+  WhyAsked,
+} from "../bindings/types";
 
 /** Every word that stands for an enum, in one place: a receptionist's words, no synonyms. */
 
@@ -117,6 +133,46 @@ export const operationStatusWords: Record<OperationStatus, string> = {
   parked: "Set aside, needs IT",
   done: "Done",
   cancelled: "Cancelled",
+};
+
+/** Where a write stands, for those who look after the queue. */
+export const queueStateWords: Record<OperationStatus, string> = {
+  waiting: "Waiting",
+  running: "Trying now",
+  retrying: "Trying again",
+  parked: "Needs an edit",
+  done: "Done",
+  cancelled: "Cancelled",
+};
+
+/** What kind of error a try ended with. */
+export const errorKindWords: Record<ErrorKind, string> = {
+  unreachable: "No connection",
+  ambiguous: "No answer",
+  transient: "Busy or failing",
+  sign_in: "Sign-in refused",
+  moved: "Changed meanwhile",
+  not_found: "Not found",
+  many: "More than one",
+  refused: "Refused",
+  protocol: "Unreadable answer",
+  interrupted: "VetSync was closed",
+};
+
+/** What a value of each kind looks like. */
+export const valueExamples: Record<Editor, string> = {
+  text: "",
+  long_text: "",
+  species: "Dog",
+  breed: "Labrador Retriever",
+  date: "2019-04-12, or 2019-04, or 2019",
+  sex: "Female, spayed",
+  microchip: "15 digits",
+  phone: "415 555 0134",
+  email: "name@example.org",
+  substances: "Penicillin, Chicken",
+  quantity: "12.4 kg",
+  coded: "",
 };
 
 export const runStatusWords: Record<RunStatus, string> = { running: "Running", done: "Done", stopped: "Stopped", failed: "Failed" };

@@ -1,23 +1,9 @@
 import { Textarea, TextInput } from "@mantine/core";
 import { IconCheck } from "@tabler/icons-react";
 import type { KeyboardEvent } from "react";
-import type { Editor, FieldView, Validated } from "../../bindings/types";
+import type { FieldView, Validated } from "../../bindings/types";
+import { valueExamples } from "../../words/words";
 import classes from "./Compare.module.css";
-
-const examples: Record<Editor, string> = {
-  text: "",
-  long_text: "",
-  species: "Dog",
-  breed: "Labrador Retriever",
-  date: "2019-04-12, or 2019-04, or 2019",
-  sex: "Female, spayed",
-  microchip: "15 digits",
-  phone: "415 555 0134",
-  email: "name@example.org",
-  substances: "Penicillin, Chicken",
-  quantity: "12.4 kg",
-  coded: "",
-};
 
 interface Props {
   field: FieldView;
@@ -35,7 +21,7 @@ export function OwnValue({ field, text, shut, checking, checked, change }: Props
     id: `own-${field.field}`,
     value: text,
     disabled: shut,
-    placeholder: examples[field.editor],
+    placeholder: valueExamples[field.editor],
     "aria-label": `Your own value for ${field.label}`,
     error: wrong,
     size: "xs" as const,

@@ -1,56 +1,44 @@
-import { IconCircleCheck, IconClock, IconPlugConnectedX } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { Link } from "@tanstack/react-router";
 import type { RemoteState } from "../../bindings/types";
+import { useMay } from "../../data/session";
+import { RemoteTruth } from "../../shared/RemoteTruth";
 import { ColumnWord } from "../../shared/sides";
 import { Moment } from "../../shared/When";
-import { countdown } from "../../words/time";
-import { healthWords, plural } from "../../words/words";
+import { healthWords } from "../../words/words";
 import classes from "./Home.module.css";
-
-function useNow(ticking: boolean): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    if (!ticking) return;
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, [ticking]);
-  return now;
-}
 
 /** The line already says it. */
 const said = ({ detail, health }: RemoteState): boolean => detail.startsWith(healthWords[health]);
 
-/** One line of truth per system. */
+/** One line of truth per system; who looks after the queue is led there. */
 export function Remotes({ remotes }: { remotes: RemoteState[] }) {
-  const now = useNow(remotes.some((remote) => remote.nextTryAtMs !== null));
+  const mayQueue = useMay("see_queue");
   return (
     <section className={classes.card} aria-labelledby="remotes-title">
       <h2 id="remotes-title">The two systems</h2>
       <ul className={classes.remotes}>
-        {remotes.map((remote) => {
-          const good = remote.health === "answering";
-          const Icon = good ? IconCircleCheck : remote.health === "never_tried" ? IconClock : IconPlugConnectedX;
-          return (
-            <li key={remote.remote} data-testid={`remote-${remote.remote}`}>
-              <ColumnWord column={remote.remote} word={remote.label} />
-              <span className={classes.health} data-good={good}>
-                <Icon size={16} aria-hidden="true" />
-                {healthWords[remote.health]}
-                {remote.latencyMs !== null && `, ${remote.latencyMs} ms`}
-                {remote.nextTryAtMs !== null && `, next try in ${countdown(remote.nextTryAtMs, now)}`}
-                {remote.waiting > 0 && `, ${plural(remote.waiting, "write")} waiting`}
-              </span>
-              <small>
-                {said(remote) ? "" : remote.detail}
-                {remote.lastAnswerAtMs !== null && (
-                  <>
-                    {!said(remote) && remote.detail && " · "}last answer <Moment atMs={remote.lastAnswerAtMs} />
-                  </>
-                )}
-              </small>
-            </li>
-          );
-        })}
+        {remotes.map((remote) => (
+          <li key={remote.remote} data-testid={`remote-${remote.remote}`}>
+            <ColumnWord column={remote.remote} word={remote.label} />
+            <RemoteTruth health={remote.health} latencyMs={remote.latencyMs} nextTryAtMs={remote.nextTryAtMs} waiting={remote.waiting} />
+            <small>
+              {said(remote) ? "" : remote.detail}
+              {remote.lastAnswerAtMs !== null && (
+                <>
+                  {!said(remote) && remote.detail && " · "}last answer <Moment atMs={remote.lastAnswerAtMs} />
+                </>
+              )}
+              {mayQueue && (remote.health !== "answering" || remote.waiting > 0) && (
+                <>
+                  {" · "}
+                  <Link to="/queue" search={{ remote: remote.remote }} data-testid={`queue-of-${remote.remote}`}>
+                    see the queue
+                  </Link>
+                </>
+              )}
+            </small>
+          </li>
+        ))}
       </ul>
     </section>
   );

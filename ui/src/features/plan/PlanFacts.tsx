@@ -13,6 +13,15 @@ export function PlanFacts({ plan }: { plan: PlanView }) {
       </Link>{" "}
       · made by {plan.makerIsMe ? "you" : plan.maker} <Moment atMs={plan.madeAtMs} />
       {plan.approver && <> · approved by {plan.approver}</>} · <span data-testid="plan-status">{planStatusWords[plan.status]}</span>
+      {plan.replaces && (
+        <>
+          {" "}
+          ·{" "}
+          <Link to="/queue/$operationId" params={{ operationId: plan.replaces }}>
+            what it takes the place of
+          </Link>
+        </>
+      )}
       {plan.undoes && (
         <>
           {" "}

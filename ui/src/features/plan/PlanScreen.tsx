@@ -13,6 +13,7 @@ import { ReasonDialog } from "../../shared/ReasonDialog";
 import { Waiting } from "../../shared/Waiting";
 import { plural } from "../../words/words";
 import { forgetWork } from "../compare/kept";
+import { forgetEdit } from "../queue/kept";
 import { ReceiptCards } from "../receipts/ReceiptCards";
 import { ApproveBar } from "./ApproveBar";
 import { Operations } from "./Operations";
@@ -25,6 +26,7 @@ const APPROVED = "approved";
 
 function titleOf(plan: PlanView): string {
   if (plan.status === "done") return plan.undoes ? "Undone" : "Done";
+  if (plan.replaces && (plan.status === "draft" || plan.status === "awaiting_second")) return `Resend: this will make ${plural(plan.writes.length, "write")} in place of the refused one`;
   if (plan.undoes) return `Undo: ${plural(plan.writes.length, "write")} would be taken back`;
   if (plan.status === "refused") return "This plan was refused";
   if (plan.status === "superseded") return "This plan is out of date";
@@ -53,6 +55,7 @@ export function PlanScreen() {
 function Plan({ plan }: { plan: PlanView }) {
   const navigate = useNavigate();
   const mayUndo = useMay("undo");
+  const mayQueue = useMay("see_queue");
   const [refusing, setRefusing] = useState(false);
   const sent = useRef<PlanView["status"] | null>(null);
   const [failure, setFailure] = useState<CallFailed | null>(null);
@@ -60,18 +63,21 @@ function Plan({ plan }: { plan: PlanView }) {
   const decidable = plan.status === "draft" || plan.status === "awaiting_second";
 
   const backToConflict = (moved: boolean) => {
-    if (plan.conflictId) void navigate({ to: "/work/$conflictId", params: { conflictId: plan.conflictId }, search: moved ? { moved: true } : {} });
+    if (plan.replaces) void navigate({ to: "/queue/$operationId", params: { operationId: plan.replaces }, search: { edit: true } });
+    else if (plan.conflictId) void navigate({ to: "/work/$conflictId", params: { conflictId: plan.conflictId }, search: moved ? { moved: true } : {} });
     else void navigate({ to: "/patients/$patientId", params: { patientId: plan.patientId } });
   };
-  const approve = useAct("plans.approve", ["plans", "conflicts", "conflict", "home", "receipts", "patient", "patients"], ({ plan: now }, client) => {
+  const approve = useAct("plans.approve", ["plans", "conflicts", "conflict", "home", "receipts", "patient", "patients", "queue"], ({ plan: now }, client) => {
     setFailure(null);
     client.setQueriesData<PlanView>({ queryKey: ["plans", "plans.get"], predicate: (query) => (query.state.data as PlanView | undefined)?.id === now.id }, now);
     if (now.conflictId && now.status !== "awaiting_second") forgetWork(now.conflictId);
+    if (now.replaces) forgetEdit(now.replaces);
     notifyDone(now.status === "awaiting_second" ? "Approved by you. It now waits for a second person." : plan.writes.length === 0 ? "Remembered." : "Approved. The writes are on their way.", APPROVED);
   });
   const refuse = useAct("plans.refuse", ["plans", "conflicts", "conflict", "home"], (now) => {
     notifyDone("Refused. Nothing was written.");
-    if (now.conflictId) void navigate({ to: "/work" });
+    if (now.replaces) void navigate({ to: "/queue/$operationId", params: { operationId: now.replaces } });
+    else if (now.conflictId) void navigate({ to: "/work" });
   });
   const undo = useAct("plans.undo", ["plans"], (made) => void navigate({ to: "/plans/$planId", params: { planId: made.id } }));
   // What was said of the last approval must not stand over the next one.
@@ -91,7 +97,7 @@ function Plan({ plan }: { plan: PlanView }) {
       {
         onError: (thrown) => {
           sent.current = null;
-          if (thrown.error.code === "moved" && plan.conflictId) {
+          if (thrown.error.code === "moved" && plan.conflictId && !plan.replaces) {
             announce(thrown.error.message);
             backToConflict(true);
           } else setFailure(thrown);
@@ -99,7 +105,7 @@ function Plan({ plan }: { plan: PlanView }) {
       },
     );
   };
-  const back = plan.conflictId && !written && plan.status !== "awaiting_second" ? "Back to compare" : "Back";
+  const back = written || plan.status === "awaiting_second" ? "Back" : plan.replaces ? "Back to the edit" : plan.conflictId ? "Back to compare" : "Back";
   return (
     <Page
       testId="plan"
@@ -111,13 +117,16 @@ function Plan({ plan }: { plan: PlanView }) {
             shortcut="escape"
             says={back}
             group="Plan"
-            run={() => (back === "Back to compare" ? backToConflict(false) : void navigate({ to: written ? "/receipts" : "/work" }))}
+            run={() => (back === "Back" ? void navigate({ to: plan.replaces ? "/queue" : written ? "/receipts" : "/work" }) : backToConflict(false))}
             data-testid="back"
           />
           {decidable && plan.mayApprove && (
             <KeyButton shortcut="r" says={plan.status === "draft" ? "Drop the plan" : "Refuse"} group="Plan" disabled={busy} run={() => setRefusing(true)} data-testid="refuse" />
           )}
-          {plan.status === "superseded" && plan.conflictId && (
+          {plan.status === "approved" && mayQueue && (
+            <KeyButton shortcut="o" says="See it in the queue" group="Plan" run={() => void navigate({ to: "/queue", search: { patient: plan.patientId } })} data-testid="see-queue" />
+          )}
+          {plan.status === "superseded" && plan.conflictId && !plan.replaces && (
             <KeyButton shortcut="enter" says="Open the conflict again" group="Plan" variant="filled" run={() => backToConflict(true)} data-testid="reopen" />
           )}
         </>

@@ -5,7 +5,7 @@ import { Changes } from "./Changes";
 import classes from "./Plan.module.css";
 
 /** One write: as a sentence, as before and after, and literally. */
-export function WriteCard({ write }: { write: PlannedWrite }) {
+export function WriteCard({ write, open = false }: { write: PlannedWrite; open?: boolean }) {
   return (
     <li className={classes.write} data-side={write.remote} data-testid={`write-${write.remote}`}>
       <div className={classes.writeHead}>
@@ -19,7 +19,7 @@ export function WriteCard({ write }: { write: PlannedWrite }) {
           <IconAlertTriangle size={15} aria-hidden="true" /> This also happens: {effect}
         </p>
       ))}
-      <details className={classes.literal} data-testid="literal-request">
+      <details className={classes.literal} open={open} data-testid="literal-request">
         <summary>Exactly what is sent</summary>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by key */}
         <pre tabIndex={0}>{`${write.method} ${write.url}\n${write.headers.join("\n")}\n\n${write.body}`}</pre>

@@ -4,7 +4,7 @@ import { CallFailed } from "../types";
 import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
 import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./patients";
 import { plannedWrites, receiptOf, undoPlan } from "./plans";
-import { emptyQueue } from "./queue";
+import { SampleQueue } from "./queue";
 
 const fail = (code: ApiError["code"], message: string, wayOut: string, field: string | null = null): never => {
   throw new CallFailed({ code, message, wayOut, field });
@@ -18,11 +18,26 @@ const people: Person[] = [
 ];
 
 const everyone: Capability[] = ["see_patients", "see_conflicts", "see_receipts", "switch_person"];
+const queue: Capability[] = ["see_queue", "edit_queue", "control_remotes", "acknowledge_incidents"];
 const may: Record<string, Capability[]> = {
   desk: [...everyone, "decide_demographic", "sync_one", "undo", "link_patients"],
   vet: [...everyone, "decide_clinical", "verify_patient", "undo"],
-  admin: [...everyone, "decide_demographic", "decide_clinical", "approve_second", "sync_one", "sync_all", "verify_patient", "undo", "link_patients", "see_raw", "see_quarantine", "work_quarantine"],
-  it: [...everyone, "see_raw", "see_quarantine", "work_quarantine"],
+  admin: [
+    ...everyone,
+    "decide_demographic",
+    "decide_clinical",
+    "approve_second",
+    "sync_one",
+    "sync_all",
+    "verify_patient",
+    "undo",
+    "link_patients",
+    "see_raw",
+    "see_quarantine",
+    "work_quarantine",
+    ...queue,
+  ],
+  it: [...everyone, "see_raw", "see_quarantine", "work_quarantine", ...queue],
 };
 
 const clinical = new Set(["patient.allergies", "patient.species", "patient.gender", "patient.medical_notes"]);
@@ -32,10 +47,10 @@ type Answers = { [K in keyof Commands]: (request: Commands[K]["request"]) => Com
 /** A clinic in memory that follows the same rules of conduct as the engine, on invented data. */
 export class SampleClinic {
   person = people[2] as Person;
-  offline = false;
   readonly conflicts = sampleConflicts();
   readonly plans = new Map<string, PlanView>();
   receipts: ReceiptView[] = [];
+  readonly queue: SampleQueue;
   private readonly drafts = new Map<string, FieldChoice[]>();
   private readonly snoozed = new Map<string, number>();
   private readonly versions = new Map<string, number>();
@@ -48,6 +63,7 @@ export class SampleClinic {
     private readonly changed: (tags: Tag[], id: string | null) => void,
     private readonly progress: (progress: Progress) => void,
   ) {
+    this.queue = new SampleQueue({ person: () => this.person.name, may: (capability) => (may[this.person.id] ?? []).includes(capability), changed, fail });
     const chip = this.conflict("c-chip");
     const plan = this.draftPlan(chip, [{ field: "patient.microchip_id", choice: "take_ehr", own: null }], "The chip was replaced on 12 November; the card in the folder shows the new number.");
     plan.status = "awaiting_second";
@@ -57,11 +73,10 @@ export class SampleClinic {
   }
 
   commands: Answers = {
-    ...emptyQueue,
     "session.get": () => this.session(),
     "session.switch": ({ personId }) => {
       this.person = people.find((one) => one.id === personId) ?? this.person;
-      this.changed(["session", "home", "conflicts", "conflict", "plans", "receipts", "patient"], null);
+      this.changed(["session", "home", "conflicts", "conflict", "plans", "receipts", "patient", "queue", "remotes"], null);
       return this.session();
     },
     "home.get": () => this.home(),
@@ -196,6 +211,24 @@ export class SampleClinic {
     "quarantine.edit": () => fail("not_found", "There is no such entry in quarantine.", "Go back to the list and look again."),
     "quarantine.replay": ({ ids }) => ({ entries: ids.map((id) => ({ id, outcome: "closed", sentence: "It was closed meanwhile." })) }),
     "quarantine.dismiss": () => fail("not_found", "There is no such entry in quarantine.", "Go back to the list and look again."),
+    "queue.list": (query) => this.queue.list(query),
+    "queue.show": ({ id }) => this.queue.show(id),
+    "queue.causes": () => ({ causes: this.queue.causes() }),
+    "queue.retry": ({ id }) => this.queue.retry(id),
+    "queue.replay": ({ cause }) => this.queue.replay(cause),
+    "queue.edit": (edit) => {
+      const { operation, write } = this.queue.edited(edit);
+      const conflict = this.conflicts.find((one) => one.row.id === operation.patientId) ?? this.conflict("c-owner");
+      const plan = this.draftPlan(conflict, [], edit.reason);
+      return Object.assign(plan, { patientId: operation.patientId, patient: operation.patient, conflictId: operation.conflictId, writes: [write], openFields: [], replaces: operation.id });
+    },
+    "queue.cancel": ({ id }) => this.queue.cancel(id),
+    "remotes.status": () => this.queue.status(),
+    "remotes.pause": ({ remote, reason }) => this.queue.pause(remote, reason ?? ""),
+    "remotes.resume": ({ remote }) => this.queue.resume(remote),
+    "remotes.try_now": ({ remote }) => this.queue.tryNow(remote),
+    "incidents.list": () => ({ incidents: this.queue.incidents, total: this.queue.incidents.length }),
+    "incidents.acknowledge": ({ id }) => this.queue.acknowledge(id),
     "receipts.list": ({ patientId, planId, offset, limit }) => ({
       receipts: this.receipts.filter((one) => (patientId === null || one.patientId === patientId) && (planId === null || one.planId === planId)).slice(offset, offset + limit),
     }),
@@ -318,19 +351,10 @@ export class SampleClinic {
     const open = this.conflicts.filter((one) => one.status === "open" && (this.snoozed.get(one.id) ?? 0) < now);
     const wave = (base: number, spread: number) => Array.from({ length: 24 }, (_, index) => base + Math.sin(index / 2.3) * spread + ((index * 7) % 5) * spread * 0.2);
     return {
-      remotes: [
-        {
-          remote: "service_now",
-          label: "ServiceNow",
-          health: this.offline ? "breaker_open" : "answering",
-          latencyMs: this.offline ? null : 184,
-          detail: this.offline ? "Five calls in a row failed; VetSync waits before it tries again." : "Signed in as svc.vetsync",
-          lastAnswerAtMs: now - 12_000,
-          nextTryAtMs: this.offline ? now + 8_000 : null,
-          waiting: this.offline ? 37 : 0,
-        },
-        { remote: "ehr", label: "EHR", health: "answering", latencyMs: 212, detail: "Signed in by signed key", lastAnswerAtMs: now - 9_000, nextTryAtMs: null, waiting: 2 },
-      ],
+      remotes: (["service_now", "ehr"] as const).map((name) => {
+        const { remote, label, health, latencyMs, lastAnswerAtMs, nextTryAtMs, waiting, retrying } = this.queue.remote(name);
+        return { remote, label, health, latencyMs, detail: "", lastAnswerAtMs, nextTryAtMs, waiting: waiting + retrying };
+      }),
       metrics: [
         { id: "success", label: "Sync success rate", value: "99.6 %", detail: "last 24 hours", trend: wave(99.4, 0.3), ok: true },
         { id: "response", label: "Response time", value: "212 ms", detail: "95 of 100 are faster", trend: wave(210, 22), ok: true },
@@ -374,7 +398,7 @@ export class SampleClinic {
         sentence: index % 2 ? "Owner's phone: only ServiceNow had changed it; the EHR was brought along." : "Breed was blank in the EHR; filled from ServiceNow.",
         atMs: now - 9 * 3_600_000 - index * 4_000,
       })),
-      offline: this.offline,
+      offline: this.queue.status().remotes.some((one) => one.health !== "answering"),
     };
   }
 
@@ -443,7 +467,7 @@ export class SampleClinic {
   private approve(planId: string, hash: string, reason: string | null) {
     const plan = this.plan(planId);
     if (plan.hash !== hash) fail("moved", "The plan is not the one you saw.", "Look at the plan again.");
-    const conflict = this.conflicts.find((one) => one.id === plan.conflictId);
+    const conflict = plan.replaces ? undefined : this.conflicts.find((one) => one.id === plan.conflictId);
     if (conflict?.movesTo) {
       const { field, ehr } = conflict.movesTo;
       conflict.fields = conflict.fields.map((one) => (one.field === field ? { ...one, ehr } : one));
@@ -465,12 +489,12 @@ export class SampleClinic {
       conflict.status = "closed";
       conflict.row.status = "agreed";
     }
-    setTimeout(() => {
+    this.queue.enqueue(plan, { owner: conflict?.row.owner ?? "", species: conflict?.row.species ?? "" }, () => {
       plan.status = "done";
       if (plan.undoes) this.receipts = this.receipts.map((one) => (one.planId === plan.undoes ? { ...one, canUndo: false, notUndoableBecause: "It is undone already.", undoneBy: plan.id } : one));
       this.receipts = [...plan.writes.map((write, index) => receiptOf(plan, write, index)), ...this.receipts];
       this.changed(["plans", "receipts", "home", "conflicts", "patient"], plan.id);
-    }, 120);
+    });
     return {
       plan: this.seen(plan),
       operations: plan.writes.map((write, index) => ({ id: `${plan.id}-o${index}`, remote: write.remote, status: "running" as const, attempts: 1, lastError: null, dueAtMs: Date.now() })),

@@ -34,7 +34,7 @@ export function plannedWrites(conflict: SampleConflict, choices: FieldChoice[]):
   });
 }
 
-function writeOf(remote: RemoteName, patientId: string, changes: PlannedWrite["changes"]): PlannedWrite {
+export function writeOf(remote: RemoteName, patientId: string, changes: PlannedWrite["changes"]): PlannedWrite {
   const serviceNow = remote === "service_now";
   const body = serviceNow
     ? Object.fromEntries(changes.map((change) => [`u_${change.field.split(".")[1]}`, change.after]))

@@ -1,0 +1,110 @@
+import { useMediaQuery } from "@mantine/hooks";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useLayoutEffect, useRef } from "react";
+import { mayTakeFocus } from "../../shared/arriving";
+import { useListKeys } from "../../shared/useListKeys";
+import { CauseRow } from "./CauseRow";
+import { OperationRow } from "./OperationRow";
+import classes from "./Queue.module.css";
+import type { QueueRow } from "./rows";
+
+const ROW_PX = 68;
+/** On a narrow window the state stands below. */
+const STACKED_PX = 132;
+const NARROW = "(max-width: 860px)";
+/** So many rows before the end the next ones are fetched. */
+const AHEAD = 20;
+
+interface Props {
+  rows: QueueRow[];
+  resetKey: string;
+  open: (row: QueueRow) => void;
+  setActive: (row: QueueRow | null) => void;
+  /** The rows still answer the question before. */
+  stale: boolean;
+  nearEnd: () => void;
+}
+
+export function QueueListbox({ rows, resetKey, open, setActive: tell, stale, nearEnd }: Props) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => (narrow ? STACKED_PX : ROW_PX),
+    getItemKey: (index) => rows[index]?.id ?? index,
+    overscan: 8,
+    initialRect: { width: 1000, height: 600 },
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: places are computed anew when rows stack
+  useEffect(() => virtual.measure(), [narrow]);
+  const act = (index: number) => {
+    const row = rows[index];
+    if (row) open(row);
+  };
+  const { active, setActive } = useListKeys({ count: rows.length, group: "Queue", open: act, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
+  const current = rows[active] ?? null;
+  const followed = useRef<{ id: string; resetKey: string } | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only new rows can move the mark; a key moves it itself
+  useLayoutEffect(() => {
+    // Writes come and go while one looks: the mark stays on the write, not on its place.
+    const before = followed.current;
+    const moved = before?.resetKey === resetKey ? rows.findIndex((row) => row.id === before.id) : -1;
+    if (moved >= 0) setActive(moved);
+  }, [rows]);
+  useEffect(() => {
+    if (current) followed.current = { id: current.id, resetKey };
+    tell(current);
+  }, [current, tell, resetKey]);
+  useEffect(() => {
+    if (mayTakeFocus()) scroller.current?.focus({ preventScroll: true });
+  }, []);
+  const shown = virtual.getVirtualItems();
+  const furthest = Math.max(active, shown.at(-1)?.index ?? 0);
+  useEffect(() => {
+    if (furthest + AHEAD >= rows.length) nearEnd();
+  }, [furthest, rows.length, nearEnd]);
+
+  return (
+    <div className={classes.frame}>
+      <div
+        id="queue-list"
+        ref={scroller}
+        className={classes.list}
+        role="listbox"
+        tabIndex={0}
+        aria-label="Queue"
+        aria-busy={stale}
+        aria-activedescendant={rows.length > 0 ? `queue-row-${active}` : undefined}
+        data-testid="queue-list"
+      >
+        <div role="presentation" style={{ height: virtual.getTotalSize(), position: "relative" }}>
+          {shown.map((place) => {
+            const row = rows[place.index];
+            if (!row) return null;
+            return (
+              <div
+                key={place.key}
+                id={`queue-row-${place.index}`}
+                role="option"
+                aria-selected={place.index === active}
+                aria-setsize={rows.length}
+                aria-posinset={place.index + 1}
+                className={classes.place}
+                style={{ transform: `translateY(${place.start}px)`, height: place.size }}
+                onClick={() => {
+                  setActive(place.index);
+                  act(place.index);
+                }}
+                onKeyDown={undefined}
+                data-testid={row.kind === "cause" ? "queue-cause" : "queue-row"}
+              >
+                {row.kind === "cause" ? <CauseRow cause={row.cause} /> : <OperationRow row={row} />}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+import { type ReactNode, useState } from "react";
+import type { QueueItem } from "../../bindings/types";
+import { useAct } from "../../data/useRead";
+import { notifyDone, notifyFailure } from "../../shared/notify";
+import { ReasonDialog } from "../../shared/ReasonDialog";
+import classes from "./Queue.module.css";
+
+const CHANGED = ["queue", "remotes", "home", "conflicts", "conflict", "patient", "plans"] as const;
+
+/** What can be done with one write, and the dialog that asks for a reason. */
+export function useOperationActions(patient: string): { retry: (item: QueueItem) => void; cancel: (item: QueueItem) => void; busy: boolean; dialog: ReactNode } {
+  const [cancelling, setCancelling] = useState<QueueItem | null>(null);
+  const retry = useAct("queue.retry", CHANGED, ({ item }) => notifyDone(item.status === "cancelled" ? "It waited too long to create a record safely and was called off." : "It is on its way again."));
+  const cancel = useAct("queue.cancel", CHANGED, () => {
+    setCancelling(null);
+    notifyDone("Cancelled. What it would have changed stays different, and a person is asked about it.");
+  });
+  return {
+    retry: (item) => retry.mutate({ id: item.id, reason: null }, { onError: notifyFailure }),
+    cancel: setCancelling,
+    busy: retry.isPending || cancel.isPending,
+    dialog: cancelling && (
+      <ReasonDialog
+        title={`Cancel this write for ${patient}`}
+        label="Why? Whoever decides about the patient next reads it."
+        act="Cancel the write"
+        busy={cancel.isPending}
+        close={() => setCancelling(null)}
+        send={(reason) => cancel.mutate({ id: cancelling.id, reason }, { onError: notifyFailure })}
+      >
+        <p className={classes.dialogText}>{cancelling.sentence}. This is not sent, nor is what the same plan would write after it. The two systems stay different until somebody decides.</p>
+      </ReasonDialog>
+    ),
+  };
+}
