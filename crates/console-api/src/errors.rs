@@ -28,6 +28,9 @@ impl From<EngineError> for ApiError {
             EngineError::NotNow { what, way_out } => {
                 api(ErrorCode::Invalid, sentence(&what), sentence(&way_out))
             }
+            EngineError::HeldBack { what, way_out } => {
+                api(ErrorCode::Offline, sentence(&what), sentence(&way_out))
+            }
             EngineError::Decision(problem) => api(
                 ErrorCode::Invalid,
                 sentence(&problem.to_string()),

@@ -273,11 +273,10 @@ impl Console {
     }
 
     pub(crate) async fn plans_approve(&self, request: Approve) -> Result<Approved, ApiError> {
+        self.require_approver()?;
         let plan = self.plan_row(&request.plan_id).await?;
         let body = frozen(&plan)?;
-        if body.replaces.is_none() {
-            self.require_decider()?;
-        }
+        self.require_decider_of(&body)?;
         if let Some(capability) = self.approval_capability(&plan, &body) {
             self.require_capability(capability)?;
         }
@@ -297,7 +296,17 @@ impl Console {
         })
     }
 
+    /// Plans are approved and refused by those who decide fields, and corrections of the queue by IT.
+    fn require_approver(&self) -> Result<(), ApiError> {
+        if may(&self.person(), Capability::EditQueue) { Ok(()) } else { self.require_decider() }
+    }
+
+    fn require_decider_of(&self, body: &PlanBody) -> Result<(), ApiError> {
+        if body.replaces.is_some() { Ok(()) } else { self.require_decider() }
+    }
+
     pub(crate) async fn plans_refuse(&self, request: Refuse) -> Result<PlanView, ApiError> {
+        self.require_approver()?;
         if request.reason.trim().is_empty() {
             return Err(ApiError {
                 field: Some("reason".to_owned()),
@@ -311,9 +320,7 @@ impl Console {
         let plan = self.plan_row(&request.plan_id).await?;
         let own = plan.maker == self.person().id;
         let body = frozen(&plan)?;
-        if body.replaces.is_none() {
-            self.require_decider()?;
-        }
+        self.require_decider_of(&body)?;
         if !own && let Some(capability) = self.approval_capability(&plan, &body) {
             self.require_capability(capability)?;
         }

@@ -40,6 +40,14 @@ pub enum EngineError {
         /// What to do instead.
         way_out: String,
     },
+    /// A remote may not be asked now: it does not answer, asked to wait, refuses us, or is paused.
+    #[error("{what}")]
+    HeldBack {
+        /// Why, in words.
+        what: String,
+        /// What to do.
+        way_out: String,
+    },
     /// Text of ours in the store that cannot be decoded.
     #[error("stored {what} cannot be decoded: {problem}")]
     Decode {
@@ -61,6 +69,7 @@ impl EngineError {
             EngineError::Decode { what, .. } => format!("stored {what} cannot be decoded"),
             // Words for a person; they may name a field, the log needs the case alone.
             EngineError::NotNow { .. } => "not possible in this state".to_owned(),
+            EngineError::HeldBack { .. } => "the remote is held back".to_owned(),
             EngineError::Moved { .. } => "something changed meanwhile".to_owned(),
             own => own.to_string(),
         }

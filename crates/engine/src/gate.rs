@@ -202,7 +202,7 @@ impl Engine {
                 "try again then, or ask IT to try it now on the Queue screen; nothing is lost".to_owned(),
             )
         };
-        Err(EngineError::NotNow { what, way_out })
+        Err(EngineError::HeldBack { what, way_out })
     }
 
     pub(crate) async fn pause(
@@ -331,7 +331,7 @@ fn health_change(remote: Remote, health: &crate::health::Health) -> Result<Chang
 }
 
 fn paused(remote: Remote, pause: &Pause) -> EngineError {
-    EngineError::NotNow {
+    EngineError::HeldBack {
         what: format!("{} is paused by {}: {}", remote.label(), pause.by, pause.reason),
         way_out: "resume it on the Queue screen or with `vetsync remotes resume`".to_owned(),
     }

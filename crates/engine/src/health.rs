@@ -129,10 +129,18 @@ impl Health {
         }
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         self.last_problem = Some(error.to_string());
-        if let RemoteError::Transient { retry_after_ms: Some(wait_ms), .. } = error {
-            let until_ms = retry_after_at_ms(now_ms, *wait_ms);
-            self.slow_until_ms = Some(self.slow_until_ms.map_or(until_ms, |known_ms| known_ms.max(until_ms)));
-        }
+        // What a remote asks of one request it asks of us: all of them wait.
+        let slow_until_ms = match error {
+            RemoteError::Transient { retry_after_ms: Some(wait_ms), .. } => {
+                Some(retry_after_at_ms(now_ms, *wait_ms))
+            }
+            // Too many requests, and not a word on how long: the usual steps, for all of them.
+            RemoteError::Transient { status: 429, .. } => {
+                next_try_ms(self.failures_in_a_row, u32::MAX, now_ms, None)
+            }
+            _ => None,
+        };
+        self.slow_until_ms = self.slow_until_ms.max(slow_until_ms);
         if self.probing || self.open_until_ms.is_some() || self.failures_in_a_row >= FAILURES_TO_OPEN {
             self.open_until_ms = Some(now_ms.saturating_add(OPEN_FOR_MS));
             self.since_ms = self.since_ms.or(Some(now_ms));
@@ -165,6 +173,28 @@ pub fn next_try_ms(attempts: u32, tries: u32, now_ms: i64, retry_after_ms: Optio
     }
     let doublings = attempts.saturating_sub(1).min(3);
     Some(now_ms.saturating_add((FIRST_DELAY_MS << doublings).min(DELAY_MAX_MS)))
+}
+
+/// Share of a step that jitter may add, so that what failed together is not tried again together.
+const JITTER_SHARE: i64 = 10;
+
+/// How much later than its step a try is made: less than a tenth of the step, so that the steps keep their order. The
+/// same for the same operation and try; ids come from the seeded randomness, and so does this.
+pub fn jitter_ms(operation: &str, attempt: u32, step_ms: i64) -> i64 {
+    // FNV-1a (64 bit): spreads well, and is the same everywhere.
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in operation.bytes().chain(attempt.to_le_bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let range = u64::try_from(step_ms / JITTER_SHARE).unwrap_or(0).max(1);
+    i64::try_from((hash >> 16) % range).unwrap_or(0)
+}
+
+/// When an operation is tried again whose tries are all used up: after half a minute, then ever more rarely, up to a
+/// quarter of an hour. It stays queued; nobody has to do anything for it, and one that fails by itself costs little.
+pub fn later_try_ms(attempts: u32, tries: u32, now_ms: i64) -> i64 {
+    let doublings = attempts.saturating_sub(tries).min(5);
+    now_ms.saturating_add((OPEN_FOR_MS << doublings).min(RETRY_AFTER_MAX_MS))
 }
 
 #[cfg(test)]
@@ -217,6 +247,85 @@ mod tests {
             waits(7),
             [Some(1_000), Some(2_000), Some(4_000), Some(8_000), Some(8_000), Some(8_000), None]
         );
+    }
+
+    #[test]
+    fn jitter_stays_within_the_step_and_is_the_same_every_time() {
+        let mut seen = std::collections::BTreeSet::new();
+        for number in 0..200 {
+            let operation = format!("operation-{number}");
+            for (attempt, step_ms) in [(1, 1_000), (2, 2_000), (3, 4_000), (4, 8_000)] {
+                let jitter = jitter_ms(&operation, attempt, step_ms);
+                assert!((0..step_ms / 10).contains(&jitter), "{jitter} of {step_ms}");
+                assert_eq!(jitter, jitter_ms(&operation, attempt, step_ms));
+                seen.insert((attempt, jitter));
+            }
+        }
+        assert!(seen.len() > 400, "spread over the step: {}", seen.len());
+        assert_eq!(jitter_ms("x", 1, 0), 0);
+    }
+
+    #[test]
+    fn what_has_no_tries_left_is_tried_ever_more_rarely() {
+        let waits: Vec<_> = (5..13).map(|attempts| later_try_ms(attempts, 5, 0) / 1_000).collect();
+        assert_eq!(waits, [30, 60, 120, 240, 480, 900, 900, 900]);
+    }
+
+    #[test]
+    fn one_answer_that_asks_to_wait_holds_every_request_back() {
+        let busy = |retry_after_ms| RemoteError::Transient {
+            remote: Remote::Ehr,
+            status: 429,
+            what: "rate limit".to_owned(),
+            retry_after_ms,
+        };
+        let mut health = Health::default();
+        health.failed(&busy(Some(90_000)), 1_000, 5);
+        assert_eq!(health.gate(1_000), Gate::Closed { until_ms: Some(91_000) });
+        // An answer to an older request does not end the wait.
+        health.answered(2_000, 5);
+        assert_eq!(health.gate(90_999), Gate::Closed { until_ms: Some(91_000) });
+        assert_eq!(health.gate(91_000), Gate::Open, "no probe: it never failed to answer");
+        // Nor does a shorter wait shorten it.
+        health.failed(&busy(Some(90_000)), 100_000, 5);
+        health.failed(&busy(Some(1_000)), 100_001, 5);
+        assert_eq!(health.next_try_ms(100_001), Some(190_000));
+        // Without a word on how long: the usual steps.
+        let mut health = Health::default();
+        health.failed(&busy(None), 0, 5);
+        assert_eq!(health.next_try_ms(0), Some(1_000));
+        health.failed(&busy(None), 1_000, 5);
+        assert_eq!(health.next_try_ms(1_000), Some(3_000));
+    }
+
+    #[test]
+    fn a_paused_remote_is_asked_nothing_until_it_is_resumed() {
+        let pause = Pause { by: "it".to_owned(), at_ms: 5, reason: "upgrade".to_owned() };
+        let mut health = Health { paused: Some(pause.clone()), ..Health::default() };
+        assert!(!health.allows(i64::MAX));
+        assert_eq!(health.gate(0), Gate::Closed { until_ms: None });
+        // Requests that were under way end as they end; the pause stays.
+        health.answered(10, 1);
+        health.failed(&timeout(), 11, 1);
+        health.answered(12, 1);
+        assert_eq!(health.paused, Some(pause));
+        health.paused = None;
+        assert!(health.allows(12));
+    }
+
+    #[test]
+    fn refused_credentials_are_tried_once_an_interval() {
+        let refused = RemoteError::SignIn { remote: Remote::Ehr, what: "invalid_client".to_owned() };
+        let mut health = Health::default();
+        health.failed(&refused, 0, 1);
+        assert!(!health.allows(OPEN_FOR_MS - 1));
+        assert!(health.allows(OPEN_FOR_MS) && !health.allows(OPEN_FOR_MS), "one probe");
+        health.failed(&refused, OPEN_FOR_MS, 1);
+        assert!(!health.allows(2 * OPEN_FOR_MS - 1) && health.allows(2 * OPEN_FOR_MS));
+        assert_eq!(health.since_ms, Some(0), "since the first time");
+        assert!(!health.breaker_open(), "it does answer");
+        health.answered(2 * OPEN_FOR_MS, 1);
+        assert!(health.allows(2 * OPEN_FOR_MS) && !health.sign_in_refused);
     }
 
     #[test]

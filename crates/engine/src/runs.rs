@@ -1,7 +1,7 @@
 //! A run over everything: read both remotes completely, link, compare, settle, wait for the writes.
 
 use crate::error::{EngineError, Result, decode, encode};
-use crate::health::next_try_ms;
+use crate::health::{FAILURES_TO_OPEN, next_try_ms};
 use crate::judge::{self, Terms, index};
 use crate::step::{Effects, Engine, Notice, Reply, Request, RunProgress, side_state};
 use crate::{one_sided, pairing};
@@ -226,7 +226,13 @@ impl Engine {
     ) -> Result<()> {
         let page = match result {
             Ok(page) => page,
-            Err(error) => return retry_page(run, remote, error, self.policy.tries, now_ms, effects),
+            Err(error) => {
+                let health = &self.health[index(remote)];
+                // The one probe of an open breaker failed: the run does not wait for the next ones.
+                let gave_up = health.breaker_open() && health.failures_in_a_row > FAILURES_TO_OPEN;
+                let tries = if gave_up { 0 } else { self.policy.tries };
+                return retry_page(run, remote, error, tries, now_ms, effects);
+            }
         };
         let changes = self.page_changes(run, remote, &page, now_ms).await?;
         if !changes.is_empty() {
@@ -650,11 +656,12 @@ fn retry_page(
     effects: &mut Effects,
 ) -> Result<()> {
     let reading = &mut run.readings[index(remote)];
-    reading.tries += 1;
     let retry_after_ms = match &error {
         RemoteError::Transient { retry_after_ms, .. } => *retry_after_ms,
         _ => None,
     };
+    // Whoever only asks to wait has not failed.
+    reading.tries += u32::from(retry_after_ms.is_none());
     match next_try_ms(reading.tries, tries, now_ms, retry_after_ms) {
         Some(not_before_ms) if error.is_transport() && reading.tries <= tries => {
             reading.asked_at_ms = not_before_ms;

@@ -3,7 +3,7 @@
 use crate::causes::Cause;
 use crate::error::{EngineError, Result, decode, encode};
 use crate::execute::AttemptError;
-use crate::health::next_try_ms;
+use crate::health::{jitter_ms, later_try_ms, next_try_ms};
 use crate::judge;
 use crate::lens;
 use crate::plans::Intent;
@@ -82,7 +82,13 @@ impl Engine {
                 // After the last try it stays queued for later processing. The breaker is the remote's, not the
                 // operation's: it holds back whatever is due.
                 let next_ms = next_try_ms(operation.attempts, self.policy.tries, now_ms, retry_after_ms);
-                let due_ms = next_ms.unwrap_or(now_ms + crate::health::OPEN_FOR_MS);
+                let due_ms = match (next_ms, retry_after_ms) {
+                    (Some(next_ms), Some(_)) => next_ms,
+                    (Some(next_ms), None) => {
+                        next_ms + jitter_ms(&operation.id, operation.attempts, next_ms - now_ms)
+                    }
+                    (None, _) => later_try_ms(operation.attempts, self.policy.tries, now_ms),
+                };
                 self.store.commit(vec![finish(OperationState::Retrying, due_ms)]).await?;
                 if next_ms.is_none() {
                     // It stays in the outbox; the run does not wait for a remote that does not answer.

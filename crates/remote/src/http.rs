@@ -11,7 +11,7 @@ pub use caller::RateLimit;
 pub(crate) use caller::{Answer, Call, Caller, Effect};
 pub use ceiling::Ceiling;
 pub use https::{HttpsSettings, HttpsTransport, TlsMinimum};
-pub(crate) use words::{date_ms, percent_encode, quoted, retry_after_ms};
+pub(crate) use words::{date_ms, percent_encode, quoted, rate_limit_wait_ms, retry_after_ms};
 
 use async_trait::async_trait;
 use std::sync::Arc;

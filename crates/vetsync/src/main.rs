@@ -27,7 +27,7 @@ use std::process::ExitCode;
     version,
     about,
     after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 settings · 4 secrets or keyring · 5 database or disk · \
-                  6 a remote cannot be reached or refuses us · 7 something needs a person (conflicts, failed checks) · \
+                  6 a remote cannot be reached, refuses us or is held back · 7 something needs a person (conflicts, failed checks) · \
                   8 not allowed for this role · 9 something moved meanwhile, nothing was written"
 )]
 struct Cli {
@@ -69,6 +69,10 @@ enum Verb {
     Patients(commands::Patients),
     /// The work list of conflicts.
     Conflicts(commands::Conflicts),
+    /// The outbox: what waits, what failed and why; retry, replay, edit and resend, cancel.
+    Queue(commands::Queue),
+    /// Whether the two systems answer; pause, resume, try now.
+    Remotes(commands::Remotes),
     /// What could not be read: look, edit and resend, replay by cause, dismiss.
     Quarantine(commands::Quarantine),
     /// Compare two exports offline, field by field, before anything is connected. Ends with 7 if they differ.
@@ -106,6 +110,8 @@ async fn main() -> ExitCode {
         Verb::Reconcile { plan } => commands::reconcile(options, plan, json).await,
         Verb::Patients(patients) => commands::patients(options, patients, json).await,
         Verb::Conflicts(conflicts) => commands::conflicts(options, conflicts, json).await,
+        Verb::Queue(queue) => commands::queue(options, queue, json).await,
+        Verb::Remotes(remotes) => commands::remotes(options, remotes, json).await,
         Verb::Quarantine(quarantine) => commands::quarantine(options, quarantine, json).await,
         Verb::Compare(compare) => compare::run(&compare, options.config.as_deref(), json),
         Verb::Bench(bench) => bench::run(bench, json).await,

@@ -1,6 +1,6 @@
 //! One call: signed in, renewed once, timed, and its failure classified.
 
-use super::{Now, TlsMinimum, Transport, TransportFailure, quoted, retry_after_ms};
+use super::{Now, TlsMinimum, Transport, TransportFailure, quoted, rate_limit_wait_ms, retry_after_ms};
 use crate::signin::SignIn;
 use crate::{Finding, RemoteError};
 use record::Remote;
@@ -275,7 +275,10 @@ impl Caller {
             remote: self.remote,
             status: answer.status,
             what,
-            retry_after_ms: retry_after_ms(&answer.headers, self.now_ms()),
+            retry_after_ms: match answer.status {
+                429 => rate_limit_wait_ms(&answer.headers, self.now_ms()),
+                _ => retry_after_ms(&answer.headers, self.now_ms()),
+            },
         }
     }
 

@@ -42,10 +42,13 @@ impl Ceiling {
     }
 }
 
-/// How long the next request has to wait, if at all. Forgets what is older than a minute, and what a clock that was set
-/// back left in the future.
+/// How long the next request has to wait, if at all. Forgets what is older than a minute; what a clock that was set back
+/// left in the future passed at the latest now, so that nobody waits longer than a minute, and no minute holds more.
 fn wait_ms(passed: &mut VecDeque<i64>, per_minute: usize, now_ms: i64) -> Option<u64> {
-    passed.retain(|at_ms| *at_ms <= now_ms && now_ms - *at_ms < WINDOW_MS);
+    for at_ms in passed.iter_mut() {
+        *at_ms = (*at_ms).min(now_ms);
+    }
+    passed.retain(|at_ms| now_ms - *at_ms < WINDOW_MS);
     if passed.len() < per_minute {
         return None;
     }
@@ -98,6 +101,58 @@ mod tests {
     #[test]
     fn a_clock_set_back_does_not_block() {
         let mut passed = VecDeque::from(vec![1_000_000; 20]);
-        assert_eq!(wait_ms(&mut passed, 20, 0), None);
+        assert_eq!(wait_ms(&mut passed, 20, 0), Some(60_000), "not for the quarter of an hour it was set back");
+        assert_eq!(wait_ms(&mut passed, 20, 60_000), None);
+    }
+
+    /// Notes when each request passed.
+    struct Passing {
+        at_ms: std::sync::Mutex<Vec<i64>>,
+        now: Now,
+    }
+
+    #[async_trait]
+    impl Transport for Passing {
+        async fn send(
+            &self,
+            _request: http::Request<Vec<u8>>,
+        ) -> Result<http::Response<Vec<u8>>, TransportFailure> {
+            self.at_ms.lock().expect("no panic").push((self.now)());
+            // Answers take their time, and different ones.
+            tokio::time::sleep(Duration::from_millis(37)).await;
+            Ok(http::Response::new(Vec::new()))
+        }
+    }
+
+    /// A hundred callers at once, among them those that ask for tokens: they share the ceiling, none is starved, and no
+    /// window of a minute, wherever it begins, holds more than it allows.
+    #[tokio::test(start_paused = true)]
+    async fn a_hundred_callers_never_exceed_it() {
+        let began = tokio::time::Instant::now();
+        let now: Now = Arc::new(move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
+        let passing = Arc::new(Passing { at_ms: std::sync::Mutex::default(), now: now.clone() });
+        let ceiling = Arc::new(Ceiling::new(passing.clone(), 60, now));
+        let callers: Vec<_> = (0..100)
+            .map(|caller| {
+                let ceiling = Arc::clone(&ceiling);
+                tokio::spawn(async move {
+                    for _ in 0..3 {
+                        // They do not come in step.
+                        tokio::time::sleep(Duration::from_millis(caller * 13 % 97)).await;
+                        ceiling.send(http::Request::new(Vec::new())).await.expect("an answer");
+                    }
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.await.expect("no panic");
+        }
+        let mut at_ms = passing.at_ms.lock().expect("no panic").clone();
+        assert_eq!(at_ms.len(), 300, "everybody had their turn");
+        at_ms.sort_unstable();
+        for window in at_ms.windows(61) {
+            assert!(window[60] - window[0] >= WINDOW_MS, "61 requests within {} ms", window[60] - window[0]);
+        }
+        assert!(at_ms[299] < 5 * WINDOW_MS, "and it is used: {} ms for five minutes' worth", at_ms[299]);
     }
 }

@@ -64,6 +64,17 @@ pub(crate) fn percent_encode(text: &str, keep: &str) -> String {
     out
 }
 
+/// How long a remote that answered 429 asks to wait: `Retry-After`, or else until ServiceNow's count starts anew
+/// (`X-RateLimit-Reset`, Unix seconds; Inbound REST API rate limiting).
+pub(crate) fn rate_limit_wait_ms(headers: &http::HeaderMap, now_ms: i64) -> Option<u64> {
+    retry_after_ms(headers, now_ms).or_else(|| {
+        let reset_s: i64 = headers.get("x-ratelimit-reset")?.to_str().ok()?.trim().parse().ok()?;
+        let remote_now_ms = date_ms(headers).unwrap_or(now_ms);
+        // A reset that is over says nothing about how long.
+        u64::try_from(reset_s.checked_mul(1_000)?.saturating_sub(remote_now_ms)).ok().filter(|wait| *wait > 0)
+    })
+}
+
 /// How long a remote asks to wait: `Retry-After` as seconds or as an HTTP date (RFC 9110, 10.2.3). A date is taken
 /// against the answer's own `Date` header where there is one, so that a wrong clock here does no harm.
 pub(crate) fn retry_after_ms(headers: &http::HeaderMap, now_ms: i64) -> Option<u64> {
@@ -99,6 +110,23 @@ mod tests {
             .collect::<Vec<(http::HeaderName, http::HeaderValue)>>()
             .into_iter()
             .collect()
+    }
+
+    #[test]
+    fn a_rate_limit_without_retry_after_is_waited_out_until_its_reset() {
+        let reset = |value: &str| headers(&[("x-ratelimit-reset", value)]);
+        assert_eq!(rate_limit_wait_ms(&reset("100"), 40_000), Some(60_000));
+        assert_eq!(rate_limit_wait_ms(&reset("30"), 40_000), None, "over already");
+        assert_eq!(rate_limit_wait_ms(&reset("soon"), 40_000), None);
+        assert_eq!(rate_limit_wait_ms(&headers(&[]), 40_000), None);
+        let both = headers(&[("retry-after", "7"), ("x-ratelimit-reset", "100")]);
+        assert_eq!(rate_limit_wait_ms(&both, 40_000), Some(7_000), "what it asks for wins");
+        // Taken against the remote's own clock.
+        let dated = headers(&[
+            ("x-ratelimit-reset", "784111787"),
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ]);
+        assert_eq!(rate_limit_wait_ms(&dated, 0), Some(10_000));
     }
 
     #[test]

@@ -2,10 +2,14 @@
 
 mod doctor;
 mod quarantine;
+mod queue;
+mod remotes;
 mod secret;
 
 pub use doctor::doctor;
 pub use quarantine::{Quarantine, quarantine};
+pub use queue::{Queue, queue};
+pub use remotes::{Remotes, remotes};
 pub use secret::{Secret, secret};
 
 use crate::exit::Failure;

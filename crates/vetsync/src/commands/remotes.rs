@@ -1,0 +1,199 @@
+//! `vetsync remotes`: whether the two systems answer, and pausing, resuming and trying them.
+
+use super::queue::RemoteArgument;
+use super::{call, started};
+use crate::exit::Failure;
+use crate::{Outcome, output};
+use agent::{Options, Running};
+use clap::{Args, Subcommand};
+use console_api::dto::{
+    Id, IncidentList, IncidentQuery, IncidentView, Nothing, RemoteAction, RemoteHealth, RemoteStatus,
+    RemotesStatus,
+};
+use std::process::ExitCode;
+
+/// `vetsync remotes`
+#[derive(Debug, Args)]
+pub struct Remotes {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Whether both systems answer, what waits for them, and open incidents. Ends with 6 if one does not, 7 if one is
+    /// paused.
+    Status,
+    /// Send nothing to a system and read nothing from it until it is resumed; what is to be written waits.
+    Pause {
+        /// Which.
+        #[arg(value_enum)]
+        remote: RemoteArgument,
+        /// Why: everybody who waits for it reads it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a pause.
+    Resume {
+        /// Which.
+        #[arg(value_enum)]
+        remote: RemoteArgument,
+        /// Why, for the audit trail.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Ask a system once, whatever its breaker says, and wait for its answer.
+    TryNow {
+        /// Which.
+        #[arg(value_enum)]
+        remote: RemoteArgument,
+        /// Why, for the audit trail.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// All incidents, open ones first.
+    Incidents {
+        /// At most this many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Take note of an incident.
+    Acknowledge {
+        /// The incident's id.
+        id: String,
+    },
+}
+
+/// Works on the remotes.
+pub async fn remotes(options: Options, remotes: Remotes, json: bool) -> Outcome {
+    let running = started(options).await?;
+    let done = work(&running, remotes.verb, json).await;
+    running.stop().await;
+    done
+}
+
+async fn work(running: &Running, verb: Verb, json: bool) -> Outcome {
+    match verb {
+        Verb::Status => {
+            let status: RemotesStatus = call(running, "remotes.status", &Nothing {}).await?;
+            if json {
+                output::json(&status)?;
+            } else {
+                for remote in &status.remotes {
+                    say(remote);
+                }
+                status.incidents.iter().for_each(say_incident);
+            }
+            Ok(ExitCode::from(status.remotes.iter().map(code_of).max().unwrap_or(0)))
+        }
+        Verb::Pause { remote, reason } => {
+            act(running, "remotes.pause", remote, Some(reason), json).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Resume { remote, reason } => {
+            act(running, "remotes.resume", remote, reason, json).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::TryNow { remote, reason } => try_now(running, remote, reason, json).await,
+        Verb::Incidents { limit } => {
+            let query = IncidentQuery { open_only: false, offset: 0, limit };
+            let list: IncidentList = call(running, "incidents.list", &query).await?;
+            if json {
+                output::json(&list)?;
+            } else {
+                list.incidents.iter().for_each(say_incident);
+            }
+            let open = list.incidents.iter().any(|incident| incident.open);
+            Ok(if open { ExitCode::from(7) } else { ExitCode::SUCCESS })
+        }
+        Verb::Acknowledge { id } => {
+            let incident: IncidentView = call(running, "incidents.acknowledge", &Id { id }).await?;
+            if json {
+                output::json(&incident)?;
+            } else {
+                say_incident(&incident);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn act(
+    running: &Running,
+    command: &str,
+    remote: RemoteArgument,
+    reason: Option<String>,
+    json: bool,
+) -> Result<(), Failure> {
+    let request = RemoteAction { remote: remote.into(), reason };
+    let status: RemoteStatus = call(running, command, &request).await?;
+    if json {
+        output::json(&status)?;
+    } else {
+        say(&status);
+    }
+    Ok(())
+}
+
+async fn try_now(
+    running: &Running,
+    remote: RemoteArgument,
+    reason: Option<String>,
+    json: bool,
+) -> Outcome {
+    let mut notices = running.engine.notices();
+    let request = RemoteAction { remote: remote.into(), reason };
+    let before = status_of(running, remote).await?;
+    let mut status: RemoteStatus = call(running, "remotes.try_now", &request).await?;
+    // The answer shows as a new last answer, as a failure more, or as a new time to wait for.
+    while status.last_answer_at_ms == before.last_answer_at_ms
+        && status.failures_in_a_row <= before.failures_in_a_row
+        && status.next_try_at_ms.is_none()
+    {
+        let _woken = tokio::time::timeout(std::time::Duration::from_millis(200), notices.recv()).await;
+        status = status_of(running, remote).await?;
+    }
+    if json {
+        output::json(&status)?;
+    } else {
+        say(&status);
+    }
+    Ok(ExitCode::from(code_of(&status)))
+}
+
+async fn status_of(running: &Running, remote: RemoteArgument) -> Result<RemoteStatus, Failure> {
+    let all: RemotesStatus = call(running, "remotes.status", &Nothing {}).await?;
+    all.remotes
+        .into_iter()
+        .find(|status| status.remote == remote.into())
+        .ok_or_else(|| Failure::new("There is no such system.", "See `vetsync remotes --help`."))
+}
+
+fn code_of(status: &RemoteStatus) -> u8 {
+    match status.health {
+        RemoteHealth::Answering | RemoteHealth::NeverTried => 0,
+        RemoteHealth::Failing | RemoteHealth::BreakerOpen | RemoteHealth::SignInRefused => 6,
+        RemoteHealth::Paused => 7,
+    }
+}
+
+fn say(status: &RemoteStatus) {
+    println!(
+        "{} {} waiting, {} retrying, {} need an edit.",
+        status.words, status.waiting, status.retrying, status.parked
+    );
+    if let Some(pause) = &status.paused {
+        println!("  paused by {}: {}", pause.by, pause.reason);
+    }
+    if let Some(problem) = &status.last_problem {
+        println!("  {problem}");
+    }
+}
+
+fn say_incident(incident: &IncidentView) {
+    let state = if incident.open { "open" } else { "closed" };
+    println!("incident {} ({state}, seen {} times): {}", incident.id, incident.times, incident.words);
+    if incident.open {
+        println!("  {}", incident.way_out);
+    }
+}
