@@ -3,8 +3,8 @@
 use crate::causes::Cause;
 use crate::error::{EngineError, Result, decode, encode};
 use crate::execute::AttemptError;
-use crate::health::{jitter_ms, later_try_ms, next_try_ms};
-use crate::judge;
+use crate::health::{OPEN_FOR_MS, jitter_ms, later_try_ms, next_try_ms};
+use crate::judge::{self, index};
 use crate::lens;
 use crate::plans::Intent;
 use crate::step::{Effects, Engine, Notice};
@@ -87,6 +87,9 @@ impl Engine {
                     (Some(next_ms), None) => {
                         next_ms + jitter_ms(&operation.id, operation.attempts, next_ms - now_ms)
                     }
+                    // It goes with the first that is tried when the remote answers again.
+                    (None, _) if self.health[index(operation.remote)].breaker_open() => now_ms + OPEN_FOR_MS,
+                    // The remote answers others: this one fails by itself.
                     (None, _) => later_try_ms(operation.attempts, self.policy.tries, now_ms),
                 };
                 self.store.commit(vec![finish(OperationState::Retrying, due_ms)]).await?;
@@ -124,7 +127,7 @@ impl Engine {
                 id: operation.id.clone(),
                 claim: operation.claims,
                 state: OperationState::Retrying,
-                due_at_ms: now_ms + crate::health::OPEN_FOR_MS,
+                due_at_ms: now_ms + OPEN_FOR_MS,
                 errors: operation.errors.clone(),
                 key: operation.key.clone(),
                 cause: operation.cause.clone(),

@@ -247,9 +247,8 @@ async fn what_failed_alike_is_replayed_in_its_original_order() {
     let mut bench = Bench::with(Policy::default()).await;
     let keys = ["r1", "r2", "r3", "r4"];
     let rows: Vec<_> = keys.map(|key| row(key, 3, OLD, &key.replace('r', "p"))).to_vec();
-    let charts = |version, phone: &str| {
-        keys.map(|key| chart(&key.replace('r', "p"), version, phone, key)).to_vec()
-    };
+    let charts =
+        |version, phone: &str| keys.map(|key| chart(&key.replace('r', "p"), version, phone, key)).to_vec();
     bench.start_run().await;
     bench.pages(&rows, &charts(1, "+14155550100")).await;
     bench.start_run().await;
@@ -265,11 +264,8 @@ async fn what_failed_alike_is_replayed_in_its_original_order() {
     for position in [2, 0, 3] {
         bench.answer(&sent[position], Err(refused(Remote::ServiceNow))).await;
     }
-    let read_only = RemoteError::Refused {
-        remote: Remote::ServiceNow,
-        status: 403,
-        what: "access rule".to_owned(),
-    };
+    let read_only =
+        RemoteError::Refused { remote: Remote::ServiceNow, status: 403, what: "access rule".to_owned() };
     bench.answer(&sent[1], Err(read_only)).await;
     let causes = bench.store.operation_causes().await.unwrap();
     assert_eq!(causes.iter().map(|cause| (cause.count, cause.parked)).collect::<Vec<_>>(), [(3, 3), (1, 1)]);
@@ -324,8 +320,12 @@ async fn a_remote_that_asks_to_wait_costs_no_try_and_holds_everything_back() {
         let (again, remote, _) = bench.write();
         bench.answer(&again, Err(busy(remote, 60_000))).await;
     }
-    let tries: u32 =
-        bench.operations(&[OperationState::Waiting, OperationState::Retrying]).await.iter().map(|row| row.attempts).sum();
+    let tries: u32 = bench
+        .operations(&[OperationState::Waiting, OperationState::Retrying])
+        .await
+        .iter()
+        .map(|row| row.attempts)
+        .sum();
     assert_eq!(tries, 0);
     assert_eq!(bench.last_run().await.state, "running", "nobody gave up");
 }
@@ -394,11 +394,8 @@ async fn a_paused_remote_is_left_alone_until_it_is_resumed() {
     bench.start_run().await;
     bench.pages(&[row("r1", 3, OLD, "p1")], &[chart("p1", 1, "+14155550100", "r1")]).await;
     bench.start_run().await;
-    let pause = |remote| Command::Pause {
-        remote,
-        person: "it".to_owned(),
-        reason: "upgrade until noon".to_owned(),
-    };
+    let pause =
+        |remote| Command::Pause { remote, person: "it".to_owned(), reason: "upgrade until noon".to_owned() };
     bench.ask(pause(Remote::ServiceNow)).await.unwrap();
     // The run's pages were under way; what follows from them waits.
     bench.pages(&[row("r1", 3, OLD, "p1")], &[chart("p1", 2, NEW, "r1")]).await;
@@ -421,11 +418,8 @@ async fn a_paused_remote_is_left_alone_until_it_is_resumed() {
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);
     let run = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: false };
     assert!(matches!(bench.ask(run).await, Err(EngineError::HeldBack { .. })));
-    let resume = || Command::Resume {
-        remote: Remote::ServiceNow,
-        person: "mara".to_owned(),
-        reason: String::new(),
-    };
+    let resume =
+        || Command::Resume { remote: Remote::ServiceNow, person: "mara".to_owned(), reason: String::new() };
     bench.ask(resume()).await.unwrap();
     assert_eq!(bench.write().0, operation.id);
     assert!(matches!(bench.ask(resume()).await, Err(EngineError::NotNow { .. })), "it is not paused");
@@ -492,12 +486,7 @@ async fn a_run_obeys_the_breaker() {
     assert_eq!((pages.len(), bench.sent.len()), (1, 1), "exactly one probe: {:?}", bench.sent);
     bench.sent.clear();
     bench
-        .step(Event::PageRead {
-            run,
-            remote: Remote::ServiceNow,
-            result: Err(unreachable()),
-            latency_ms: 5,
-        })
+        .step(Event::PageRead { run, remote: Remote::ServiceNow, result: Err(unreachable()), latency_ms: 5 })
         .await;
     assert_eq!(bench.last_run().await.state, "failed");
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);

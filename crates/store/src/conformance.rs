@@ -4,6 +4,7 @@
 
 mod cases_batch;
 mod cases_inbox;
+mod cases_incidents;
 mod cases_outbox;
 mod cases_pairs;
 mod cases_people;

@@ -101,7 +101,11 @@ mod tests {
     #[test]
     fn a_clock_set_back_does_not_block() {
         let mut passed = VecDeque::from(vec![1_000_000; 20]);
-        assert_eq!(wait_ms(&mut passed, 20, 0), Some(60_000), "not for the quarter of an hour it was set back");
+        assert_eq!(
+            wait_ms(&mut passed, 20, 0),
+            Some(60_000),
+            "not for the quarter of an hour it was set back"
+        );
         assert_eq!(wait_ms(&mut passed, 20, 60_000), None);
     }
 

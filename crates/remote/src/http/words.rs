@@ -122,10 +122,7 @@ mod tests {
         let both = headers(&[("retry-after", "7"), ("x-ratelimit-reset", "100")]);
         assert_eq!(rate_limit_wait_ms(&both, 40_000), Some(7_000), "what it asks for wins");
         // Taken against the remote's own clock.
-        let dated = headers(&[
-            ("x-ratelimit-reset", "784111787"),
-            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
-        ]);
+        let dated = headers(&[("x-ratelimit-reset", "784111787"), ("date", "Sun, 06 Nov 1994 08:49:37 GMT")]);
         assert_eq!(rate_limit_wait_ms(&dated, 0), Some(10_000));
     }
 

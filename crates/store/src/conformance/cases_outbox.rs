@@ -7,7 +7,7 @@ use super::{
     rows::{T0, operation, pair, plan, receipt},
     same, text,
 };
-use crate::{Change, OperationFilter, OperationRow, OperationState, Store};
+use crate::{Change, OperationFilter, OperationRow, OperationState, QueueFilter, Store};
 use record::Remote;
 
 cases! {
@@ -25,6 +25,15 @@ cases! {
     "a plan and a pair that nothing is under way for are found" => nothing_under_way,
     "two claims at the same time share nothing" => claims_share_nothing,
     "operations are listed by lane, plan and state, oldest first" => lists,
+    "whoever finishes an operation names the claim it was handed" => fenced,
+    "a try that cost nothing is given back, a claim is not" => tries_given_back,
+    "a remote that may not be asked keeps what waits for it" => remotes_kept_apart,
+    "claimed operations come as they were enqueued" => claimed_in_order,
+    "a parked operation waits again only when a person says so" => released,
+    "a replacement follows a cancelled operation of its own lane, once and in order" => replaced,
+    "the queue is filtered by state, remote, cause and lane" => queue_filtered,
+    "alike failures are counted together" => causes_counted,
+    "what waits for its next try can be hastened" => hastened,
     "a pair with unfinished operations is not removed" => pair_with_work_stays,
     "a receipt is never changed, and undone once" => receipts_are_frozen,
     "receipts are listed newest first" => receipts_listed,
@@ -319,4 +328,190 @@ async fn nothing_under_way(store: &dyn Store) -> Verdict {
     let pairs = store.pairs_waiting_for_nothing(9).await.map_err(text)?;
     same("pairs", pairs, vec!["p1".to_owned(), "p2".to_owned(), "p5".to_owned()])?;
     same("as many as asked for", store.pairs_waiting_for_nothing(1).await.map_err(text)?.len(), 1)
+}
+
+async fn fenced(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a")]).await?;
+    claimed(store, T0, 1).await?;
+    // The process that held the first claim is given up; another one claims it again.
+    store.commit(vec![Change::RescueRunning]).await.map_err(text)?;
+    same("claimed again", claimed(store, T0, 1).await?, vec!["o1".to_owned()])?;
+    moved("the first claim's finisher", store.commit(vec![finish("o1", OperationState::Done, 0)]).await)?;
+    moved("a claim to come", store.commit(vec![finish_claim("o1", 3, OperationState::Done, 0)]).await)?;
+    same("state", state(store, "o1").await?, Some(OperationState::Running))?;
+    store.commit(vec![finish_claim("o1", 2, OperationState::Done, 0)]).await.map_err(text)?;
+    same("claims", store.operation("o1").await.map_err(text)?.map(|row| row.claims), Some(2))
+}
+
+async fn tries_given_back(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a")]).await?;
+    for claim in 1..=3 {
+        claimed(store, T0, 1).await?;
+        let mut back = finish_claim("o1", claim, OperationState::Retrying, T0);
+        if let Change::FinishOperation { costs_a_try, cause, .. } = &mut back {
+            *costs_a_try = false;
+            *cause = Some("ehr transient 429 - -".into());
+        }
+        store.commit(vec![back]).await.map_err(text)?;
+    }
+    let row = store.operation("o1").await.map_err(text)?;
+    same(
+        "tries, claims and cause",
+        row.map(|row| (row.attempts, row.claims, row.cause)),
+        Some((0, 3, Some("ehr transient 429 - -".into()))),
+    )
+}
+
+/// Operations of a plan in lanes of their own, every other one to ServiceNow.
+async fn to_both(store: &dyn Store, ids: &[&str]) -> Verdict {
+    let mut changes = vec![Change::PutPlan(plan("pl", "p1"))];
+    for (position, id) in ids.iter().enumerate() {
+        let mut row = operation(id, &format!("lane-{id}"), "pl");
+        row.remote = if position % 2 == 0 { Remote::ServiceNow } else { Remote::Ehr };
+        changes.push(Change::Enqueue(row));
+    }
+    store.commit(changes).await.map_err(text)
+}
+
+async fn remotes_kept_apart(store: &dyn Store) -> Verdict {
+    to_both(store, &["o1", "o2", "o3", "o4"]).await?;
+    let of = async |remotes: &[Remote]| -> Result<Vec<String>, String> {
+        let rows = store.claim_operations(T0, 9, remotes).await.map_err(text)?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    };
+    same("of none", of(&[]).await?, Vec::<String>::new())?;
+    same("due of none", store.next_operation_due_ms(&[]).await.map_err(text)?, None)?;
+    same("of the EHR", of(&[Remote::Ehr]).await?, vec!["o2".to_owned(), "o4".to_owned()])?;
+    same("due of the EHR", store.next_operation_due_ms(&[Remote::Ehr]).await.map_err(text)?, None)?;
+    let due = store.next_operation_due_ms(&[Remote::ServiceNow]).await.map_err(text)?;
+    same("due of ServiceNow", due, Some(T0))?;
+    same("of both", of(&Remote::BOTH).await?, vec!["o1".to_owned(), "o3".to_owned()])?;
+    let counts =
+        vec![(Remote::Ehr, OperationState::Running, 2), (Remote::ServiceNow, OperationState::Running, 2)];
+    same("counts", store.queue_counts().await.map_err(text)?, counts)
+}
+
+async fn claimed_in_order(store: &dyn Store) -> Verdict {
+    // Their ids say nothing of their order.
+    to_both(store, &["o9", "o2", "o7", "o1", "o5"]).await?;
+    let rows = store.claim_operations(T0, 3, &Remote::BOTH).await.map_err(text)?;
+    same(
+        "first",
+        rows.into_iter().map(|row| row.id).collect(),
+        vec!["o9".to_owned(), "o2".into(), "o7".into()],
+    )
+}
+
+async fn released(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a")]).await?;
+    let release = |at_ms| vec![Change::ReleaseOperation { id: "o1".into(), at_ms }];
+    claimed(store, T0, 1).await?;
+    moved("a running one", store.commit(release(T0)).await)?;
+    // Twice at the same moment is two releases all the same.
+    for claim in [1, 2] {
+        let parked = finish_claim("o1", claim, OperationState::Parked, 0);
+        store.commit(vec![parked]).await.map_err(text)?;
+        same("parked is not claimed", claimed(store, T0 + 99, 1).await?, Vec::<String>::new())?;
+        store.commit(release(T0 + 5)).await.map_err(text)?;
+        let row = store.operation("o1").await.map_err(text)?;
+        same(
+            "waits again, with new tries",
+            row.map(|row| (row.state, row.due_at_ms, row.attempts, row.claims)),
+            Some((OperationState::Waiting, T0 + 5, 0, claim)),
+        )?;
+        same("and is claimed", claimed(store, T0 + 5, 1).await?, vec!["o1".to_owned()])?;
+    }
+    store.commit(vec![finish_claim("o1", 3, OperationState::Retrying, T0 + 60_000)]).await.map_err(text)?;
+    store.commit(release(T0 + 7)).await.map_err(text)?;
+    let row = store.operation("o1").await.map_err(text)?.map(|row| (row.state, row.due_at_ms));
+    same("one that waits for its next try is due", row, Some((OperationState::Retrying, T0 + 7)))?;
+    store.commit(vec![Change::CancelOperation { id: "o1".into(), at_ms: T0 }]).await.map_err(text)?;
+    moved("a cancelled one", store.commit(release(T0 + 9)).await)
+}
+
+async fn replaced(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a"), ("o2", "b")]).await?;
+    let replacing = |id: &str, lane: &str, of: &str| {
+        let mut row = operation(id, lane, "pl");
+        row.replaces = Some(of.into());
+        Change::Enqueue(row)
+    };
+    refused("of one that waits", store.commit(vec![replacing("o3", "a", "o1")]).await)?;
+    refused("of none", store.commit(vec![replacing("o3", "a", "o9")]).await)?;
+    let cancel = |id: &str| Change::CancelOperation { id: id.into(), at_ms: T0 };
+    refused("of another lane", store.commit(vec![cancel("o1"), replacing("o3", "b", "o1")]).await)?;
+    // Something of another plan would run before it.
+    let between = operation("o4", "a", "pl2");
+    let out_of_order = vec![
+        Change::PutPlan(plan("pl2", "p1")),
+        Change::Enqueue(between),
+        cancel("o1"),
+        replacing("o3", "a", "o1"),
+    ];
+    refused("behind another plan's", store.commit(out_of_order).await)?;
+    store.commit(vec![cancel("o1"), replacing("o3", "a", "o1")]).await.map_err(text)?;
+    refused("twice", store.commit(vec![replacing("o5", "a", "o1")]).await)?;
+    let newer = store.replacement_of("o1").await.map_err(text)?;
+    same("replacement", newer.map(|row| (row.id, row.seq)), Some(("o3".into(), 2)))?;
+    same("of one that has none", store.replacement_of("o3").await.map_err(text)?, None)
+}
+
+async fn queue_filtered(store: &dyn Store) -> Verdict {
+    to_both(store, &["o1", "o2", "o3", "o4"]).await?;
+    let second = operation("o5", "lane-o1", "pl");
+    store.commit(vec![Change::Enqueue(second)]).await.map_err(text)?;
+    for row in store.claim_operations(T0, 9, &[Remote::Ehr]).await.map_err(text)? {
+        let mut parked = finish(&row.id, OperationState::Parked, 0);
+        if let Change::FinishOperation { cause, .. } = &mut parked {
+            *cause = Some(format!("cause of {}", row.id));
+        }
+        store.commit(vec![parked]).await.map_err(text)?;
+    }
+    let lanes = async |filter: QueueFilter, offset, limit| {
+        store.queue_lanes(&filter, offset, limit).await.map_err(text)
+    };
+    let named = |names: &[&str]| names.iter().map(|name| format!("lane-{name}")).collect::<Vec<_>>();
+    let all = lanes(QueueFilter::default(), 0, 9).await?;
+    same("unfinished, the longest waiting first", all, (named(&["o1", "o2", "o3", "o4"]), 4))?;
+    same("page", lanes(QueueFilter::default(), 1, 2).await?, (named(&["o2", "o3"]), 4))?;
+    let parked = QueueFilter { states: vec![OperationState::Parked], ..QueueFilter::default() };
+    same("parked", lanes(parked, 0, 9).await?, (named(&["o2", "o4"]), 2))?;
+    let of_remote = QueueFilter { remote: Some(Remote::ServiceNow), ..QueueFilter::default() };
+    same("of a remote", lanes(of_remote, 0, 9).await?, (named(&["o1", "o3"]), 2))?;
+    let of_cause = QueueFilter { cause: Some("cause of o4".into()), ..QueueFilter::default() };
+    same("of a cause", lanes(of_cause, 0, 9).await?, (named(&["o4"]), 1))?;
+    let of_lane = QueueFilter { lane: Some("lane-o1".into()), ..QueueFilter::default() };
+    let rows = store.queue_operations(&of_lane, 0, 9).await.map_err(text)?;
+    same("of a lane", rows.into_iter().map(|row| row.id).collect(), vec!["o1".to_owned(), "o5".into()])
+}
+
+async fn causes_counted(store: &dyn Store) -> Verdict {
+    enqueued(store, &[("o1", "a"), ("o2", "b"), ("o3", "c"), ("o4", "d")]).await?;
+    store.claim_operations(T0, 9, &Remote::BOTH).await.map_err(text)?;
+    for (id, state, why) in [
+        ("o1", OperationState::Parked, "x"),
+        ("o2", OperationState::Retrying, "x"),
+        ("o3", OperationState::Parked, "y"),
+        ("o4", OperationState::Cancelled, "x"),
+    ] {
+        let mut ended = finish(id, state, T0);
+        if let Change::FinishOperation { cause, .. } = &mut ended {
+            *cause = Some(why.into());
+        }
+        store.commit(vec![ended]).await.map_err(text)?;
+    }
+    let found = store.operation_causes().await.map_err(text)?;
+    let found: Vec<_> =
+        found.into_iter().map(|cause| (cause.cause, cause.count, cause.parked, cause.example)).collect();
+    same("causes", found, vec![("x".into(), 2, 1, "o1".into()), ("y".into(), 1, 1, "o3".to_owned())])
+}
+
+async fn hastened(store: &dyn Store) -> Verdict {
+    to_both(store, &["o1", "o2"]).await?;
+    store.claim_operations(T0, 9, &Remote::BOTH).await.map_err(text)?;
+    let later = |id: &str| finish(id, OperationState::Retrying, T0 + 60_000);
+    store.commit(vec![later("o1"), later("o2")]).await.map_err(text)?;
+    let hasten = Change::HastenOperations { remote: Remote::Ehr, at_ms: T0 + 1 };
+    store.commit(vec![hasten]).await.map_err(text)?;
+    same("the EHR's", claimed(store, T0 + 1, 9).await?, vec!["o2".to_owned()])
 }

@@ -482,7 +482,8 @@ async fn claim(
         " UNION ALL ",
         due!("?4"),
         ") ORDER BY due_at_ms, no LIMIT ?2) RETURNING ",
-        operation_columns!()
+        operation_columns!(),
+        ", no"
     ))
     .bind(now_ms)
     .bind(i64::from(limit))
@@ -491,10 +492,15 @@ async fn claim(
     .fetch_all(connection)
     .await
     .map_err(|error| typed(&error))?;
-    let mut claimed: Vec<OperationRow> =
-        rows.iter().map(|row| rows::operation(&mut Columns::of(row))).collect::<Result<_>>()?;
-    // RETURNING has no order of its own.
-    claimed
-        .sort_by(|a, b| (a.due_at_ms, a.enqueued_at_ms, &a.id).cmp(&(b.due_at_ms, b.enqueued_at_ms, &b.id)));
-    Ok(claimed)
+    let mut claimed: Vec<(i64, OperationRow)> = rows
+        .iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            let operation = rows::operation(&mut columns)?;
+            Ok((columns.next()?, operation))
+        })
+        .collect::<Result<_>>()?;
+    // RETURNING has no order of its own: due first, and of those as they were enqueued.
+    claimed.sort_by_key(|(number, operation)| (operation.due_at_ms, *number));
+    Ok(claimed.into_iter().map(|(_, operation)| operation).collect())
 }

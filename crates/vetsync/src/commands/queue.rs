@@ -191,8 +191,7 @@ fn row(patient: &str, item: &QueueItem) -> Vec<String> {
 }
 
 async fn causes(running: &Running, json: bool) -> Outcome {
-    let found: QueueCauses =
-        call(running, "queue.causes", &console_api::dto::Nothing {}).await?;
+    let found: QueueCauses = call(running, "queue.causes", &console_api::dto::Nothing {}).await?;
     if json {
         output::json(&found)?;
     } else {
@@ -292,7 +291,10 @@ async fn replay(running: &Running, cause: String, reason: String, json: bool) ->
         let page: QueueList = call(running, "queue.list", &query).await?;
         let before = ids.len();
         ids.extend(page.lanes.iter().filter_map(|lane| {
-            lane.operations.iter().find(|item| item.cause.as_ref() == Some(&cause)).map(|item| item.id.clone())
+            lane.operations
+                .iter()
+                .find(|item| item.cause.as_ref() == Some(&cause))
+                .map(|item| item.id.clone())
         }));
         if ids.len() == before {
             break;
@@ -329,13 +331,13 @@ async fn edit(
             }),
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let plan: PlanView = call(running, "queue.edit", &QueueEdit { id, values, reason: reason.clone() }).await?;
+    let plan: PlanView =
+        call(running, "queue.edit", &QueueEdit { id, values, reason: reason.clone() }).await?;
     if plan_only {
         show_plan(&plan, json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let approve =
-        Approve { plan_id: plan.id.clone(), hash: plan.hash.clone(), reason: Some(reason) };
+    let approve = Approve { plan_id: plan.id.clone(), hash: plan.hash.clone(), reason: Some(reason) };
     let approved: Approved = call(running, "plans.approve", &approve).await?;
     let mut code = if approved.operations.is_empty() { 7 } else { 0 };
     for operation in &approved.operations {

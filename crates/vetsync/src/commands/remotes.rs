@@ -135,12 +135,7 @@ async fn act(
     Ok(())
 }
 
-async fn try_now(
-    running: &Running,
-    remote: RemoteArgument,
-    reason: Option<String>,
-    json: bool,
-) -> Outcome {
+async fn try_now(running: &Running, remote: RemoteArgument, reason: Option<String>, json: bool) -> Outcome {
     let mut notices = running.engine.notices();
     let request = RemoteAction { remote: remote.into(), reason };
     let before = status_of(running, remote).await?;
