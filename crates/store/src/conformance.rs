@@ -82,6 +82,7 @@ fn all_cases() -> impl Iterator<Item = &'static Case> {
         cases_outbox::CASES,
         cases_inbox::CASES,
         cases_batch::CASES,
+        cases_incidents::CASES,
         cases_people::CASES,
         cases_search::CASES,
     ]
