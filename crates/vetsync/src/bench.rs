@@ -3,6 +3,7 @@
 mod clinic;
 mod exports;
 mod figures;
+mod queue;
 mod truth;
 
 use crate::exit::Failure;
@@ -17,7 +18,7 @@ use std::process::{Command, ExitCode, Stdio};
 /// `vetsync bench`
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// What to measure: compare, clinic, truth; everything where nothing is named.
+    /// What to measure: compare, clinic, truth, accept, outbox, outage, sync; everything where nothing is named.
     names: Vec<String>,
     /// Pairs to compare, or patients per side; each measure has its own number where this is left out.
     #[arg(long, value_name = "N")]
@@ -34,7 +35,7 @@ struct Report {
     measures: Vec<Measure>,
 }
 
-const ALL: [&str; 3] = ["compare", "clinic", "truth"];
+const ALL: [&str; 7] = ["compare", "clinic", "truth", "accept", "outbox", "outage", "sync"];
 
 /// Measures.
 pub async fn run(bench: Bench, json: bool) -> Outcome {
@@ -79,6 +80,10 @@ async fn step_inside(step: &str, size: Option<usize>, folder: &Path) -> Result<V
         "walk" => return Ok(exports::walk(folder)?),
         "bare" => return Ok(exports::bare(folder)?),
         "clinic" => return clinic::measure(size.unwrap_or(100_000), folder).await,
+        "accept" => return queue::accept(size.unwrap_or(10_000), folder).await,
+        "outbox" => return queue::outbox(size.unwrap_or(20_000), folder).await,
+        "outage" => return queue::outage(size.unwrap_or(50_000), folder).await,
+        "sync" => return queue::sync(size.unwrap_or(1_000), folder).await,
         _ => return Ok(truth::measure(size.unwrap_or(30_000) as u64)?),
     }
     Ok(Vec::new())

@@ -60,7 +60,8 @@ impl Clock for MovedClock {
 
 async fn open(folder: &Path) -> Result<Arc<SqliteStore>, Failure> {
     let key = store::sqlite::SecretKey::new(Box::new([7; 32]));
-    let store = SqliteStore::open(&folder.join("bench.db"), &key, engine::clock::SystemClock.now_ms()).await?;
+    let store =
+        SqliteStore::open(&folder.join("bench.db"), &key, engine::clock::SystemClock.now_ms()).await?;
     Ok(Arc::new(store))
 }
 
@@ -130,7 +131,13 @@ fn chart(number: usize, version: u32, phone: &str) -> Fetched {
     let raw = format!(
         r#"{{"resourceType":"Bundle","type":"collection","entry":[{{"resource":{{"resourceType":"Patient","id":"p-{number}","meta":{{"versionId":"{version}"}},"identifier":[{{"system":"{SYSTEM}","value":"{number:032x}"}}],"name":[{{"text":"Rex {number}"}}],"birthDate":"2019-04-03","contact":[{{"relationship":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v2-0063","code":"OWN"}}]}}],"name":{{"text":"Ada Adams {number}"}},"telecom":[{{"system":"phone","value":"{phone}"}},{{"system":"email","value":"ada{number}@example.org"}}]}}]}}}}]}}"#
     );
-    Fetched { key: format!("p-{number}"), version: version.to_string(), raw, changed_by: None, changed_at_ms: None }
+    Fetched {
+        key: format!("p-{number}"),
+        version: version.to_string(),
+        raw,
+        changed_by: None,
+        changed_at_ms: None,
+    }
 }
 
 /// A remote that does what it is told at once, in memory of nothing.
@@ -207,7 +214,11 @@ fn settled(
             .record
             .fields
             .iter()
-            .map(|state| BaseField { state: state.clone(), agreed_at_ms: now_ms, agreed_by: "bench".to_owned() })
+            .map(|state| BaseField {
+                state: state.clone(),
+                agreed_at_ms: now_ms,
+                agreed_by: "bench".to_owned(),
+            })
             .collect(),
     };
     let context = PairContext {
@@ -217,7 +228,7 @@ fn settled(
         base: Some(base),
         open_conflict: None,
         lane_busy: false,
-        parked: Vec::new(),
+        blocked: engine::step::Blocked::default(),
     };
     let terms = Terms { write: true, agreed_by: "bench", now_ms };
     let judgement = judge(&context, lenses, terms, &mut || ids.next(now_ms))?;
@@ -241,7 +252,13 @@ fn side(
 }
 
 /// Fills the outbox with one operation for each of so many patients.
-async fn enqueue(store: &dyn Store, lenses: &Lenses, ids: &SeededIds, patients: usize, now_ms: i64) -> Result<(), Failure> {
+async fn enqueue(
+    store: &dyn Store,
+    lenses: &Lenses,
+    ids: &SeededIds,
+    patients: usize,
+    now_ms: i64,
+) -> Result<(), Failure> {
     let mut changes = Vec::new();
     for number in 0..patients {
         let (row, servicenow) = side(lenses, Remote::ServiceNow, &row(number, 1, OLD_PHONE), now_ms)?;
@@ -362,8 +379,12 @@ async fn work_off(
         if name == "outage" { memory.below(200.0) } else { memory },
         Measure::of(&format!("{name}: patients that agree afterwards"), agreed as f64, "")
             .at_least(operations as f64),
-        Measure::of(&format!("{name}: writes sent twice"), servicenow.written.load(Ordering::Relaxed) as f64 - operations as f64, "")
-            .at_most(0.0),
+        Measure::of(
+            &format!("{name}: writes sent twice"),
+            servicenow.written.load(Ordering::Relaxed) as f64 - operations as f64,
+            "",
+        )
+        .at_most(0.0),
         Measure::of(&format!("{name}: finished out of order"), in_order as f64, "").at_most(LANES as f64),
     ])
 }
@@ -473,7 +494,8 @@ pub async fn sync(writes: usize, folder: &Path) -> Result<Vec<Measure>, Failure>
     });
     let seconds = drained(&*store, each as u64, began).await?;
     let rate = each / seconds;
-    let waiting = count(&*store, OperationState::Retrying).await? + count(&*store, OperationState::Parked).await?;
+    let waiting =
+        count(&*store, OperationState::Retrying).await? + count(&*store, OperationState::Parked).await?;
     let _gone = stop.send(());
     drop(handle);
     task.await.context("the engine was lost")?;
