@@ -332,7 +332,7 @@ async fn an_unreadable_event_is_kept_edited_and_worked_on_in_its_place() {
         let refused = edit(&mut bench, &original.id, raw, reason).await.unwrap_err();
         assert!(refused.contains(expected), "{refused}");
     }
-    assert_eq!(open(&bench).await, [original.clone()], "nothing is kept of what was refused");
+    assert_eq!(open(&bench).await, std::slice::from_ref(&original), "nothing is kept of what was refused");
 
     let edited = edit(&mut bench, &original.id, good, "the sender put the id elsewhere").await.unwrap();
     assert_eq!(
