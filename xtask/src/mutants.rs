@@ -22,7 +22,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let mut mutants = cargo();
     mutants
-        .args(["mutants", "--workspace", "--shard", &arguments.shard, "--output"])
+        .args([
+            "mutants",
+            "--workspace",
+            "--sharding",
+            "round-robin",
+            "--shard",
+            &arguments.shard,
+            "--output",
+        ])
         .arg(root().join("target"));
     run_step(mutants.args(&arguments.further))
         .context("a change went unnoticed; `target/mutants.out/missed.txt` names the place")?;

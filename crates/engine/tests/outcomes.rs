@@ -1,0 +1,211 @@
+//! What comes of a write: stored or not, lost and found again, overtaken, refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod common;
+
+use common::{Bench, NEW, OLD, chart, one_write, row};
+use engine::Policy;
+use engine::execute::{Answer, ReadBack};
+use engine::step::{Event, Request};
+use record::Remote;
+use remote::{Fetched, RemoteError, Written};
+use store::{ConflictCause, OperationState, PairStatus, PlanState};
+
+const SAME: &str = "+14155550100";
+const OTHER: &str = "4155550111";
+
+fn but(fetched: Fetched, from: &str, to: &str) -> Fetched {
+    assert!(fetched.raw.contains(from), "{}", fetched.raw);
+    Fetched { raw: fetched.raw.replace(from, to), ..fetched }
+}
+
+fn stored(read_back: Fetched) -> Written {
+    Written {
+        key: read_back.key.clone(),
+        status: 200,
+        response_body: read_back.raw.clone(),
+        read_back,
+        raced: false,
+    }
+}
+
+fn lost() -> RemoteError {
+    RemoteError::Ambiguous { remote: Remote::ServiceNow, what: "no answer in 30 s".to_owned() }
+}
+
+fn moved() -> RemoteError {
+    let current_version = Some("4".to_owned());
+    RemoteError::Moved { remote: Remote::ServiceNow, key: "r1".to_owned(), current_version }
+}
+
+async fn open_cause(bench: &Bench) -> Option<ConflictCause> {
+    let pair = bench.pair(Remote::ServiceNow, "r1").await.id;
+    bench.store.open_conflict_of(&pair).await.unwrap().map(|open| open.cause)
+}
+
+async fn read_back_of(bench: &Bench, operation: &str) -> ReadBack {
+    let receipt = bench.store.receipt(operation).await.unwrap().expect("a receipt");
+    serde_json::from_str(&receipt.read_back).unwrap()
+}
+
+/// A remote that says yes and keeps the old value has not stored it: the receipt names the field, a person is asked, and
+/// the rule does not send the same again.
+#[tokio::test]
+async fn what_reads_back_otherwise_is_not_stored() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    bench.answer(&operation, Ok(stored(row("r1", 4, OLD, "p1")))).await;
+    assert_eq!(read_back_of(&bench, &operation).await.discrepancies, ["owner_phone"]);
+    assert_eq!(open_cause(&bench).await, Some(ConflictCause::NotStored));
+    assert_eq!(bench.pair(Remote::ServiceNow, "r1").await.status, PairStatus::Differs);
+    let audit = bench.store.audit(Some(&operation), 0, 10).await.unwrap();
+    let said: Vec<(&str, &str)> =
+        audit.iter().map(|row| (row.action.as_str(), row.detail.as_str())).collect();
+    assert_eq!(said, [("operation.not_stored", "owner_phone")]);
+    bench.start_run().await;
+    bench.pages(&[row("r1", 4, OLD, "p1")], &[chart("p1", 2, NEW, "r1")]).await;
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+    assert_eq!(open_cause(&bench).await, Some(ConflictCause::NotStored));
+}
+
+/// A date column cannot hold a month alone; its first day, read back, is what was sent.
+#[tokio::test]
+async fn a_partial_date_reads_back_filled() {
+    let born = |version, date: &str| {
+        but(
+            row("r1", version, OLD, "p1"),
+            r#""u_ehr_id""#,
+            &format!(r#""u_date_of_birth":"{date}","u_ehr_id""#),
+        )
+    };
+    let birth = but(
+        chart("p1", 1, SAME, "r1"),
+        r#""name":[{"text":"Rex"#,
+        r#""birthDate":"2019-06","name":[{"text":"Rex"#,
+    );
+    let mut bench = Bench::with(Policy::default()).await;
+    bench.start_run().await;
+    bench.pages(&[born(3, "")], &[birth]).await;
+    let (operation, remote, write) = bench.write();
+    assert_eq!((remote, write.key.as_deref()), (Remote::ServiceNow, Some("r1")));
+    bench.answer(&operation, Ok(stored(born(4, "2019-06-01")))).await;
+    assert!(read_back_of(&bench, &operation).await.discrepancies.is_empty());
+    assert_eq!(open_cause(&bench).await, None);
+    assert_eq!(bench.pair(Remote::ServiceNow, "r1").await.status, PairStatus::Agreed);
+    assert!(bench.sent.is_empty(), "no day is made up in the EHR: {:?}", bench.sent);
+}
+
+/// What is read back and cannot be read is kept with the receipt and asked about.
+#[tokio::test]
+async fn a_read_back_that_cannot_be_read_is_asked_about() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    let unreadable = Fetched { raw: "[]".to_owned(), ..row("r1", 4, NEW, "p1") };
+    bench.answer(&operation, Ok(stored(unreadable))).await;
+    let read_back = read_back_of(&bench, &operation).await;
+    assert_eq!((read_back.raw.as_str(), read_back.discrepancies.len()), ("[]", 1));
+    assert_eq!(open_cause(&bench).await, Some(ConflictCause::NotStored));
+    assert_eq!(bench.version(Remote::ServiceNow, "r1").await, "3", "the snapshot that can be read stays");
+}
+
+/// A write whose answer was lost, and whose record then is found moved.
+async fn lost_then_moved() -> (Bench, String) {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    bench.answer(&operation, Err(lost())).await;
+    bench.wake().await;
+    let (again, _, write) = bench.write();
+    assert_eq!((again.as_str(), write.expected_version.as_deref()), (operation.as_str(), Some("3")));
+    bench.answer(&operation, Err(moved())).await;
+    assert!(bench.sent.iter().all(|request| matches!(request, Request::ReadRecord { .. })));
+    assert_eq!(bench.sent.len(), 2, "both sides are read before anything is believed: {:?}", bench.sent);
+    (bench, operation)
+}
+
+/// It was carried out after all: the record holds what was sent, and nothing is sent again.
+#[tokio::test]
+async fn a_lost_answer_is_settled_by_what_the_record_holds() {
+    let (mut bench, operation) = lost_then_moved().await;
+    bench.reads(&[row("r1", 4, NEW, "p1"), chart("p1", 2, NEW, "r1")]).await;
+    assert_eq!(bench.operation(OperationState::Done).await.id, operation);
+    let receipt = bench.store.receipt(&operation).await.unwrap().unwrap();
+    let answer: Answer = serde_json::from_str(&receipt.response).unwrap();
+    assert_eq!((answer.status, receipt.version_after.as_deref()), (0, Some("4")));
+    assert_eq!(bench.pair(Remote::ServiceNow, "r1").await.status, PairStatus::Agreed);
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+}
+
+/// Somebody else moved it: the write is called off, and what both sides say now is judged anew.
+#[tokio::test]
+async fn a_lost_answer_is_not_ours_where_the_record_holds_something_else() {
+    let (mut bench, operation) = lost_then_moved().await;
+    let now = [row("r1", 4, OTHER, "p1"), chart("p1", 2, NEW, "r1")];
+    bench.reads(&now).await;
+    assert_eq!(bench.operation(OperationState::Cancelled).await.id, operation);
+    assert!(bench.store.receipt(&operation).await.unwrap().is_none());
+    bench.reads(&now).await;
+    assert_eq!(open_cause(&bench).await, Some(ConflictCause::FieldsDiffer), "both changed the phone");
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+}
+
+/// An answer that was never lost leaves no doubt: a moved record is read again and planned again on what it is now.
+#[tokio::test]
+async fn a_moved_record_is_planned_again_on_what_it_is_now() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    let plan = bench.operation(OperationState::Running).await.plan;
+    bench.answer(&operation, Err(moved())).await;
+    assert_eq!(bench.operation(OperationState::Cancelled).await.id, operation);
+    assert_eq!(bench.store.plan(&plan).await.unwrap().unwrap().state, PlanState::Superseded);
+    // Somebody renamed the animal meanwhile; the phone is still the old one.
+    let renamed = but(row("r1", 4, OLD, "p1"), "Rex", "Roxy");
+    bench.reads(&[renamed, chart("p1", 2, NEW, "r1")]).await;
+    let (again, remote, write) = bench.write();
+    assert_ne!(again, operation);
+    assert_eq!((remote, write.expected_version.as_deref()), (Remote::ServiceNow, Some("4")));
+    assert!(!write.body.contains("Rex"), "the new name is not written over: {}", write.body);
+}
+
+/// A record that is not there any more was not written; nothing is created in its place, and a person is asked.
+#[tokio::test]
+async fn a_record_that_is_gone_is_asked_about() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    let gone = RemoteError::NotFound { remote: Remote::ServiceNow, key: "r1".to_owned() };
+    bench.answer(&operation, Err(gone)).await;
+    assert_eq!(bench.operation(OperationState::Cancelled).await.id, operation);
+    bench.reads(&[chart("p1", 2, NEW, "r1")]).await;
+    assert_eq!(open_cause(&bench).await, Some(ConflictCause::Vanished));
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+}
+
+/// One side of a decision is refused: the other waits behind it and is not changed alone.
+#[tokio::test]
+async fn a_refusal_holds_up_the_rest_of_its_plan() {
+    let mut bench = Bench::with(Policy::default()).await;
+    bench.start_run().await;
+    bench.pages(&[row("r1", 3, OLD, "p1")], &[chart("p1", 1, SAME, "r1")]).await;
+    bench.start_run().await;
+    // Each side changed another field: one plan with a write each way.
+    bench.pages(&[but(row("r1", 4, OLD, "p1"), "Rex", "Roxy")], &[chart("p1", 2, NEW, "r1")]).await;
+    let (operation, remote, _) = bench.write();
+    assert_eq!(remote, Remote::ServiceNow);
+    let waiting = bench.operation(OperationState::Waiting).await;
+    assert_eq!(waiting.remote, Remote::Ehr);
+    let what = "a business rule says no".to_owned();
+    let refused = RemoteError::Refused { remote: Remote::ServiceNow, status: 403, what };
+    bench.answer(&operation, Err(refused)).await;
+    assert_eq!(bench.operation(OperationState::Parked).await.id, operation);
+    assert_eq!(bench.operation(OperationState::Waiting).await.id, waiting.id);
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+    bench.now_ms += 86_400_000;
+    bench.step(Event::Woke).await;
+    assert!(bench.sent.is_empty(), "not even a day later: {:?}", bench.sent);
+    assert_eq!(bench.last_run().await.state, "done", "the run does not wait for them");
+    assert_eq!(open_cause(&bench).await, Some(ConflictCause::NotStored));
+}
