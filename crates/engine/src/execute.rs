@@ -448,7 +448,7 @@ impl Engine {
         let base = reconcile::undo::base_after_undo(&state, &undone, now_ms, &undo.maker);
         let mut pair = context.pair.clone();
         pair.base_digest = Some(lens::digest(base.fields.iter().map(|field| &field.state)));
-        pair.base = Some(encode("base", &base)?);
+        pair.base = Some(reconcile::stored::encode_base(&base));
         let mut changes = vec![Change::PutPair(pair)];
         if let Some(original) = &undo.undoes {
             let filter = OperationFilter {

@@ -229,7 +229,7 @@ pub fn judge(
     let differing = field_ids(lenses, open.into_iter().chain(written));
     let mut pair = context.pair.clone();
     pair.base_digest = Some(lens::digest(base.fields.iter().map(|field| &field.state)));
-    pair.base = Some(encode("base", &base)?);
+    pair.base = Some(reconcile::stored::encode_base(&base));
     pair.status = status;
     pair.differing = differing;
     pair.agreed_at_ms =

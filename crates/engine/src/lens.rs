@@ -1,6 +1,6 @@
 //! Both lenses of a kind together: raw payload to record, record writes to the body that is sent.
 
-use crate::error::{EngineError, Result, encode};
+use crate::error::{EngineError, Result};
 use mapping::fhir::PatientLens;
 use mapping::servicenow::RowLens;
 use reconcile::FieldWrite;
@@ -46,7 +46,7 @@ impl Lenses {
             id: SnapshotId { remote, kind: RecordKind::Patient, key: fetched.key.clone() },
             version: fetched.version.clone(),
             raw: fetched.raw.clone(),
-            record: encode("record", &record)?,
+            record: record::stored::encode(&record),
             digest: digest(&record.fields),
             other_key: record.other_key.clone(),
             chip: iso_chip(self.catalogue(), &record),

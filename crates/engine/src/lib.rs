@@ -8,6 +8,7 @@
 pub mod batch;
 pub mod causes;
 pub mod clock;
+pub mod comparing;
 mod deciding;
 pub mod drive;
 mod duplicates;
@@ -25,10 +26,13 @@ pub mod pairing;
 pub mod plans;
 pub mod quarantine;
 mod queue;
+mod reading;
 mod rescue;
 pub mod runs;
 mod setbacks;
+mod settling;
 pub mod step;
+mod stored;
 
 pub use clock::{Clock, Ids};
 pub use error::EngineError;

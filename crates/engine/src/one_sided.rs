@@ -3,7 +3,9 @@
 use crate::error::{EngineError, Result, encode};
 use crate::judge::index;
 use crate::lens;
-use crate::pairing::{Creation, Likeness, Linked, candidates, flush, settled_itself, snapshot_id};
+use crate::pairing::{
+    Creation, Likeness, Linked, busy_lanes, candidates, flush, settled_itself, sides, snapshot_id,
+};
 use crate::plans;
 use crate::step::Engine;
 use record::{Record, RecordKind, Remote};
@@ -12,6 +14,9 @@ use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus,
     PatientCard, PlanRow, PlanState, Presence, SnapshotId, SnapshotRow,
 };
+
+/// Records read together.
+const TOGETHER: usize = 500;
 
 fn one_sided_pair(id: String, of: &SnapshotId, card: PatientCard) -> PairRow {
     let (servicenow_key, ehr_key, status) = match of.remote {
@@ -43,9 +48,12 @@ pub(crate) async fn one_sided(
     linked: &mut Linked,
 ) -> Result<()> {
     let mut records = Vec::with_capacity(alone.len());
-    for id in alone {
-        if let Some(side) = engine.side(id.remote, &id.key).await? {
-            records.push((id.clone(), side.record));
+    for remote in Remote::BOTH {
+        let ids: Vec<&SnapshotId> = alone.iter().filter(|id| id.remote == remote).collect();
+        for ids in ids.chunks(TOGETHER) {
+            let keys: Vec<String> = ids.iter().map(|id| id.key.clone()).collect();
+            let mut sides = sides(engine, remote, &keys).await?;
+            records.extend(ids.iter().filter_map(|id| Some(((*id).clone(), sides.remove(&id.key)?.record))));
         }
     }
     let found = candidates(engine, &records).await?;
@@ -243,11 +251,9 @@ pub(crate) async fn reconsider(
                 break;
             }
             offset += 500;
-            for pair in pairs.into_iter().filter(|pair| !new.contains(&pair.id)) {
-                if !engine.lane_busy(&pair.id).await? {
-                    reconsider_one(engine, pair, &asked_about, (proven, now_ms), linked, &mut changes)
-                        .await?;
-                }
+            let busy = busy_lanes(engine, &pairs).await?;
+            for pair in pairs.into_iter().filter(|pair| !new.contains(&pair.id) && !busy.contains(&pair.id)) {
+                reconsider_one(engine, pair, &asked_about, (proven, now_ms), linked, &mut changes).await?;
             }
         }
     }

@@ -2,12 +2,13 @@
 //! becomes a question. Records on one side only, and what follows for them.
 
 use crate::error::Result;
+use crate::judge::{SideState, Terms, judge};
 use crate::one_sided::{one_sided, reconsider};
-use crate::step::{Engine, side_state};
-use reconcile::identity::{self, CertainBy, Evidence, Match, Tier};
+use crate::step::{Blocked, Engine, context_of, side_state};
+use reconcile::identity::{self, BlockIndex, CertainBy, Evidence, FeatureFields, Features, Match, Tier};
 use record::{Record, RecordKind, Remote};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use store::{Change, ConflictRow, ConflictState, PairRow, PairStatus, PatientCard, Presence, SnapshotId};
 
 /// What linking found.
@@ -39,6 +40,8 @@ pub struct Likeness {
     pub evidence: Vec<Evidence>,
 }
 
+/// A record without a partner.
+#[derive(Debug)]
 struct Unpaired {
     key: String,
     other_key: Option<String>,
@@ -47,7 +50,10 @@ struct Unpaired {
     pair: Option<String>,
 }
 
+/// Records read together.
 const PAGE: u32 = 1_000;
+/// Claims looked at together.
+const TOGETHER: usize = 500;
 
 async fn unpaired(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> {
     let mut found = Vec::new();
@@ -55,9 +61,9 @@ async fn unpaired(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> {
     loop {
         let page = engine.store.unpaired_after(remote, RecordKind::Patient, &after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
-        after.clone_from(&last.id.key);
+        after.clone_from(&last.key);
         found.extend(page.into_iter().map(|row| Unpaired {
-            key: row.id.key,
+            key: row.key,
             other_key: row.other_key,
             chip: row.chip,
             pair: None,
@@ -79,186 +85,276 @@ async fn alone_so_far(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> 
             return Ok(found);
         }
         offset += 500;
-        for pair in pairs {
-            let key = match remote {
-                Remote::ServiceNow => &pair.servicenow_key,
-                Remote::Ehr => &pair.ehr_key,
-            };
-            let Some(key) = key else { continue };
-            if engine.lane_busy(&pair.id).await? {
-                continue;
-            }
-            let Some(snapshot) = engine.store.snapshot(&snapshot_id(remote, key)).await? else { continue };
+        let busy = busy_lanes(engine, &pairs).await?;
+        let mut pair_by_key: HashMap<String, String> = pairs
+            .into_iter()
+            .filter(|pair| !busy.contains(&pair.id))
+            .filter_map(|pair| {
+                let key = match remote {
+                    Remote::ServiceNow => pair.servicenow_key,
+                    Remote::Ehr => pair.ehr_key,
+                };
+                Some((key?, pair.id))
+            })
+            .collect();
+        let keys: Vec<&str> = pair_by_key.keys().map(String::as_str).collect();
+        for snapshot in engine.store.snapshots_named(remote, RecordKind::Patient, &keys).await? {
+            let Some(pair) = pair_by_key.remove(&snapshot.id.key) else { continue };
             if snapshot.presence == Presence::Present {
                 found.push(Unpaired {
                     key: snapshot.id.key,
                     other_key: snapshot.other_key,
                     chip: snapshot.chip,
-                    pair: Some(pair.id),
+                    pair: Some(pair),
                 });
             }
         }
     }
 }
 
-/// Links every certain match among records without a partner, then asks or creates for the rest. `proven` says of which
-/// remotes absence may be believed: ServiceNow, EHR.
-pub async fn link_all(engine: &mut Engine, proven: [bool; 2], now_ms: i64) -> Result<Linked> {
-    let mut servicenow = unpaired(engine, Remote::ServiceNow).await?;
-    servicenow.extend(alone_so_far(engine, Remote::ServiceNow).await?);
-    let mut ehr = unpaired(engine, Remote::Ehr).await?;
-    ehr.extend(alone_so_far(engine, Remote::Ehr).await?);
-    let left_by_key: HashMap<&str, &Unpaired> =
-        servicenow.iter().map(|row| (row.key.as_str(), row)).collect();
-    let right_by_key: HashMap<&str, &Unpaired> = ehr.iter().map(|row| (row.key.as_str(), row)).collect();
-    let mut linked = Linked::default();
-
-    let by_reference =
-        sound_references(engine, cross_references(&servicenow, &ehr), &right_by_key, &left_by_key).await?;
-    let mut taken_servicenow: HashSet<&str> = by_reference.iter().map(|(left, _)| *left).collect();
-    let mut taken_ehr: HashSet<&str> = by_reference.iter().map(|(_, right)| *right).collect();
-    let by_chip = chip_candidates(&servicenow, &ehr, &taken_servicenow, &taken_ehr);
-
-    let mut changes = Vec::new();
-    for (left, right) in &by_reference {
-        let (Some(one), Some(other)) = (left_by_key.get(left), right_by_key.get(right)) else { continue };
-        let new = link_changes(engine, one, other, CertainBy::CrossReference, now_ms).await?;
-        linked.linked += u64::from(!new.is_empty());
-        changes.extend(new);
-        flush(engine, &mut changes, 500).await?;
-    }
-    for (left, right) in by_chip {
-        let (Some(one), Some(other)) =
-            (engine.side(Remote::ServiceNow, left).await?, engine.side(Remote::Ehr, right).await?)
-        else {
-            continue;
-        };
-        if let Match::Certain { by } =
-            identity::same_animal(engine.lenses.catalogue(), &one.record, &other.record)
-        {
-            let (Some(one), Some(other)) = (left_by_key.get(left), right_by_key.get(right)) else { continue };
-            let new = link_changes(engine, one, other, by, now_ms).await?;
-            if new.is_empty() {
-                continue;
-            }
-            taken_servicenow.insert(left);
-            taken_ehr.insert(right);
-            linked.linked += 1;
-            changes.extend(new);
-            flush(engine, &mut changes, 500).await?;
+/// Those of these pairs that have operations under way.
+pub(crate) async fn busy_lanes(engine: &Engine, pairs: &[PairRow]) -> Result<HashSet<String>> {
+    let ids: Vec<&str> = pairs.iter().map(|pair| pair.id.as_str()).collect();
+    let mut busy = HashSet::new();
+    for lane in engine.store.lanes_with_work(&ids).await? {
+        if engine.lane_busy(&lane).await? {
+            busy.insert(lane);
         }
     }
-    flush(engine, &mut changes, 0).await?;
+    Ok(busy)
+}
 
-    let alone: Vec<SnapshotId> = servicenow
-        .iter()
-        .filter(|row| row.pair.is_none() && !taken_servicenow.contains(row.key.as_str()))
-        .map(|row| snapshot_id(Remote::ServiceNow, &row.key))
-        .chain(
-            ehr.iter()
-                .filter(|row| row.pair.is_none() && !taken_ehr.contains(row.key.as_str()))
-                .map(|row| snapshot_id(Remote::Ehr, &row.key)),
-        )
-        .collect();
-    one_sided(engine, &alone, proven, now_ms, &mut linked).await?;
-    reconsider(engine, proven, now_ms, &mut linked).await?;
-    Ok(linked)
+/// What may link two records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Each carries the other's key.
+    BothNameEachOther,
+    /// One carries the other's key.
+    OneNamesTheOther,
+    /// Both carry the same microchip, and nobody else does.
+    SameChip,
+}
+
+/// Two records that may be linked, by their places among the unpaired.
+#[derive(Debug, Clone, Copy)]
+struct Claimed {
+    servicenow: usize,
+    ehr: usize,
+    claim: Claim,
+}
+
+/// Linking under way. Links every certain match among records without a partner, a part of them with each step, then
+/// asks or creates for the rest.
+#[derive(Debug)]
+pub struct Linking {
+    /// Of which remotes absence may be believed: ServiceNow, EHR.
+    proven: [bool; 2],
+    /// ServiceNow's and the EHR's records without a partner.
+    unpaired: [Vec<Unpaired>; 2],
+    /// Which of them have one by now.
+    taken: [Vec<bool>; 2],
+    claimed: VecDeque<Claimed>,
+    chips_looked_at: bool,
+    /// What was found so far.
+    pub linked: Linked,
+}
+
+impl Linking {
+    /// Reads what has no partner, and who claims whom.
+    pub async fn begin(engine: &Engine, proven: [bool; 2]) -> Result<Linking> {
+        let mut servicenow = unpaired(engine, Remote::ServiceNow).await?;
+        servicenow.extend(alone_so_far(engine, Remote::ServiceNow).await?);
+        let mut ehr = unpaired(engine, Remote::Ehr).await?;
+        ehr.extend(alone_so_far(engine, Remote::Ehr).await?);
+        let claimed = cross_references(&servicenow, &ehr);
+        Ok(Linking {
+            proven,
+            taken: [vec![false; servicenow.len()], vec![false; ehr.len()]],
+            unpaired: [servicenow, ehr],
+            claimed,
+            chips_looked_at: false,
+            linked: Linked::default(),
+        })
+    }
+
+    /// How many claims wait; those by microchip are known after the others only.
+    pub fn to_look_at(&self) -> u64 {
+        self.claimed.len() as u64
+    }
+
+    /// Looks at the next claims; whether everything is done.
+    pub async fn step(&mut self, engine: &mut Engine, now_ms: i64) -> Result<bool> {
+        if self.claimed.is_empty() && !self.chips_looked_at {
+            self.chips_looked_at = true;
+            self.claimed = chip_claims(&self.unpaired, &self.taken);
+        }
+        if self.claimed.is_empty() {
+            self.rest(engine, now_ms).await?;
+            return Ok(true);
+        }
+        let now = self.claimed.drain(..self.claimed.len().min(TOGETHER)).collect::<Vec<_>>();
+        self.link(engine, &now, now_ms).await?;
+        Ok(false)
+    }
+
+    async fn link(&mut self, engine: &mut Engine, claimed: &[Claimed], now_ms: i64) -> Result<()> {
+        let [servicenow, ehr] = &self.unpaired;
+        let keys_of = |rows: &[Unpaired], place: fn(&Claimed) -> usize| -> Vec<String> {
+            claimed.iter().filter_map(|claimed| Some(rows.get(place(claimed))?.key.clone())).collect()
+        };
+        let mut lefts = sides(engine, Remote::ServiceNow, &keys_of(servicenow, |it| it.servicenow)).await?;
+        let mut rights = sides(engine, Remote::Ehr, &keys_of(ehr, |it| it.ehr)).await?;
+        let catalogue = engine.lenses.catalogue().clone();
+        let mut changes = Vec::new();
+        for Claimed { servicenow: left, ehr: right, claim } in claimed.iter().copied() {
+            let (Some(one), Some(other)) = (servicenow.get(left), ehr.get(right)) else { continue };
+            let (Some(one_side), Some(other_side)) = (lefts.remove(&one.key), rights.remove(&other.key))
+            else {
+                continue;
+            };
+            let by = match claim {
+                Claim::BothNameEachOther => CertainBy::CrossReference,
+                // A number typed into the wrong record is a question.
+                Claim::OneNamesTheOther => {
+                    if identity::contradict(&catalogue, &one_side.record, &other_side.record) {
+                        continue;
+                    }
+                    CertainBy::CrossReference
+                }
+                Claim::SameChip => {
+                    match identity::same_animal(&catalogue, &one_side.record, &other_side.record) {
+                        Match::Certain { by } => by,
+                        Match::Possible { .. } | Match::No => continue,
+                    }
+                }
+            };
+            let linking = link_changes(engine, (one, one_side), (other, other_side), by, now_ms).await?;
+            if linking.is_empty() {
+                continue;
+            }
+            self.linked.linked += 1;
+            changes.extend(linking);
+            let [taken_left, taken_right] = &mut self.taken;
+            for (taken, at) in [(taken_left, left), (taken_right, right)] {
+                if let Some(taken) = taken.get_mut(at) {
+                    *taken = true;
+                }
+            }
+        }
+        flush(engine, &mut changes, 0).await
+    }
+
+    /// What nobody is linked to.
+    async fn rest(&mut self, engine: &mut Engine, now_ms: i64) -> Result<()> {
+        let alone: Vec<SnapshotId> = Remote::BOTH
+            .into_iter()
+            .zip(self.unpaired.iter().zip(&self.taken))
+            .flat_map(|(remote, (rows, taken))| {
+                rows.iter()
+                    .zip(taken)
+                    .filter(|(row, taken)| row.pair.is_none() && !**taken)
+                    .map(move |(row, _)| snapshot_id(remote, &row.key))
+            })
+            .collect();
+        one_sided(engine, &alone, self.proven, now_ms, &mut self.linked).await?;
+        reconsider(engine, self.proven, now_ms, &mut self.linked).await
+    }
+}
+
+/// All of [`Linking`] at once, for the few records that came outside of a run.
+pub async fn link_all(engine: &mut Engine, proven: [bool; 2], now_ms: i64) -> Result<Linked> {
+    let mut linking = Linking::begin(engine, proven).await?;
+    while !linking.step(engine, now_ms).await? {}
+    Ok(linking.linked)
+}
+
+/// These records as they are stored, by key.
+pub(crate) async fn sides(
+    engine: &Engine,
+    remote: Remote,
+    keys: &[String],
+) -> Result<HashMap<String, SideState>> {
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let rows = engine.store.snapshots_named(remote, RecordKind::Patient, &keys).await?;
+    rows.into_iter().map(|row| Ok((row.id.key.clone(), side_state(row)?))).collect()
 }
 
 pub(crate) fn snapshot_id(remote: Remote, key: &str) -> SnapshotId {
     SnapshotId { remote, kind: RecordKind::Patient, key: key.to_owned() }
 }
 
-/// References that may link by themselves: both sides name each other, or one names the other and what they say does not
-/// contradict it. A number typed into the wrong record is otherwise a question.
-async fn sound_references<'a>(
-    engine: &Engine,
-    references: Vec<(&'a str, &'a str)>,
-    right_by_key: &HashMap<&str, &Unpaired>,
-    left_by_key: &HashMap<&str, &Unpaired>,
-) -> Result<Vec<(&'a str, &'a str)>> {
-    let mut sound = Vec::with_capacity(references.len());
-    for (left, right) in references {
-        let names =
-            |row: Option<&&Unpaired>, key: &str| row.is_some_and(|row| row.other_key.as_deref() == Some(key));
-        let mutual = names(left_by_key.get(left), right) && names(right_by_key.get(right), left);
-        if !mutual {
-            let one = engine.side(Remote::ServiceNow, left).await?;
-            let other = engine.side(Remote::Ehr, right).await?;
-            if let (Some(one), Some(other)) = (one, other)
-                && identity::contradict(engine.lenses.catalogue(), &one.record, &other.record)
-            {
-                continue;
-            }
-        }
-        sound.push((left, right));
-    }
-    Ok(sound)
-}
-
-/// Pairs in which one side names the other and nothing contradicts it: each key on one pair only.
-fn cross_references<'a>(servicenow: &'a [Unpaired], ehr: &'a [Unpaired]) -> Vec<(&'a str, &'a str)> {
-    let left_keys: HashMap<&str, &Unpaired> = servicenow.iter().map(|row| (row.key.as_str(), row)).collect();
-    let right_keys: HashMap<&str, &Unpaired> = ehr.iter().map(|row| (row.key.as_str(), row)).collect();
-    let mut claims: Vec<(&str, &str)> = Vec::new();
-    for row in servicenow {
-        if let Some(right) = row.other_key.as_deref().and_then(|key| right_keys.get(key)) {
+/// Pairs in which one side names the other and nothing contradicts it: each record in one pair only.
+fn cross_references(servicenow: &[Unpaired], ehr: &[Unpaired]) -> VecDeque<Claimed> {
+    let left_places = places(servicenow);
+    let right_places = places(ehr);
+    let mut claims: Vec<(usize, usize)> = Vec::new();
+    for (left, row) in servicenow.iter().enumerate() {
+        let right = row.other_key.as_deref().and_then(|key| right_places.get(key)).copied();
+        if let Some((right, named)) = right.and_then(|at| Some((at, ehr.get(at)?)))
             // The EHR record names another row: a contradiction is never linked by itself.
-            if right.other_key.as_deref().is_none_or(|key| key == row.key) {
-                claims.push((&row.key, &right.key));
-            }
+            && named.other_key.as_deref().is_none_or(|key| key == row.key)
+        {
+            claims.push((left, right));
         }
     }
-    for row in ehr {
-        if let Some(left) = row.other_key.as_deref().and_then(|key| left_keys.get(key))
-            && left.other_key.is_none()
+    for (right, row) in ehr.iter().enumerate() {
+        let left = row.other_key.as_deref().and_then(|key| left_places.get(key)).copied();
+        if let Some((left, named)) = left.and_then(|at| Some((at, servicenow.get(at)?)))
+            && named.other_key.is_none()
         {
-            claims.push((&left.key, &row.key));
+            claims.push((left, right));
         }
     }
     unique(claims)
-}
-
-/// Keeps the pairs whose keys occur once on either side.
-fn unique<'a>(claims: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
-    let distinct: HashSet<(&str, &str)> = claims.iter().copied().collect();
-    let mut lefts: HashMap<&str, u32> = HashMap::new();
-    let mut rights: HashMap<&str, u32> = HashMap::new();
-    for (left, right) in &distinct {
-        *lefts.entry(left).or_default() += 1;
-        *rights.entry(right).or_default() += 1;
-    }
-    let mut seen = HashSet::new();
-    claims
-        .into_iter()
-        .filter(|claim| {
-            lefts.get(claim.0) == Some(&1) && rights.get(claim.1) == Some(&1) && seen.insert(*claim)
+        .filter_map(|(left, right)| {
+            let (one, other) = (servicenow.get(left)?, ehr.get(right)?);
+            let mutual =
+                one.other_key.as_ref() == Some(&other.key) && other.other_key.as_ref() == Some(&one.key);
+            let claim = if mutual { Claim::BothNameEachOther } else { Claim::OneNamesTheOther };
+            Some(Claimed { servicenow: left, ehr: right, claim })
         })
         .collect()
 }
 
-fn chip_candidates<'a>(
-    servicenow: &'a [Unpaired],
-    ehr: &'a [Unpaired],
-    taken_servicenow: &HashSet<&str>,
-    taken_ehr: &HashSet<&str>,
-) -> Vec<(&'a str, &'a str)> {
-    let mut right_by_chip: HashMap<&str, Vec<&Unpaired>> = HashMap::new();
-    for row in ehr.iter().filter(|row| !taken_ehr.contains(row.key.as_str())) {
+fn places(rows: &[Unpaired]) -> HashMap<&str, usize> {
+    rows.iter().enumerate().map(|(at, row)| (row.key.as_str(), at)).collect()
+}
+
+/// Keeps the pairs whose records occur once on either side.
+fn unique(claims: Vec<(usize, usize)>) -> impl Iterator<Item = (usize, usize)> {
+    let distinct: HashSet<(usize, usize)> = claims.iter().copied().collect();
+    let mut lefts: HashMap<usize, u32> = HashMap::new();
+    let mut rights: HashMap<usize, u32> = HashMap::new();
+    for (left, right) in distinct {
+        *lefts.entry(left).or_default() += 1;
+        *rights.entry(right).or_default() += 1;
+    }
+    let mut seen = HashSet::new();
+    claims.into_iter().filter(move |claim| {
+        lefts.get(&claim.0) == Some(&1) && rights.get(&claim.1) == Some(&1) && seen.insert(*claim)
+    })
+}
+
+fn chip_claims([servicenow, ehr]: &[Vec<Unpaired>; 2], taken: &[Vec<bool>; 2]) -> VecDeque<Claimed> {
+    let [taken_servicenow, taken_ehr] = taken;
+    let free = |taken: &[bool], at: usize| taken.get(at) == Some(&false);
+    let mut right_by_chip: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (right, row) in ehr.iter().enumerate().filter(|(at, _)| free(taken_ehr, *at)) {
         if let Some(chip) = &row.chip {
-            right_by_chip.entry(chip).or_default().push(row);
+            right_by_chip.entry(chip).or_default().push(right);
         }
     }
     let mut claims = Vec::new();
-    for row in servicenow.iter().filter(|row| !taken_servicenow.contains(row.key.as_str())) {
+    for (left, row) in servicenow.iter().enumerate().filter(|(at, _)| free(taken_servicenow, *at)) {
         for right in row.chip.as_deref().and_then(|chip| right_by_chip.get(chip)).into_iter().flatten() {
             // A stored id that names somebody else speaks against the chip.
-            if row.other_key.is_none() && right.other_key.is_none() {
-                claims.push((row.key.as_str(), right.key.as_str()));
+            let speaks_against = ehr.get(*right).is_none_or(|other| other.other_key.is_some());
+            if row.other_key.is_none() && !speaks_against {
+                claims.push((left, *right));
             }
         }
     }
-    unique(claims)
+    unique(claims).map(|(servicenow, ehr)| Claimed { servicenow, ehr, claim: Claim::SameChip }).collect()
 }
 
 pub(crate) async fn flush(engine: &Engine, changes: &mut Vec<Change>, at_least: usize) -> Result<()> {
@@ -268,24 +364,41 @@ pub(crate) async fn flush(engine: &Engine, changes: &mut Vec<Change>, at_least: 
     Ok(())
 }
 
-/// What linking two records changes: the one-sided patients they may have been become one, and what was asked about them
-/// is settled. Nothing where a person said that they are different animals.
+/// What linking two records changes. Two that are new are judged at once, so that a first load writes each pair once. The
+/// one-sided patients they may have been become one, and what was asked about them is settled. Nothing where a person
+/// said that they are different animals.
 async fn link_changes(
     engine: &Engine,
-    servicenow: &Unpaired,
-    ehr: &Unpaired,
+    (servicenow, servicenow_side): (&Unpaired, SideState),
+    (ehr, ehr_side): (&Unpaired, SideState),
     by: CertainBy,
     now_ms: i64,
 ) -> Result<Vec<Change>> {
     let mut row = linked_pair(engine, &servicenow.key, &ehr.key, by, now_ms);
     let mut changes = Vec::new();
     let known = [&servicenow.pair, &ehr.pair];
-    if known.iter().any(|pair| pair.is_some()) {
-        let ids = (snapshot_id(Remote::ServiceNow, &servicenow.key), snapshot_id(Remote::Ehr, &ehr.key));
-        let answered = engine.store.duplicate_between(&ids.0, &ids.1).await?;
-        if answered.is_some_and(|likeness| likeness.answer.as_deref() == Some("different")) {
-            return Ok(Vec::new());
+    if known.iter().all(|pair| pair.is_none()) {
+        let context = context_of(
+            &engine.lenses,
+            row.clone(),
+            servicenow_side,
+            ehr_side,
+            None,
+            false,
+            Blocked::default(),
+        )?;
+        let terms = Terms { write: false, agreed_by: "first comparison", now_ms };
+        let judgement = judge(&context, &engine.lenses, terms, &mut || engine.new_id(now_ms))?;
+        if !judgement.changes.iter().any(|change| matches!(change, Change::PutPair(_))) {
+            changes.push(Change::PutPair(row));
         }
+        changes.extend(judgement.changes);
+        return Ok(changes);
+    }
+    let ids = (snapshot_id(Remote::ServiceNow, &servicenow.key), snapshot_id(Remote::Ehr, &ehr.key));
+    let answered = engine.store.duplicate_between(&ids.0, &ids.1).await?;
+    if answered.is_some_and(|likeness| likeness.answer.as_deref() == Some("different")) {
+        return Ok(Vec::new());
     }
     for (position, id) in known.into_iter().flatten().enumerate() {
         if let Some(open) = engine.store.open_conflict_of(id).await? {
@@ -333,43 +446,34 @@ fn linked_pair(engine: &Engine, servicenow_key: &str, ehr_key: &str, by: Certain
     }
 }
 
-/// Every record of the other side that could be the same animal as one of these, by blocking keys.
+/// Every record of the other side that could be the same animal as one of these: those that share a blocking key are
+/// matched, the rest is never compared.
 pub(crate) async fn candidates(
     engine: &Engine,
     alone: &[(SnapshotId, Record)],
 ) -> Result<HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>>> {
-    let catalogue = engine.lenses.catalogue().clone();
+    let fields = FeatureFields::of(engine.lenses.catalogue());
     let mut found: HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>> = HashMap::new();
     for remote in Remote::BOTH {
-        let mut blocks: HashMap<String, Vec<usize>> = HashMap::new();
-        for (position, (id, record)) in alone.iter().enumerate().filter(|(_, (id, _))| id.remote == remote) {
-            for key in identity::blocking_keys(&catalogue, record) {
-                blocks.entry(key).or_default().push(position);
-            }
-            found.entry(id.clone()).or_default();
-        }
-        if blocks.is_empty() {
+        let (ids, features): (Vec<&SnapshotId>, Vec<Features>) = alone
+            .iter()
+            .filter(|(id, _)| id.remote == remote)
+            .map(|(id, record)| (id, Features::of(&fields, record)))
+            .unzip();
+        if ids.is_empty() {
             continue;
         }
+        let index = BlockIndex::new(&features);
         let mut after = String::new();
         loop {
-            let page =
-                engine.store.snapshots_after(remote.other(), RecordKind::Patient, &after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.id.key);
-            for row in page.into_iter().filter(|row| row.presence != Presence::Gone) {
-                let other = side_state(row)?;
-                let mut met: Vec<usize> = identity::blocking_keys(&catalogue, &other.record)
-                    .iter()
-                    .filter_map(|key| blocks.get(key))
-                    .flatten()
-                    .copied()
-                    .collect();
-                met.sort_unstable();
-                met.dedup();
-                for position in met {
-                    let Some((id, record)) = alone.get(position) else { continue };
-                    let likeness = match identity::same_animal(&catalogue, record, &other.record) {
+            let page = engine.store.records_after(remote.other(), RecordKind::Patient, &after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after.clone_from(last);
+            for (key, record) in page {
+                let other = Features::of(&fields, &crate::stored::record(&record)?);
+                for position in index.candidates(&other, &features) {
+                    let (Some(id), Some(own)) = (ids.get(position), features.get(position)) else { continue };
+                    let likeness = match identity::match_features(own, &other) {
                         Match::No => continue,
                         Match::Possible { tier, evidence } => Likeness { tier, evidence },
                         // Certain by itself, yet not linked above: its chip or key is claimed more than once.
@@ -377,7 +481,8 @@ pub(crate) async fn candidates(
                             Likeness { tier: Tier::Contradictory, evidence: vec![Evidence::SameChip] }
                         }
                     };
-                    found.entry(id.clone()).or_default().push((other.snapshot.id.clone(), likeness));
+                    let of_this = found.entry((*id).clone()).or_default();
+                    of_this.push((snapshot_id(remote.other(), &key), likeness));
                 }
             }
         }

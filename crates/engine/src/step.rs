@@ -13,7 +13,7 @@ use crate::quarantine::Replayed;
 use crate::runs::RunState;
 use mapping::event::EventLens;
 use reconcile::plan::FieldDecision;
-use record::{FieldIx, FieldState, Record, RecordKind, Remote};
+use record::{FieldIx, FieldState, RecordKind, Remote};
 use remote::{Cursor, Fetched, ListScope, Page, RemoteError, Write, Written};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -491,16 +491,6 @@ impl Engine {
         load_context(&*self.store, &self.lenses, pair).await
     }
 
-    /// The same, with snapshots at hand.
-    pub(crate) async fn context_with(
-        &self,
-        pair: PairRow,
-        servicenow: SideState,
-        ehr: SideState,
-    ) -> Result<PairContext> {
-        context_of(&*self.store, &self.lenses, pair, servicenow, ehr).await
-    }
-
     pub(crate) async fn lane_busy(&self, pair: &str) -> Result<bool> {
         lane_busy(&*self.store, pair).await
     }
@@ -528,28 +518,32 @@ pub async fn load_context(store: &dyn Store, lenses: &Lenses, pair: PairRow) -> 
     ) else {
         return Ok(None);
     };
-    context_of(store, lenses, pair, servicenow, ehr).await.map(Some)
+    let (open_conflict, lane_busy, blocked) = match pair.status {
+        // An agreed pair has neither an open conflict nor unfinished operations: spare the look-ups.
+        store::PairStatus::Agreed => (None, false, Blocked::default()),
+        store::PairStatus::Waiting
+        | store::PairStatus::Differs
+        | store::PairStatus::OnlyServiceNow
+        | store::PairStatus::OnlyEhr => (
+            store.open_conflict_of(&pair.id).await?,
+            lane_busy(store, &pair.id).await?,
+            blocked(store, &pair.id).await?,
+        ),
+    };
+    context_of(lenses, pair, servicenow, ehr, open_conflict, lane_busy, blocked).map(Some)
 }
 
-async fn context_of(
-    store: &dyn Store,
+/// Puts together what was looked up.
+pub(crate) fn context_of(
     lenses: &Lenses,
     pair: PairRow,
     mut servicenow: SideState,
     ehr: SideState,
+    open_conflict: Option<store::ConflictRow>,
+    lane_busy: bool,
+    blocked: Blocked,
 ) -> Result<PairContext> {
-    let (open_conflict, lane_busy) = match pair.status {
-        // An agreed pair has neither an open conflict nor unfinished operations: spare the look-ups.
-        store::PairStatus::Agreed => (None, false),
-        store::PairStatus::Waiting
-        | store::PairStatus::Differs
-        | store::PairStatus::OnlyServiceNow
-        | store::PairStatus::OnlyEhr => {
-            (store.open_conflict_of(&pair.id).await?, lane_busy(store, &pair.id).await?)
-        }
-    };
-    let base: Option<reconcile::compare::Base> =
-        pair.base.as_deref().map(|text| decode("base", text)).transpose()?;
+    let base = pair.base.as_deref().map(crate::stored::base).transpose()?;
     if let Some(base) = &base {
         // A date column that can only hold full dates says 2019-01-01 where 2019 was agreed (wire-facts 8.2).
         // Not where the EHR now says that date itself, or as much more of it as the column cannot show: read as the old
@@ -566,10 +560,6 @@ async fn context_of(
             .collect();
         lenses.row.reread(&mut servicenow.record, &agreed);
     }
-    let blocked = match pair.status {
-        store::PairStatus::Agreed => Blocked::default(),
-        _ => blocked(store, &pair.id).await?,
-    };
     Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy, blocked })
 }
 
@@ -639,6 +629,6 @@ pub async fn lane_busy(store: &dyn Store, pair: &str) -> Result<bool> {
 
 /// Types a stored snapshot.
 pub(crate) fn side_state(snapshot: SnapshotRow) -> Result<SideState> {
-    let record: Record = decode("record", &snapshot.record)?;
+    let record = crate::stored::record(&snapshot.record)?;
     Ok(SideState { snapshot, record })
 }

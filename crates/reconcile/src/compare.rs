@@ -211,13 +211,18 @@ pub fn judge_fields(pair: &PairState<'_>, verdicts: &mut Vec<Verdict>) {
 pub fn in_agreement(pair: &PairState<'_>) -> bool {
     pair.catalogue.iter().all(|(field, _)| {
         let (base, servicenow, ehr) = pair.states(field);
-        match relate(servicenow, ehr) {
-            Relation::Hidden => true,
-            Relation::Same(_) => {
-                matches!(servicenow, FieldState::Invalid { .. }) || stands(base, servicenow, ehr)
-            }
-            Relation::LeftFiner => is_padded(servicenow, ehr) && same(base, ehr),
-            Relation::Unreadable | Relation::RightFiner | Relation::Different => false,
-        }
+        field_in_agreement(base, servicenow, ehr)
     })
+}
+
+/// [`in_agreement`] for one field.
+pub(crate) fn field_in_agreement(base: &FieldState, servicenow: &FieldState, ehr: &FieldState) -> bool {
+    match relate(servicenow, ehr) {
+        Relation::Hidden => true,
+        Relation::Same(_) => {
+            matches!(servicenow, FieldState::Invalid { .. }) || stands(base, servicenow, ehr)
+        }
+        Relation::LeftFiner => is_padded(servicenow, ehr) && same(base, ehr),
+        Relation::Unreadable | Relation::RightFiner | Relation::Different => false,
+    }
 }

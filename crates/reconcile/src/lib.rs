@@ -10,6 +10,7 @@ pub mod judge;
 pub mod merge;
 pub mod plan;
 pub mod sides;
+pub mod stored;
 pub mod undo;
 
 pub use brake::{Brake, BrakeLimits, Totals, brake};

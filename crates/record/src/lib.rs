@@ -9,6 +9,7 @@ pub mod json;
 pub mod kind;
 pub mod record;
 pub mod sameness;
+pub mod stored;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;

@@ -5,8 +5,8 @@ use crate::kind::RecordKind;
 use crate::value::{Conventions, Value, ValueProblem};
 use serde::{Deserialize, Serialize};
 
-/// What one remote says about one record, typed by a [`Catalogue`]. Its serde form is the one of the store: short keys,
-/// and nothing that can be derived.
+/// What one remote says about one record, typed by a [`Catalogue`]. The store holds it as [`crate::stored`] writes it; its
+/// serde form, with short keys, is the one the store held first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// What it is about.

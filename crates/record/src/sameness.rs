@@ -151,7 +151,7 @@ fn coded_text(coded: &Coded, out: &mut String) {
 }
 
 /// Appends a text with its length, so that neighbours cannot run into each other.
-fn push_part(part: &str, out: &mut String) {
+pub(crate) fn push_part(part: &str, out: &mut String) {
     let mut digits = [0_u8; 20];
     let mut at = digits.len();
     let mut rest = part.len();

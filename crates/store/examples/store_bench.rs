@@ -199,10 +199,11 @@ async fn compare(store: &SqliteStore) -> store::Result<Value> {
     let started = Instant::now();
     let (mut after, mut pairs) = (String::new(), 0_usize);
     loop {
-        let page = store.pairs_after(RecordKind::Patient, &after, 500).await?;
+        let page = store.pair_digests_after(RecordKind::Patient, &after, 500).await?;
         let Some(last) = page.last() else { break };
-        after.clone_from(&last.pair.id);
-        pairs += page.len();
+        after.clone_from(&last.id);
+        let ids: Vec<&str> = page.iter().map(|pair| pair.id.as_str()).collect();
+        pairs += store.pair_values(&ids).await?.len();
     }
     let pair_seconds = started.elapsed().as_secs_f64();
     Ok(

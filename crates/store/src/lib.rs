@@ -83,14 +83,22 @@ pub trait Store: Send + Sync + 'static {
     // --- snapshots
     /// One snapshot.
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>>;
-    /// Snapshots of one remote and kind, by key, after a key: for identity and reports.
-    async fn snapshots_after(
+    /// Those of these keys that there are, in no particular order.
+    async fn snapshots_named(
+        &self,
+        remote: record::Remote,
+        kind: record::RecordKind,
+        keys: &[&str],
+    ) -> Result<Vec<SnapshotRow>>;
+    /// Keys and typed records (as the engine encoded them) of one remote and kind, by key, after a key; without those
+    /// that are gone. For identity.
+    async fn records_after(
         &self,
         remote: record::Remote,
         kind: record::RecordKind,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<SnapshotRow>>;
+    ) -> Result<Vec<(String, String)>>;
     /// Keys of snapshots that a complete read of this run did not see.
     async fn unseen_keys(
         &self,
@@ -113,8 +121,10 @@ pub trait Store: Send + Sync + 'static {
         kind: record::RecordKind,
         key: &str,
     ) -> Result<Option<PairRow>>;
-    /// Pairs with their two snapshots, by id, after an id: the full comparison reads these pages.
-    async fn pairs_after(&self, kind: record::RecordKind, after: &str, limit: u32) -> Result<Vec<PairPage>>;
+    /// Those of these pairs that there are, with their two snapshots, by id.
+    async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>>;
+    /// What a comparison by values reads of those of these pairs that there are, by id.
+    async fn pair_values(&self, ids: &[&str]) -> Result<Vec<PairValues>>;
     /// The digests of pairs only, for the comparison of unchanged pairs without decoding.
     async fn pair_digests_after(
         &self,
@@ -129,7 +139,7 @@ pub trait Store: Send + Sync + 'static {
         kind: record::RecordKind,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<SnapshotRow>>;
+    ) -> Result<Vec<UnpairedRow>>;
     /// Counts of pairs by status.
     async fn pair_counts(&self, kind: record::RecordKind) -> Result<Vec<(PairStatus, u64)>>;
     /// Search as people type: every word is a prefix of name, owner, phone digits, microchip or any id. An empty
@@ -147,6 +157,8 @@ pub trait Store: Send + Sync + 'static {
     async fn conflict(&self, id: &str) -> Result<Option<ConflictRow>>;
     /// The open conflict of a pair, if there is one.
     async fn open_conflict_of(&self, pair: &str) -> Result<Option<ConflictRow>>;
+    /// The open conflicts of these pairs, in no particular order.
+    async fn open_conflicts_of(&self, pairs: &[&str]) -> Result<Vec<ConflictRow>>;
     /// Conflicts for the work list, gravest and oldest first. Snoozed ones only after their time.
     async fn conflicts(
         &self,
@@ -179,6 +191,8 @@ pub trait Store: Send + Sync + 'static {
         offset: u32,
         limit: u32,
     ) -> Result<Vec<OperationRow>>;
+    /// Those of these lanes that hold operations which have not left the outbox.
+    async fn lanes_with_work(&self, lanes: &[&str]) -> Result<Vec<String>>;
     /// Counts by state.
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>>;
     /// Approved plans of which no operation waits, runs or is tried again, oldest first: the process ended between the

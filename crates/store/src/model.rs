@@ -125,6 +125,34 @@ pub struct PairPage {
     pub ehr: Option<SnapshotRow>,
 }
 
+/// What a comparison by values reads of a linked pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairValues {
+    /// The pair.
+    pub id: String,
+    /// Where it stands.
+    pub status: PairStatus,
+    /// Agreed values, encoded by the engine.
+    pub base: Option<String>,
+    /// ServiceNow's typed record, encoded by the engine; none while it was not read.
+    pub servicenow: Option<String>,
+    /// The EHR's.
+    pub ehr: Option<String>,
+    /// Whether at least one remote does not show its record any more.
+    pub gone: bool,
+}
+
+/// A present snapshot without a pair, as far as linking asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnpairedRow {
+    /// The remote's own key.
+    pub key: String,
+    /// The other remote's key carried by this record.
+    pub other_key: Option<String>,
+    /// Normalised ISO microchip.
+    pub chip: Option<String>,
+}
+
 /// The digests of a linked pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]

@@ -44,6 +44,9 @@ pub type SecretKey = SecretBox<[u8; 32]>;
 /// The oldest `SQLite` this schema works with and was tested on.
 const OLDEST_SQLITE: [u32; 3] = [3, 50, 4];
 
+/// Rows read ahead of whoever asked for them; no query of a page asks for many more.
+const ROWS_BUFFERED: usize = 1_000;
+
 /// What can be set; the default is right for 100,000 patients a side.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
@@ -190,6 +193,8 @@ fn file_options(path: &Path, key: &SecretKey, options: &OpenOptions) -> SqliteCo
         .pragma("cipher_log_level", "NONE")
         .foreign_keys(true)
         .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
+        // Rows that wait between a reading thread and its caller: with sqlx's 50 both keep waking each other.
+        .row_buffer_size(ROWS_BUFFERED)
         .thread_name(|number| format!("store-{number}"))
 }
 

@@ -193,7 +193,7 @@ async fn a_full_disk_loses_nothing_and_the_store_goes_on() {
     assert!(kept > 10, "{kept}");
     // what was acknowledged is there, nothing of the failed one is, small things still fit
     let rows =
-        store.snapshots_after(record::Remote::Ehr, record::RecordKind::Patient, "", 1_000).await.unwrap();
+        store.records_after(record::Remote::Ehr, record::RecordKind::Patient, "", 1_000).await.unwrap();
     assert_eq!(rows.len(), kept);
     assert_eq!(store.audit(None, 0, 1_000).await.unwrap().len(), kept);
     store.commit(vec![Change::PutValue { key: "k".into(), value: "v".into() }]).await.unwrap();

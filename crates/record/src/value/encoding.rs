@@ -128,7 +128,7 @@ impl ChipClass {
         }
     }
 
-    fn from_name(name: &str) -> Option<ChipClass> {
+    pub(crate) fn from_name(name: &str) -> Option<ChipClass> {
         [ChipClass::Iso15, ChipClass::Legacy9, ChipClass::Legacy10]
             .into_iter()
             .find(|class| class.as_str() == name)

@@ -246,6 +246,9 @@ async fn lists(store: &dyn Store) -> Verdict {
     let names = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
     let of_lane = OperationFilter { lane: Some("a".into()), ..OperationFilter::default() };
     same("lane", list(of_lane.clone(), 0, 9).await?, names(&["o1", "o3"]))?;
+    let mut at_work = store.lanes_with_work(&["b", "a", "none"]).await.map_err(text)?;
+    at_work.sort();
+    same("lanes with work", at_work, names(&["a", "b"]))?;
     let waiting = OperationFilter { states: vec![OperationState::Waiting], ..of_lane };
     same("lane and state", list(waiting, 0, 9).await?, names(&["o3"]))?;
     let of_plan = OperationFilter { plan: Some("pl".into()), ..OperationFilter::default() };

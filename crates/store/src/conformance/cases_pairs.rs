@@ -8,7 +8,7 @@ use super::{
     rows::{T0, audit, card, conflict, pair, run, snapshot, snapshot_id},
     same, text,
 };
-use crate::{Change, PairDigests, PairPage, PairStatus, Presence, Store};
+use crate::{Change, PairDigests, PairPage, PairStatus, PairValues, Presence, Store, UnpairedRow};
 
 const KIND: RecordKind = RecordKind::Patient;
 
@@ -26,7 +26,7 @@ cases! {
     "a pair has at least one key" => pair_has_a_key,
     "a key belongs to one pair" => key_belongs_to_one_pair,
     "the same pair twice in one commit: the last one counts" => pair_twice,
-    "pairs and digests are paged by id with both snapshots" => pair_pages,
+    "pairs come with both snapshots and what is compared, digests are paged by id" => pair_pages,
     "unpaired snapshots are the present ones without a pair" => unpaired,
     "removing a pair closes its conflicts and frees its keys" => remove_pair,
     "pairs are counted by status" => pair_counts,
@@ -90,13 +90,19 @@ async fn snapshot_round_trip(store: &dyn Store) -> Verdict {
     store.commit(changes).await.map_err(text)?;
     same("bare", store.snapshot(&bare.id).await.map_err(text)?, Some(bare))?;
     same("full", store.snapshot(&full.id).await.map_err(text)?, Some(full.clone()))?;
-    let page = store.snapshots_after(Remote::Ehr, KIND, "", 9).await.map_err(text)?;
-    same("page", page, vec![full])?;
+    let named = store.snapshots_named(Remote::Ehr, KIND, &["s1", "none"]).await.map_err(text)?;
+    same("named", named, vec![full.clone()])?;
+    let page = store.records_after(Remote::Ehr, KIND, "", 9).await.map_err(text)?;
+    same("records", page, vec![("s1".to_owned(), full.record)])?;
+    let page = store.records_after(Remote::ServiceNow, KIND, "", 9).await.map_err(text)?;
+    same("records of those that are gone", page, vec![])?;
     same(
         "other kinds",
-        store.snapshots_after(Remote::Ehr, RecordKind::Treatment, "", 9).await.map_err(text)?,
+        store.records_after(Remote::Ehr, RecordKind::Treatment, "", 9).await.map_err(text)?,
         vec![],
-    )
+    )?;
+    let named = store.snapshots_named(Remote::Ehr, RecordKind::Treatment, &["s1"]).await.map_err(text)?;
+    same("named of other kinds", named, vec![])
 }
 
 async fn older_snapshot_is_ignored(store: &dyn Store) -> Verdict {
@@ -129,8 +135,14 @@ async fn many_snapshots(store: &dyn Store) -> Verdict {
         .collect();
     store.commit(rows.iter().cloned().map(Change::PutSnapshot).collect()).await.map_err(text)?;
     same("count", store.snapshot_count(Remote::ServiceNow, KIND).await.map_err(text)?, 300)?;
-    let page = store.snapshots_after(Remote::ServiceNow, KIND, "k100", 5).await.map_err(text)?;
-    same("page", page, rows[101..106].to_vec())?;
+    let page = store.records_after(Remote::ServiceNow, KIND, "k100", 5).await.map_err(text)?;
+    let expected =
+        rows[101..106].iter().map(|row| (row.id.key.clone(), row.record.clone())).collect::<Vec<_>>();
+    same("page", page, expected)?;
+    let keys: Vec<&str> = rows[..300].iter().map(|row| row.id.key.as_str()).collect();
+    let mut named = store.snapshots_named(Remote::ServiceNow, KIND, &keys).await.map_err(text)?;
+    named.sort_by(|one, other| one.id.cmp(&other.id));
+    same("named", &named[1..], &rows[1..300])?;
     let first = store.snapshot(&snapshot_id(Remote::ServiceNow, "k000")).await.map_err(text)?;
     same("put twice", first.map(|row| row.version), Some("300".into()))
 }
@@ -262,13 +274,44 @@ async fn pair_pages(store: &dyn Store) -> Verdict {
     visit.kind = RecordKind::Appointment;
     changes.push(Change::PutPair(visit));
     store.commit(changes).await.map_err(text)?;
-    let pages = store.pairs_after(KIND, "p2", 2).await.map_err(text)?;
+    let pages = store.pairs_named(&["p4", "none", "p3"]).await.map_err(text)?;
     let expected = |id: &str, servicenow: bool, ehr: bool| PairPage {
         pair: pair(id),
         servicenow: servicenow.then(|| snapshot(Remote::ServiceNow, &format!("sn-{id}"))),
         ehr: ehr.then(|| snapshot(Remote::Ehr, &format!("ehr-{id}"))),
     };
     same("pairs", pages, vec![expected("p3", false, true), expected("p4", true, false)])?;
+    let values = |id: &str| PairValues {
+        id: id.to_owned(),
+        status: PairStatus::Agreed,
+        base: pair(id).base,
+        servicenow: expected(id, id != "p3", false).servicenow.map(|row| row.record),
+        ehr: expected(id, false, id != "p4").ehr.map(|row| row.record),
+        gone: false,
+    };
+    let found = store.pair_values(&["p4", "p3", "p5", "none"]).await.map_err(text)?;
+    same("values", found, vec![values("p3"), values("p4"), values("p5")])?;
+    // A snapshot that comes after its pair, and one that goes.
+    let mut late = snapshot(Remote::ServiceNow, "sn-p3");
+    late.record = "late".to_owned();
+    let ids = [snapshot_id(Remote::Ehr, "ehr-p3"), snapshot_id(Remote::ServiceNow, "sn-p4")];
+    let [gone, suspected] = ids;
+    let changes = vec![
+        Change::PutSnapshot(late),
+        Change::SetPresence { id: gone, presence: Presence::Gone },
+        Change::SetPresence { id: suspected, presence: Presence::Suspected },
+    ];
+    store.commit(changes).await.map_err(text)?;
+    let found = store.pair_values(&["p3", "p4"]).await.map_err(text)?;
+    let after = PairValues { servicenow: Some("late".to_owned()), gone: true, ..values("p3") };
+    same("values after a change", found, vec![after, values("p4")])?;
+    let mut moved = pair("p4");
+    moved.servicenow_key = Some("sn-p5x".to_owned());
+    store.commit(vec![Change::PutPair(moved.clone())]).await.map_err(text)?;
+    let found = store.pair_values(&["p4"]).await.map_err(text)?;
+    same("values of another key", found, vec![PairValues { servicenow: None, ..values("p4") }])?;
+    moved.servicenow_key = Some("sn-p4".to_owned());
+    store.commit(vec![Change::PutPair(moved)]).await.map_err(text)?;
     let digests = store.pair_digests_after(KIND, "p2", 2).await.map_err(text)?;
     let digest = |remote, key: &str| Some(snapshot(remote, key).digest);
     same(
@@ -278,7 +321,7 @@ async fn pair_pages(store: &dyn Store) -> Verdict {
             PairDigests {
                 id: "p3".into(),
                 status: PairStatus::Agreed,
-                servicenow: None,
+                servicenow: digest(Remote::ServiceNow, "sn-p3"),
                 ehr: digest(Remote::Ehr, "ehr-p3"),
                 base: Some(vec![7; 16]),
             },
@@ -307,10 +350,14 @@ async fn unpaired(store: &dyn Store) -> Verdict {
         Change::PutPair(paired),
     ];
     store.commit(changes).await.map_err(text)?;
+    let unpaired = |key: &str| {
+        let row = snapshot(Remote::Ehr, key);
+        UnpairedRow { key: row.id.key, other_key: row.other_key, chip: row.chip }
+    };
     let found = store.unpaired_after(Remote::Ehr, KIND, "", 9).await.map_err(text)?;
-    same("unpaired", found, vec![snapshot(Remote::Ehr, "a"), snapshot(Remote::Ehr, "c")])?;
+    same("unpaired", found, vec![unpaired("a"), unpaired("c")])?;
     let found = store.unpaired_after(Remote::Ehr, KIND, "a", 9).await.map_err(text)?;
-    same("after a key", found, vec![snapshot(Remote::Ehr, "c")])
+    same("after a key", found, vec![unpaired("c")])
 }
 
 async fn remove_pair(store: &dyn Store) -> Verdict {

@@ -35,12 +35,14 @@ async fn conflict_round_trip(store: &dyn Store) -> Verdict {
     store.commit(vec![Change::PutConflict(row.clone())]).await.map_err(text)?;
     same("open", store.conflict("c1").await.map_err(text)?, Some(row.clone()))?;
     same("of its pair", store.open_conflict_of("p1").await.map_err(text)?, Some(row.clone()))?;
+    same("of pairs", store.open_conflicts_of(&["p2", "p1"]).await.map_err(text)?, vec![row.clone()])?;
     (row.state, row.grade, row.claimed_by, row.draft) = (ConflictState::Closed, 4, None, None);
     (row.closed_at_ms, row.closed_by) = (Some(T0 + 9), Some("decided".into()));
     (row.snoozed_until_ms, row.snooze_reason) = (Some(T0 + 5), Some("waiting for the owner".into()));
     store.commit(vec![Change::PutConflict(row.clone())]).await.map_err(text)?;
     same("closed", store.conflict("c1").await.map_err(text)?, Some(row))?;
     same("none open", store.open_conflict_of("p1").await.map_err(text)?, None)?;
+    same("none of pairs", store.open_conflicts_of(&["p1"]).await.map_err(text)?, vec![])?;
     let mut grade = conflict("c2", "p2");
     grade.grade = 2;
     refused("a grade nobody is asked about", store.commit(vec![Change::PutConflict(grade)]).await)

@@ -1,6 +1,6 @@
 //! Changes as statements, on the writing connection, inside a transaction that the writer opened.
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use sqlx::SqliteConnection;
 
@@ -39,6 +39,7 @@ pub(super) async fn changes(
                 run_length(rest, |change| matches!(change, Change::PutSnapshot(_) | Change::PutPair(_)))
             }
             Change::Audit(_) => run_length(rest, |change| matches!(change, Change::Audit(_))),
+            Change::SawSnapshot { .. } => run_length(rest, |change| seen_alike(first, change)),
             _ => 1,
         };
         let (now, later) = rest.split_at(length);
@@ -65,10 +66,22 @@ pub(super) async fn changes(
                     .collect();
                 append_audit(connection, tail, &entries).await?;
             }
+            Change::SawSnapshot { .. } => saw_snapshots(connection, now).await?,
             other => single(connection, tail, other).await?,
         }
     }
     Ok(())
+}
+
+/// Whether two changes say that snapshots of one remote were seen in the same run at the same time.
+fn seen_alike(one: &Change, other: &Change) -> bool {
+    match (one, other) {
+        (
+            Change::SawSnapshot { id, run, at_ms },
+            Change::SawSnapshot { id: other_id, run: other_run, at_ms: other_at_ms },
+        ) => (id.remote, id.kind, run, at_ms) == (other_id.remote, other_id.kind, other_run, other_at_ms),
+        _ => false,
+    }
 }
 
 fn run_length(changes: &[Change], belongs: impl Fn(&Change) -> bool) -> usize {
@@ -79,8 +92,7 @@ fn run_length(changes: &[Change], belongs: impl Fn(&Change) -> bool) -> usize {
 async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Change) -> Result<()> {
     match change {
         // Handled together with their neighbours.
-        Change::PutSnapshot(_) | Change::PutPair(_) | Change::Audit(_) => Ok(()),
-        Change::SawSnapshot { id, run, at_ms } => saw_snapshot(connection, id, run, *at_ms).await,
+        Change::PutSnapshot(_) | Change::PutPair(_) | Change::Audit(_) | Change::SawSnapshot { .. } => Ok(()),
         Change::SetPresence { id, presence } => set_presence(connection, id, *presence).await,
         Change::RemovePair { id } => pairs::remove(connection, id).await,
         Change::PutConflict(row) => put_conflict(connection, row).await,
@@ -212,12 +224,24 @@ static PUT_SNAPSHOTS: LazyLock<Bulk> = LazyLock::new(|| {
 /// Runs after [`PUT_SNAPSHOTS`]: a row whose time is the stored one is exactly one that was taken in.
 static PUT_PAYLOADS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "WITH given (remote, kind, key, seen_at_ms, raw, record) AS (VALUES",
-        6,
-        ") INSERT INTO payloads (snapshot, raw, record) \
-         SELECT s.no, given.raw, given.record FROM given CROSS JOIN snapshots s \
+        "WITH given (remote, kind, key, seen_at_ms, raw) AS (VALUES",
+        5,
+        ") INSERT INTO payloads (snapshot, raw) \
+         SELECT s.no, given.raw FROM given CROSS JOIN snapshots s \
          ON s.remote = given.remote AND s.kind = given.kind AND s.key = given.key AND s.seen_at_ms = given.seen_at_ms \
-         WHERE true ON CONFLICT (snapshot) DO UPDATE SET raw = excluded.raw, record = excluded.record",
+         WHERE true ON CONFLICT (snapshot) DO UPDATE SET raw = excluded.raw",
+    )
+});
+
+/// As [`PUT_PAYLOADS`].
+static PUT_RECORDS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "WITH given (remote, kind, key, seen_at_ms, record) AS (VALUES",
+        5,
+        ") INSERT INTO records (remote, snapshot, record) \
+         SELECT s.remote, s.no, given.record FROM given CROSS JOIN snapshots s \
+         ON s.remote = given.remote AND s.kind = given.kind AND s.key = given.key AND s.seen_at_ms = given.seen_at_ms \
+         WHERE true ON CONFLICT (remote, snapshot) DO UPDATE SET record = excluded.record",
     )
 });
 
@@ -238,23 +262,42 @@ async fn put_snapshots(connection: &mut SqliteConnection, rows: &[&SnapshotRow])
         .await?;
     PUT_PAYLOADS
         .run(connection, rows, |query, row| {
-            bind_id(query, &row.id).bind(row.seen_at_ms).bind(row.raw.as_str()).bind(row.record.as_str())
+            bind_id(query, &row.id).bind(row.seen_at_ms).bind(row.raw.as_str())
+        })
+        .await?;
+    PUT_RECORDS
+        .run(connection, rows, |query, row| {
+            bind_id(query, &row.id).bind(row.seen_at_ms).bind(row.record.as_str())
         })
         .await
 }
 
-async fn saw_snapshot(
-    connection: &mut SqliteConnection,
-    id: &SnapshotId,
-    run: &str,
-    at_ms: i64,
-) -> Result<()> {
+/// All of one remote, one run and one time.
+async fn saw_snapshots(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    let Some(Change::SawSnapshot { id: first, run, at_ms }) = changes.first() else { return Ok(()) };
+    let keys: HashSet<&str> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::SawSnapshot { id, .. } => Some(id.key.as_str()),
+            _ => None,
+        })
+        .collect();
+    let named = serde_json::Value::from_iter(keys.iter().copied()).to_string();
     let query = sqlx::query(
         "UPDATE snapshots SET seen_run = CASE WHEN ?5 >= seen_at_ms THEN ?4 ELSE seen_run END, \
-         seen_at_ms = max(seen_at_ms, ?5) WHERE remote = ?1 AND kind = ?2 AND key = ?3",
-    );
-    let touched = execute(connection, bind_id(query, id).bind(run).bind(at_ms)).await?;
-    moved_unless_one(touched, || format!("the snapshot {} of {}", id.key, id.remote.label()))
+         seen_at_ms = max(seen_at_ms, ?5) WHERE no IN (SELECT s.no FROM json_each(?3) named \
+         CROSS JOIN snapshots s ON s.remote = ?1 AND s.kind = ?2 AND s.key = named.value)",
+    )
+    .bind(first.remote.word())
+    .bind(first.kind.word())
+    .bind(named)
+    .bind(run)
+    .bind(at_ms);
+    let touched = execute(connection, query).await?;
+    if touched == keys.len() as u64 {
+        return Ok(());
+    }
+    Err(StoreError::Moved { what: format!("a snapshot of {}", first.remote.label()) })
 }
 
 async fn set_presence(connection: &mut SqliteConnection, id: &SnapshotId, presence: Presence) -> Result<()> {

@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "patients", sql: include_str!("../../migrations/0001_patients.sql") },
     Migration { version: 2, name: "outbox", sql: include_str!("../../migrations/0002_outbox.sql") },
     Migration { version: 3, name: "inbox", sql: include_str!("../../migrations/0003_inbox.sql") },
+    Migration { version: 4, name: "records", sql: include_str!("../../migrations/0004_records.sql") },
 ];
 
 /// The newest version this program knows.

@@ -22,14 +22,15 @@ static PUT_PAIRS: LazyLock<Bulk> = LazyLock::new(|| {
         "WITH given (no, id, kind, servicenow_key, ehr_key, status, base_digest, name_sort) AS (VALUES",
         8,
         ") INSERT INTO pairs (no, id, kind, servicenow_key, ehr_key, status, base_digest, name_sort, \
-         servicenow_digest, ehr_digest) SELECT g.*, \
-         (SELECT s.digest FROM snapshots s WHERE s.remote = 'service_now' AND s.kind = g.kind AND s.key = g.servicenow_key), \
-         (SELECT e.digest FROM snapshots e WHERE e.remote = 'ehr' AND e.kind = g.kind AND e.key = g.ehr_key) \
-         FROM given g WHERE true \
+         servicenow_digest, ehr_digest, servicenow_snapshot, ehr_snapshot) \
+         SELECT g.*, s.digest, e.digest, s.no, e.no FROM given g \
+         LEFT JOIN snapshots s ON s.remote = 'service_now' AND s.kind = g.kind AND s.key = g.servicenow_key \
+         LEFT JOIN snapshots e ON e.remote = 'ehr' AND e.kind = g.kind AND e.key = g.ehr_key WHERE true \
          ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, servicenow_key = excluded.servicenow_key, \
          ehr_key = excluded.ehr_key, status = excluded.status, base_digest = excluded.base_digest, \
          name_sort = excluded.name_sort, servicenow_digest = excluded.servicenow_digest, \
-         ehr_digest = excluded.ehr_digest",
+         ehr_digest = excluded.ehr_digest, servicenow_snapshot = excluded.servicenow_snapshot, \
+         ehr_snapshot = excluded.ehr_snapshot",
     )
 });
 

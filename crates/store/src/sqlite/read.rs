@@ -24,8 +24,9 @@ use super::{
 use crate::{
     AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
     IncidentRow, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests, PairPage,
-    PairRow, PairStatus, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow, QueueFilter,
-    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, StoreError, folding, words::Word,
+    PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow,
+    QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, UnpairedRow, folding,
+    words::Word,
 };
 
 type Read<T> = fn(&mut Columns<'_>) -> Result<T>;
@@ -87,6 +88,11 @@ fn by_queue<'q>(query: Bound<'q>, filter: &'q QueueFilter) -> Bound<'q> {
 const UNFINISHED: &[OperationState] =
     &[OperationState::Waiting, OperationState::Running, OperationState::Retrying, OperationState::Parked];
 
+/// Texts as one argument, for `json_each`.
+fn list<T: AsRef<str>>(texts: &[T]) -> String {
+    texts.iter().map(AsRef::as_ref).collect::<serde_json::Value>().to_string()
+}
+
 fn by_id<'q>(query: Bound<'q>, id: &SnapshotId) -> Bound<'q> {
     query.bind(id.remote.word()).bind(id.kind.word()).bind(id.key.as_str())
 }
@@ -109,30 +115,49 @@ impl Store for SqliteStore {
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
         let query = sqlx::query(concat!(
             "SELECT ",
-            snapshot_columns!("s", "p"),
-            " FROM snapshots s JOIN payloads p ON p.snapshot = s.no WHERE s.remote = ?1 AND s.kind = ?2 AND s.key = ?3"
+            snapshot_columns!("s", "p", "r"),
+            " FROM snapshots s JOIN payloads p ON p.snapshot = s.no \
+             JOIN records r ON r.remote = s.remote AND r.snapshot = s.no \
+             WHERE s.remote = ?1 AND s.kind = ?2 AND s.key = ?3"
         ));
         perhaps(&self.readers, by_id(query, id), rows::snapshot).await
     }
 
-    async fn snapshots_after(
+    async fn snapshots_named(
+        &self,
+        remote: Remote,
+        kind: RecordKind,
+        keys: &[&str],
+    ) -> Result<Vec<SnapshotRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            snapshot_columns!("s", "p", "r"),
+            " FROM json_each(?3) named CROSS JOIN snapshots s ON s.remote = ?1 AND s.kind = ?2 AND s.key = named.value \
+             CROSS JOIN payloads p ON p.snapshot = s.no \
+             CROSS JOIN records r ON r.remote = s.remote AND r.snapshot = s.no"
+        ))
+        .bind(remote.word())
+        .bind(kind.word())
+        .bind(list(keys));
+        all(&self.readers, query, rows::snapshot).await
+    }
+
+    async fn records_after(
         &self,
         remote: Remote,
         kind: RecordKind,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<SnapshotRow>> {
-        let query = sqlx::query(concat!(
-            "SELECT ",
-            snapshot_columns!("s", "p"),
-            " FROM snapshots s CROSS JOIN payloads p ON p.snapshot = s.no \
-             WHERE s.remote = ?1 AND s.kind = ?2 AND s.key > ?3 ORDER BY s.key LIMIT ?4"
-        ))
+    ) -> Result<Vec<(String, String)>> {
+        let query = sqlx::query(
+            "SELECT s.key, r.record FROM snapshots s CROSS JOIN records r ON r.remote = s.remote AND r.snapshot = s.no \
+             WHERE s.remote = ?1 AND s.kind = ?2 AND s.key > ?3 AND s.presence <> 'gone' ORDER BY s.key LIMIT ?4",
+        )
         .bind(remote.word())
         .bind(kind.word())
         .bind(after)
         .bind(i64::from(limit));
-        all(&self.readers, query, rows::snapshot).await
+        all(&self.readers, query, rows::key_and_record).await
     }
 
     async fn unseen_keys(
@@ -193,25 +218,43 @@ impl Store for SqliteStore {
         perhaps(&self.readers, query.bind(kind.word()).bind(key), rows::pair).await
     }
 
-    async fn pairs_after(&self, kind: RecordKind, after: &str, limit: u32) -> Result<Vec<PairPage>> {
+    async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>> {
         let query = sqlx::query(concat!(
             "SELECT ",
             pair_columns!(),
             ", ",
-            snapshot_columns!("s", "sp"),
+            snapshot_columns!("s", "sp", "sr"),
             ", ",
-            snapshot_columns!("e", "ep"),
-            " FROM pairs p INDEXED BY pairs_by_kind CROSS JOIN pair_details d ON d.pair = p.no \
-             LEFT JOIN snapshots s ON s.remote = 'service_now' AND s.kind = p.kind AND s.key = p.servicenow_key \
+            snapshot_columns!("e", "ep", "er"),
+            " FROM json_each(?1) named CROSS JOIN pairs p ON p.id = named.value \
+             CROSS JOIN pair_details d ON d.pair = p.no \
+             LEFT JOIN snapshots s ON s.no = p.servicenow_snapshot \
              LEFT JOIN payloads sp ON sp.snapshot = s.no \
-             LEFT JOIN snapshots e ON e.remote = 'ehr' AND e.kind = p.kind AND e.key = p.ehr_key \
+             LEFT JOIN records sr ON sr.remote = s.remote AND sr.snapshot = s.no \
+             LEFT JOIN snapshots e ON e.no = p.ehr_snapshot \
              LEFT JOIN payloads ep ON ep.snapshot = e.no \
-             WHERE p.kind = ?1 AND p.id > ?2 ORDER BY p.id LIMIT ?3"
+             LEFT JOIN records er ON er.remote = e.remote AND er.snapshot = e.no"
         ))
-        .bind(kind.word())
-        .bind(after)
-        .bind(i64::from(limit));
-        all(&self.readers, query, rows::pair_page).await
+        .bind(list(ids));
+        let mut found = all(&self.readers, query, rows::pair_page).await?;
+        found.sort_unstable_by(|one, other| one.pair.id.cmp(&other.pair.id));
+        Ok(found)
+    }
+
+    async fn pair_values(&self, ids: &[&str]) -> Result<Vec<PairValues>> {
+        let query = sqlx::query(
+            "SELECT p.id, p.status, d.base, s.record, e.record, \
+             EXISTS (SELECT 1 FROM snapshots g INDEXED BY snapshots_gone WHERE g.presence = 'gone' \
+             AND g.no IN (p.servicenow_snapshot, p.ehr_snapshot)) \
+             FROM json_each(?1) named CROSS JOIN pairs p ON p.id = named.value \
+             CROSS JOIN pair_details d ON d.pair = p.no \
+             LEFT JOIN records s ON s.remote = 'service_now' AND s.snapshot = p.servicenow_snapshot \
+             LEFT JOIN records e ON e.remote = 'ehr' AND e.snapshot = p.ehr_snapshot",
+        )
+        .bind(list(ids));
+        let mut found = all(&self.readers, query, rows::pair_values).await?;
+        found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        Ok(found)
     }
 
     async fn pair_digests_after(
@@ -236,13 +279,11 @@ impl Store for SqliteStore {
         kind: RecordKind,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<SnapshotRow>> {
+    ) -> Result<Vec<UnpairedRow>> {
         macro_rules! unpaired {
             ($key:literal) => {
                 concat!(
-                    "SELECT ",
-                    snapshot_columns!("s", "p"),
-                    " FROM snapshots s CROSS JOIN payloads p ON p.snapshot = s.no \
+                    "SELECT s.key, s.other_key, s.chip FROM snapshots s \
                      WHERE s.remote = ?1 AND s.kind = ?2 AND s.key > ?3 AND s.presence = 'present' \
                      AND NOT EXISTS (SELECT 1 FROM pairs q WHERE q.kind = s.kind AND q.",
                     $key,
@@ -255,7 +296,7 @@ impl Store for SqliteStore {
             Remote::Ehr => sqlx::query(unpaired!("ehr_key")),
         };
         let query = query.bind(remote.word()).bind(kind.word()).bind(after).bind(i64::from(limit));
-        all(&self.readers, query, rows::snapshot).await
+        all(&self.readers, query, rows::unpaired).await
     }
 
     async fn pair_counts(&self, kind: RecordKind) -> Result<Vec<(PairStatus, u64)>> {
@@ -294,6 +335,17 @@ impl Store for SqliteStore {
         perhaps(&self.readers, query, rows::conflict).await
     }
 
+    async fn open_conflicts_of(&self, pairs: &[&str]) -> Result<Vec<ConflictRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            conflict_columns!(),
+            " FROM json_each(?1) named CROSS JOIN conflicts c INDEXED BY one_unfinished_conflict_per_pair \
+             ON c.pair = named.value AND c.state <> 'closed'"
+        ))
+        .bind(list(pairs));
+        all(&self.readers, query, rows::conflict).await
+    }
+
     async fn conflicts(
         &self,
         filter: &ConflictFilter,
@@ -318,7 +370,7 @@ impl Store for SqliteStore {
             .iter()
             .map(|w| format!(" {w}"))
             .collect();
-        let words = serde_json::to_string(&words).map_err(|error| StoreError::Other(error.to_string()))?;
+        let words = list(&words);
         let states = listed(&filter.states);
         let bound = |text: &'static str| {
             sqlx::query(text)
@@ -442,6 +494,15 @@ impl Store for SqliteStore {
             .bind(i64::from(limit))
             .bind(i64::from(offset));
         all(&self.readers, query, rows::operation).await
+    }
+
+    async fn lanes_with_work(&self, lanes: &[&str]) -> Result<Vec<String>> {
+        let query = sqlx::query(
+            "SELECT DISTINCT o.lane FROM json_each(?1) named CROSS JOIN operations o INDEXED BY operations_unfinished \
+             ON o.lane = named.value AND o.state IN ('waiting', 'running', 'retrying', 'parked')",
+        )
+        .bind(list(lanes));
+        all(&self.readers, query, only).await
     }
 
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>> {

@@ -5,7 +5,8 @@ use sqlx::{Decode, Row, Sqlite, sqlite::SqliteRow};
 use super::errors::typed;
 use crate::{
     AuditRow, ConflictRow, DuplicateRow, IncidentRow, OperationRow, PairDigests, PairPage, PairRow,
-    PatientCard, PlanRow, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, words::Word,
+    PairValues, PatientCard, PlanRow, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError,
+    UnpairedRow, words::Word,
 };
 
 /// Reads the columns of one row from left to right.
@@ -48,9 +49,9 @@ pub(super) fn snapshot_id(columns: &mut Columns<'_>) -> Result<SnapshotId> {
     columns.snapshot_id()
 }
 
-/// Columns of [`snapshot`], of `snapshots` as `$s` and `payloads` as `$p`.
+/// Columns of [`snapshot`], of `snapshots` as `$s`, `payloads` as `$p` and `records` as `$r`.
 macro_rules! snapshot_columns {
-    ($s:literal, $p:literal) => {
+    ($s:literal, $p:literal, $r:literal) => {
         concat!(
             $s,
             ".remote, ",
@@ -62,7 +63,7 @@ macro_rules! snapshot_columns {
             ".version, ",
             $p,
             ".raw, ",
-            $p,
+            $r,
             ".record, ",
             $s,
             ".digest, ",
@@ -159,6 +160,25 @@ pub(super) fn pair_page(columns: &mut Columns<'_>) -> Result<PairPage> {
         pair: pair(columns)?,
         servicenow: perhaps_snapshot(columns)?,
         ehr: perhaps_snapshot(columns)?,
+    })
+}
+
+pub(super) fn unpaired(columns: &mut Columns<'_>) -> Result<UnpairedRow> {
+    Ok(UnpairedRow { key: columns.next()?, other_key: columns.next()?, chip: columns.next()? })
+}
+
+pub(super) fn key_and_record(columns: &mut Columns<'_>) -> Result<(String, String)> {
+    Ok((columns.next()?, columns.next()?))
+}
+
+pub(super) fn pair_values(columns: &mut Columns<'_>) -> Result<PairValues> {
+    Ok(PairValues {
+        id: columns.next()?,
+        status: columns.word()?,
+        base: columns.next()?,
+        servicenow: columns.next()?,
+        ehr: columns.next()?,
+        gone: columns.next::<i64>()? != 0,
     })
 }
 

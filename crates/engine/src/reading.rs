@@ -1,0 +1,240 @@
+//! Reading both remotes completely: pages into the store, and what a complete reading did not show.
+
+use crate::error::{EngineError, Result};
+use crate::health::{FAILURES_TO_OPEN, next_try_ms};
+use crate::judge::index;
+use crate::one_sided;
+use crate::runs::{Phase, RunState};
+use crate::step::{Effects, Engine, Notice, Request};
+use record::{RecordKind, Remote};
+use remote::{Cursor, ListScope, Next, Page, RemoteError};
+use std::collections::{HashMap, HashSet};
+use store::{Change, Presence, SnapshotId, SnapshotRow};
+
+/// Keys looked at together after a complete reading.
+const CHUNK: u32 = 500;
+
+/// One remote's reading.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) read: u64,
+    pub(crate) total_hint: Option<u64>,
+    /// `Some(true)`: complete and proved; `Some(false)`: ended without proof.
+    pub(crate) ended: Option<bool>,
+    pub(crate) why_unproven: Option<String>,
+    pub(crate) tries: u32,
+    /// Where the page under way begins.
+    pub(crate) cursor: Option<Cursor>,
+    /// When the page under way was asked for.
+    pub(crate) asked_at_ms: i64,
+}
+
+impl Reading {
+    pub(crate) fn asked_at(now_ms: i64) -> Reading {
+        Reading { asked_at_ms: now_ms, ..Reading::default() }
+    }
+}
+
+/// What becomes of a fetched record that is known already.
+enum Course {
+    /// Nothing moved: it is marked as seen.
+    Unchanged,
+    /// It was read back after this page was asked for, so the page may be older: the next reading tells.
+    Newer,
+    /// It is typed and stored.
+    Take,
+}
+
+fn course(known: &SnapshotRow, raw: &str, asked_at_ms: i64) -> Course {
+    // Raw text, not the version, says whether anything moved: scripts can write without moving the version.
+    if known.raw == raw && known.presence == Presence::Present {
+        // One stored by an older program is written in today's form, which is compared faster.
+        if record::stored::is_json(&known.record) { Course::Take } else { Course::Unchanged }
+    } else if known.seen_at_ms > asked_at_ms {
+        Course::Newer
+    } else {
+        Course::Take
+    }
+}
+
+impl Engine {
+    pub(crate) async fn page_of(
+        &mut self,
+        run: &mut RunState,
+        remote: Remote,
+        result: std::result::Result<Page, RemoteError>,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<()> {
+        let page = match result {
+            Ok(page) => page,
+            Err(error) => {
+                let health = &self.health[index(remote)];
+                // The one probe of an open breaker failed: the run does not wait for the next ones.
+                let gave_up = health.breaker_open() && health.failures_in_a_row > FAILURES_TO_OPEN;
+                let tries = if gave_up { 0 } else { self.policy.tries };
+                return retry_page(run, remote, error, tries, now_ms, effects);
+            }
+        };
+        let changes = self.page_changes(run, remote, &page, now_ms).await?;
+        if !changes.is_empty() {
+            self.store.commit(changes).await?;
+        }
+        let reading = &mut run.readings[index(remote)];
+        reading.tries = 0;
+        reading.read += page.items.len() as u64;
+        reading.total_hint = page.total_hint.or(reading.total_hint);
+        match remote {
+            Remote::ServiceNow => run.counts.servicenow = reading.read,
+            Remote::Ehr => run.counts.ehr = reading.read,
+        }
+        match page.next {
+            Next::More(cursor) => {
+                reading.cursor = Some(cursor.clone());
+                reading.asked_at_ms = now_ms;
+                effects.requests.push(Request::ReadPage {
+                    run: run.row.id.clone(),
+                    remote,
+                    scope: ListScope::All,
+                    cursor: Some(cursor),
+                    not_before_ms: now_ms,
+                });
+            }
+            Next::ProvenComplete => reading.ended = Some(true),
+            Next::Unproven { why } => {
+                reading.ended = Some(false);
+                reading.why_unproven = Some(why);
+            }
+        }
+        effects.notices.push(Notice::Progress(run.progress(now_ms)));
+        if run.readings.iter().all(|reading| reading.ended.is_some()) {
+            for remote in Remote::BOTH {
+                if run.readings[index(remote)].ended == Some(true) {
+                    self.store.commit(vec![unseen_payloads(run, remote, now_ms)]).await?;
+                    self.mark_unseen(run, remote, now_ms).await?;
+                }
+            }
+            run.enter(Phase::Linking, 0, now_ms);
+            effects.notices.push(Notice::Progress(run.progress(now_ms)));
+            effects.requests.push(Request::GoOn { run: run.row.id.clone() });
+        }
+        Ok(())
+    }
+
+    /// What a page changes in the store: what is unchanged to the letter is only seen, the rest is typed, and what cannot
+    /// be read is quarantined with its raw text.
+    async fn page_changes(
+        &self,
+        run: &mut RunState,
+        remote: Remote,
+        page: &Page,
+        now_ms: i64,
+    ) -> Result<Vec<Change>> {
+        let keys: Vec<&str> = page.items.iter().map(|fetched| fetched.key.as_str()).collect();
+        let stored = self.store.snapshots_named(remote, RecordKind::Patient, &keys).await?;
+        let known: HashMap<&str, &SnapshotRow> =
+            stored.iter().map(|row| (row.id.key.as_str(), row)).collect();
+        let unreadable: HashSet<SnapshotId> = self.store.unreadable_records().await?.into_iter().collect();
+        let asked_at_ms = run.readings[index(remote)].asked_at_ms;
+        let mut changes = Vec::with_capacity(page.items.len());
+        for fetched in &page.items {
+            let id = SnapshotId { remote, kind: RecordKind::Patient, key: fetched.key.clone() };
+            let course = known
+                .get(fetched.key.as_str())
+                .map_or(Course::Take, |known| course(known, &fetched.raw, asked_at_ms));
+            match course {
+                Course::Unchanged => {
+                    if unreadable.contains(&id) {
+                        // It says again what it said before it could not be read.
+                        changes.push(Change::Release { id: id.clone(), at_ms: now_ms });
+                    }
+                    changes.push(Change::SawSnapshot { id, run: run.row.id.clone(), at_ms: now_ms });
+                }
+                Course::Newer => {
+                    changes.push(Change::SawSnapshot { id, run: run.row.id.clone(), at_ms: now_ms });
+                }
+                Course::Take => match self.lenses.snapshot(remote, fetched, &run.row.id, now_ms) {
+                    Ok((row, _)) => changes.push(Change::PutSnapshot(row)),
+                    Err(error) => {
+                        run.counts.malformed += 1;
+                        let (raw, problem) = (fetched.raw.clone(), error.to_string());
+                        changes.push(self.quarantined(id, raw, &problem, Some(&run.row.id), now_ms));
+                    }
+                },
+            }
+        }
+        for malformed in &page.malformed {
+            run.counts.malformed += 1;
+            changes.push(self.malformed(remote, malformed, Some(&run.row.id), now_ms));
+        }
+        Ok(changes)
+    }
+
+    /// A record that a complete, proven read did not show is suspected; a second one in a row makes it gone.
+    async fn mark_unseen(&mut self, run: &mut RunState, remote: Remote, now_ms: i64) -> Result<()> {
+        let mut after = String::new();
+        loop {
+            let keys =
+                self.store.unseen_keys(remote, RecordKind::Patient, &run.row.id, &after, CHUNK).await?;
+            let Some(last) = keys.last() else { return Ok(()) };
+            after.clone_from(last);
+            let mut changes = Vec::new();
+            let named: Vec<&str> = keys.iter().map(String::as_str).collect();
+            for snapshot in self.store.snapshots_named(remote, RecordKind::Patient, &named).await? {
+                let id = snapshot.id;
+                match snapshot.presence {
+                    Presence::Present => {
+                        changes.push(Change::SetPresence { id, presence: Presence::Suspected });
+                    }
+                    Presence::Suspected => {
+                        run.counts.vanished += 1;
+                        let asked = one_sided::vanished(self, remote, &id.key, now_ms).await?;
+                        changes.push(Change::SetPresence { id, presence: Presence::Gone });
+                        changes.extend(asked);
+                    }
+                    Presence::Gone => {}
+                }
+            }
+            if !changes.is_empty() {
+                self.store.commit(changes).await?;
+            }
+        }
+    }
+}
+
+/// A payload without a key cannot be told by its record; a complete read that does not show it again settles it.
+fn unseen_payloads(run: &RunState, remote: Remote, now_ms: i64) -> Change {
+    let before_ms = run.row.started_at_ms;
+    Change::ReleaseUnseen { remote, kind: RecordKind::Patient, before_ms, at_ms: now_ms }
+}
+
+fn retry_page(
+    run: &mut RunState,
+    remote: Remote,
+    error: RemoteError,
+    tries: u32,
+    now_ms: i64,
+    effects: &mut Effects,
+) -> Result<()> {
+    let reading = &mut run.readings[index(remote)];
+    let retry_after_ms = match &error {
+        RemoteError::Transient { retry_after_ms, .. } => *retry_after_ms,
+        _ => None,
+    };
+    // Whoever only asks to wait has not failed.
+    reading.tries += u32::from(retry_after_ms.is_none());
+    match next_try_ms(reading.tries, tries, now_ms, retry_after_ms) {
+        Some(not_before_ms) if error.is_transport() && reading.tries <= tries => {
+            reading.asked_at_ms = not_before_ms;
+            effects.requests.push(Request::ReadPage {
+                run: run.row.id.clone(),
+                remote,
+                scope: ListScope::All,
+                cursor: reading.cursor.clone(),
+                not_before_ms,
+            });
+            Ok(())
+        }
+        _ => Err(EngineError::Remote(error)),
+    }
+}
