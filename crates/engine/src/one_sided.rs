@@ -1,7 +1,7 @@
 //! Patients that one side lacks: whether they are created there, asked about, or left alone.
 
 use crate::error::{EngineError, Result, encode};
-use crate::judge::index;
+use crate::judge::{SideState, index};
 use crate::lens;
 use crate::pairing::{
     Creation, Likeness, Linked, busy_lanes, candidates, flush, settled_itself, sides, snapshot_id,
@@ -243,7 +243,9 @@ pub(crate) async fn reconsider(
     let new: HashSet<String> = linked.creations.iter().map(|creation| creation.pair.clone()).collect();
     let asked_about = asked_about(engine).await?;
     let mut changes = Vec::new();
-    for status in [PairStatus::OnlyServiceNow, PairStatus::OnlyEhr] {
+    for (remote, status) in
+        [(Remote::ServiceNow, PairStatus::OnlyServiceNow), (Remote::Ehr, PairStatus::OnlyEhr)]
+    {
         let mut offset = 0;
         loop {
             let (pairs, _) = engine.store.search_patients("", Some(status), offset, 500).await?;
@@ -252,8 +254,20 @@ pub(crate) async fn reconsider(
             }
             offset += 500;
             let busy = busy_lanes(engine, &pairs).await?;
-            for pair in pairs.into_iter().filter(|pair| !new.contains(&pair.id) && !busy.contains(&pair.id)) {
-                reconsider_one(engine, pair, &asked_about, (proven, now_ms), linked, &mut changes).await?;
+            let pairs: Vec<PairRow> = pairs
+                .into_iter()
+                .filter(|pair| !new.contains(&pair.id) && !busy.contains(&pair.id))
+                .collect();
+            let mut open = open_conflicts(engine, &pairs).await?;
+            let keys: Vec<String> = pairs.iter().filter_map(only_key).map(|id| id.key).collect();
+            let mut sides = sides(engine, remote, &keys).await?;
+            for pair in pairs {
+                let (open, id) = (open.remove(&pair.id), only_key(&pair));
+                let Some(id) = id else { continue };
+                let Some(side) = sides.remove(&id.key) else { continue };
+                let one_sided = OneSided { pair, id, side, open };
+                reconsider_one(engine, one_sided, &asked_about, (proven, now_ms), linked, &mut changes)
+                    .await?;
             }
         }
     }
@@ -277,25 +291,43 @@ async fn asked_about(engine: &Engine) -> Result<HashMap<SnapshotId, Vec<Snapshot
     }
 }
 
+/// A one-sided patient of an earlier run, with what its reconsidering depends on.
+struct OneSided {
+    pair: PairRow,
+    id: SnapshotId,
+    side: SideState,
+    open: Option<ConflictRow>,
+}
+
+/// The record of a pair that has one only.
+fn only_key(pair: &PairRow) -> Option<SnapshotId> {
+    match (&pair.servicenow_key, &pair.ehr_key) {
+        (Some(key), None) => Some(snapshot_id(Remote::ServiceNow, key)),
+        (None, Some(key)) => Some(snapshot_id(Remote::Ehr, key)),
+        (Some(_), Some(_)) | (None, None) => None,
+    }
+}
+
+/// The open conflicts of these pairs, by pair.
+async fn open_conflicts(engine: &Engine, pairs: &[PairRow]) -> Result<HashMap<String, ConflictRow>> {
+    let ids: Vec<&str> = pairs.iter().map(|pair| pair.id.as_str()).collect();
+    let open = engine.store.open_conflicts_of(&ids).await?;
+    Ok(open.into_iter().map(|row| (row.pair.clone(), row)).collect())
+}
+
 async fn reconsider_one(
     engine: &Engine,
-    pair: PairRow,
+    OneSided { pair, id, side, open }: OneSided,
     asked_about: &HashMap<SnapshotId, Vec<SnapshotId>>,
     (proven, now_ms): ([bool; 2], i64),
     linked: &mut Linked,
     changes: &mut Vec<Change>,
 ) -> Result<()> {
-    let open = engine.store.open_conflict_of(&pair.id).await?;
     let may_settle_itself =
         |open: &ConflictRow| matches!(open.cause, ConflictCause::CannotCreate | ConflictCause::Vanished);
     if open.as_ref().is_some_and(|open| !may_settle_itself(open)) {
         return Ok(());
     }
-    let id = match (&pair.servicenow_key, &pair.ehr_key) {
-        (Some(key), None) => snapshot_id(Remote::ServiceNow, key),
-        (None, Some(key)) => snapshot_id(Remote::Ehr, key),
-        _ => return Ok(()),
-    };
     // The question whether another record is the same animal stands on that record: it is not created before the answer.
     for other in asked_about.get(&id).into_iter().flatten() {
         if let Some(other) = engine.store.pair_by_key(other.remote, other.kind, &other.key).await?
@@ -305,7 +337,6 @@ async fn reconsider_one(
             return Ok(());
         }
     }
-    let Some(side) = engine.side(id.remote, &id.key).await? else { return Ok(()) };
     if side.snapshot.presence == Presence::Gone {
         return Ok(());
     }

@@ -52,8 +52,8 @@ struct Unpaired {
 
 /// Records read together.
 const PAGE: u32 = 1_000;
-/// Claims looked at together.
-const TOGETHER: usize = 500;
+/// Claims looked at together, and written in one commit: the search index merges what each commit adds.
+const TOGETHER: usize = 1_500;
 
 async fn unpaired(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> {
     let mut found = Vec::new();
