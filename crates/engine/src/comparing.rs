@@ -13,8 +13,9 @@ use record::{Catalogue, RecordKind, Remote};
 use std::collections::{HashMap, HashSet};
 use store::{ConflictRow, PairDigests, PairPage, PairStatus, PairValues, Store};
 
-/// Pairs looked at in one step.
-const CHUNK: u32 = 2_000;
+/// Pairs looked at in one step: enough that the readings side by side seldom run dry, and still a step of a tenth of a
+/// second where most agree.
+pub const CHUNK: u32 = 6_000;
 /// Pairs read or judged together.
 const TOGETHER: usize = 500;
 /// Readings of pairs side by side: while one page is looked at, two are read.

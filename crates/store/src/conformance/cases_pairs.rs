@@ -293,7 +293,7 @@ async fn pair_pages(store: &dyn Store) -> Verdict {
     same("values", found, vec![values("p3"), values("p4"), values("p5")])?;
     // A snapshot that comes after its pair, and one that goes.
     let mut late = snapshot(Remote::ServiceNow, "sn-p3");
-    late.record = "late".to_owned();
+    "late".clone_into(&mut late.record);
     let ids = [snapshot_id(Remote::Ehr, "ehr-p3"), snapshot_id(Remote::ServiceNow, "sn-p4")];
     let [gone, suspected] = ids;
     let changes = vec![

@@ -282,7 +282,7 @@ async fn saw_snapshots(connection: &mut SqliteConnection, changes: &[Change]) ->
             _ => None,
         })
         .collect();
-    let named = serde_json::Value::from_iter(keys.iter().copied()).to_string();
+    let named = keys.iter().copied().collect::<serde_json::Value>().to_string();
     let query = sqlx::query(
         "UPDATE snapshots SET seen_run = CASE WHEN ?5 >= seen_at_ms THEN ?4 ELSE seen_run END, \
          seen_at_ms = max(seen_at_ms, ?5) WHERE no IN (SELECT s.no FROM json_each(?3) named \

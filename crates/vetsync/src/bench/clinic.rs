@@ -191,7 +191,7 @@ async fn compare_stored(store: &dyn Store, catalogue: &Catalogue) -> Result<Vec<
     let began_processor = figures::processor_seconds();
     let (mut after, mut compared, mut equal, mut unreadable) = (String::new(), 0_u64, 0_u64, 0_u64);
     loop {
-        let page = store.pair_digests_after(RecordKind::Patient, &after, 2_000).await?;
+        let page = store.pair_digests_after(RecordKind::Patient, &after, engine::comparing::CHUNK).await?;
         let Some(last) = page.last() else { break };
         after.clone_from(&last.id);
         let linked = page.iter().filter(|pair| pair.servicenow.is_some() && pair.ehr.is_some());

@@ -521,10 +521,11 @@ async fn chosen(store: &dyn Store, lenses: &Lenses, wanted: usize) -> Result<Vec
     let mut chosen = Vec::with_capacity(wanted);
     let mut after = String::new();
     while chosen.len() < wanted {
-        let page = store.pairs_after(RecordKind::Patient, &after, 500).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.pair.id);
-        for page in page {
+        let digests = store.pair_digests_after(RecordKind::Patient, &after, 500).await?;
+        let Some(last) = digests.last() else { break };
+        after.clone_from(&last.id);
+        let ids: Vec<&str> = digests.iter().map(|pair| pair.id.as_str()).collect();
+        for page in store.pairs_named(&ids).await? {
             if page.pair.status != PairStatus::Agreed || chosen.len() >= wanted {
                 continue;
             }
