@@ -49,7 +49,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// Packages that test the product from outside and are no part of it.
-const TESTS: &[&str] = &["journeys", "architecture", "desktop", "fuzz", "xtask"];
+const TESTS: &[&str] = &["journeys", "simulation", "architecture", "desktop", "fuzz", "xtask"];
 
 /// Libraries and the only members that may name them, with the reason.
 const ONLY_IN: &[(&str, &[&str], &str)] = &[

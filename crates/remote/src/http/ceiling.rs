@@ -3,9 +3,14 @@
 use super::{Now, TlsMinimum, Transport, TransportFailure};
 use async_trait::async_trait;
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+
+/// Waits so many milliseconds. It comes in as a value, so that the seeded simulation can let its own time pass.
+pub type Wait = Arc<dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// The window the ceiling counts in, milliseconds.
 const WINDOW_MS: i64 = 60_000;
@@ -15,15 +20,22 @@ pub struct Ceiling {
     inner: Arc<dyn Transport>,
     per_minute: usize,
     now: Now,
+    wait: Wait,
     /// When the requests of the last minute passed, oldest first.
     passed: Mutex<VecDeque<i64>>,
 }
 
 impl Ceiling {
-    /// A ceiling over a transport. Zero means one.
+    /// A ceiling over a transport, which waits in real time. Zero means one.
     pub fn new(inner: Arc<dyn Transport>, requests_per_minute: u32, now: Now) -> Ceiling {
+        let wait: Wait = Arc::new(|wait_ms| Box::pin(tokio::time::sleep(Duration::from_millis(wait_ms))));
+        Ceiling::waiting_by(inner, requests_per_minute, now, wait)
+    }
+
+    /// The same over a time of the caller's own.
+    pub fn waiting_by(inner: Arc<dyn Transport>, requests_per_minute: u32, now: Now, wait: Wait) -> Ceiling {
         let per_minute = usize::try_from(requests_per_minute.max(1)).unwrap_or(usize::MAX);
-        Ceiling { inner, per_minute, now, passed: Mutex::new(VecDeque::new()) }
+        Ceiling { inner, per_minute, now, wait, passed: Mutex::new(VecDeque::new()) }
     }
 
     async fn wait_for_turn(&self) {
@@ -36,7 +48,7 @@ impl Ceiling {
                     passed.push_back(now_ms);
                     return;
                 }
-                Some(wait_ms) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+                Some(wait_ms) => (self.wait)(wait_ms).await,
             }
         }
     }

@@ -1,0 +1,98 @@
+//! What the product's own books say when the day is over: plain rows, for the checker to hold against the history.
+
+use record::{RecordKind, Remote};
+use std::collections::BTreeMap;
+use store::{
+    ConflictFilter, ConflictRow, ConflictState, OperationFilter, OperationRow, OperationState, PairRow,
+    PlanRow, QuarantineRow, ReceiptRow, RunRow, SnapshotRow, Store,
+};
+
+/// Everything the checker looks at.
+#[derive(Debug, Clone, Default)]
+pub struct Books {
+    /// Patients with the presence of their records as last seen: ServiceNow, EHR.
+    pub pairs: Vec<(PairRow, Option<SnapshotRow>, Option<SnapshotRow>)>,
+    /// Every plan, by id.
+    pub plans: BTreeMap<String, PlanRow>,
+    /// Every operation.
+    pub operations: Vec<OperationRow>,
+    /// Every receipt, by operation.
+    pub receipts: BTreeMap<String, ReceiptRow>,
+    /// Conflicts that are not closed.
+    pub open: Vec<ConflictRow>,
+    /// Runs, newest first.
+    pub runs: Vec<RunRow>,
+    /// Payloads nobody could read.
+    pub quarantine: Vec<QuarantineRow>,
+    /// Problems the database found in itself.
+    pub unsound: Vec<String>,
+}
+
+const ALL: u32 = 10_000;
+
+const UNFINISHED: [OperationState; 3] =
+    [OperationState::Waiting, OperationState::Running, OperationState::Retrying];
+
+impl Books {
+    /// The books as they stand.
+    pub async fn of(store: &dyn Store) -> Books {
+        let every = OperationFilter { lane: None, plan: None, states: Vec::new() };
+        let mut operations = store.operations(&every, 0, ALL).await.expect("operations");
+        if operations.is_empty() {
+            let states = vec![
+                OperationState::Waiting,
+                OperationState::Running,
+                OperationState::Retrying,
+                OperationState::Parked,
+                OperationState::Done,
+                OperationState::Cancelled,
+            ];
+            let every = OperationFilter { lane: None, plan: None, states };
+            operations = store.operations(&every, 0, ALL).await.expect("operations");
+        }
+        let receipts = store.receipts(None, 0, ALL).await.expect("receipts");
+        let states = vec![ConflictState::Open, ConflictState::AwaitingSecond, ConflictState::Executing];
+        let open = ConflictFilter { states, ..ConflictFilter::default() };
+        Books {
+            pairs: store
+                .pairs_after(RecordKind::Patient, "", ALL)
+                .await
+                .expect("patients")
+                .into_iter()
+                .map(|page| (page.pair, page.servicenow, page.ehr))
+                .collect(),
+            plans: store
+                .plans(None, 0, ALL)
+                .await
+                .expect("plans")
+                .into_iter()
+                .map(|plan| (plan.id.clone(), plan))
+                .collect(),
+            operations,
+            receipts: receipts.into_iter().map(|receipt| (receipt.operation.clone(), receipt)).collect(),
+            open: store.conflicts(&open, i64::MAX, 0, ALL).await.expect("conflicts").0,
+            runs: store.runs(ALL).await.expect("runs"),
+            quarantine: store.quarantine(ALL).await.expect("quarantine"),
+            unsound: store.check().await.expect("the check"),
+        }
+    }
+
+    /// Whether the outbox holds nothing that will be sent by itself.
+    pub async fn nothing_waits(store: &dyn Store) -> bool {
+        let filter = OperationFilter { lane: None, plan: None, states: UNFINISHED.to_vec() };
+        store.operations(&filter, 0, 1).await.expect("operations").is_empty()
+    }
+
+    /// How many runs were carried to their end.
+    pub async fn good_runs(store: &dyn Store) -> usize {
+        store.runs(ALL).await.expect("runs").iter().filter(|run| run.state == "done").count()
+    }
+
+    /// The key a patient has at a remote.
+    pub fn key(pair: &PairRow, remote: Remote) -> Option<&str> {
+        match remote {
+            Remote::ServiceNow => pair.servicenow_key.as_deref(),
+            Remote::Ehr => pair.ehr_key.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Judges a day by what both remotes saw and by the product's own books, with eyes and rules of its own.
+//!
+//! Nothing here knows how the product decides. What is demanded stands in the specification and the design: no lost
+//! update, no silent overwrite, no record twice, no write that no plan holds, no allergy dropped, order within a
+//! patient, and in the end both sides equal or a question open.
+
+mod end;
+pub mod reading;
+pub mod timeline;
+
+use crate::books::Books;
+use crate::day::Outcomes;
+use crate::history::{clock_text, side};
+use reading::{Said, Seen, substances};
+use record::Remote;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use store::{OperationRow, PlanRow};
+use timeline::{Place, Timeline, Written};
+
+/// Everything that is wrong with a day; empty if all is well.
+pub fn check(day: &Outcomes) -> Vec<String> {
+    let timeline = Timeline::of(&day.history);
+    let judge = Judge { day, books: &day.books, timeline: &timeline, partners: partners(&day.books) };
+    let mut wrong = Vec::new();
+    wrong.extend(day.restless.clone().map(|why| format!("never rests: {why}")));
+    for write in &timeline.writes {
+        judge.write(write, &mut wrong);
+    }
+    judge.order(&mut wrong);
+    end::check(&judge, &mut wrong);
+    wrong
+}
+
+/// The record of the same patient on the other side, as the product's books have it in the end.
+fn partners(books: &Books) -> BTreeMap<Place, Place> {
+    let mut all = BTreeMap::new();
+    for (pair, _, _) in &books.pairs {
+        if let (Some(row), Some(chart)) = (&pair.servicenow_key, &pair.ehr_key) {
+            let (row, chart) = ((Remote::ServiceNow, row.clone()), (Remote::Ehr, chart.clone()));
+            all.insert(row.clone(), chart.clone());
+            all.insert(chart, row);
+        }
+    }
+    all
+}
+
+struct Judge<'a> {
+    day: &'a Outcomes,
+    books: &'a Books,
+    timeline: &'a Timeline<'a>,
+    partners: BTreeMap<Place, Place>,
+}
+
+/// Who stands behind a write.
+struct Behind<'a> {
+    operation: &'a OperationRow,
+    plan: &'a PlanRow,
+}
+
+impl Behind<'_> {
+    /// A person decided it, not a rule.
+    fn is_decided(&self) -> bool {
+        self.plan.maker != "rule"
+    }
+
+    /// Two different persons stand behind it.
+    fn by_two(&self, one_is_enough: bool) -> bool {
+        self.is_decided()
+            && self
+                .plan
+                .approver
+                .as_ref()
+                .is_some_and(|approver| one_is_enough || *approver != self.plan.maker)
+    }
+}
+
+impl<'a> Judge<'a> {
+    fn say(write: &Written<'_>, words: &str) -> String {
+        let key = write.key.unwrap_or("?");
+        format!("{} {} {key}: {words}", clock_text(write.at_ms), side(write.remote))
+    }
+
+    /// The operation a write carries out: same remote, same target, same bytes, in the outbox before it was sent.
+    fn behind(&self, write: &Written<'_>) -> Option<Behind<'a>> {
+        let creates = write.target.starts_with("POST");
+        let operation = self
+            .books
+            .operations
+            .iter()
+            .filter(|operation| {
+                operation.remote == write.remote
+                    && operation.body == write.body
+                    && operation.key.is_none() == creates
+                    || creates && operation.remote == write.remote && operation.body == write.body
+            })
+            .filter(|operation| creates || operation.key.as_deref() == write.key)
+            .filter(|operation| operation.enqueued_at_ms <= write.sent_ms)
+            .max_by_key(|operation| operation.enqueued_at_ms)?;
+        let plan = self.books.plans.get(&operation.plan)?;
+        Some(Behind { operation, plan })
+    }
+
+    fn write(&self, write: &Written<'_>, wrong: &mut Vec<String>) {
+        let Some(behind) = self.behind(write) else {
+            wrong.push(Self::say(write, "written, and no operation holds these bytes"));
+            return;
+        };
+        self.planned(write, &behind, wrong);
+        if !write.changed {
+            return;
+        }
+        match (&write.before, &write.after) {
+            (None, Some(made)) => self.made(write, &behind, made, wrong),
+            (Some(before), Some(after)) => self.changed(write, &behind, before, after, wrong),
+            (_, None) => wrong.push(Self::say(write, "a record was deleted by the product")),
+        }
+    }
+
+    /// What is sent is what an approved plan holds, byte for byte; only a cross-reference follows by itself.
+    fn planned(&self, write: &Written<'_>, behind: &Behind<'_>, wrong: &mut Vec<String>) {
+        let plan = behind.plan;
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, plan.body.as_bytes());
+        if hex::encode(digest) != plan.hash {
+            wrong.push(Self::say(write, "the plan behind it is not what was hashed"));
+        }
+        let body: Value = serde_json::from_str(&plan.body).unwrap_or_default();
+        let planned = body["operations"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|operation| operation["body"] == write.body));
+        if !planned {
+            let (before, after) = (write.before.as_ref(), write.after.as_ref());
+            let only_reference = match (before, after) {
+                (Some(before), Some(after)) => before.said() == after.said(),
+                _ => false,
+            };
+            if !only_reference {
+                wrong.push(Self::say(write, "written, and the plan does not hold these bytes"));
+            }
+        }
+        let is_desk = behind.is_decided() && !plan.maker.starts_with("person:");
+        if is_desk && plan.approver.is_none() {
+            wrong.push(Self::say(write, "written for a person's plan that nobody approved"));
+        }
+        if is_desk && plan.grade >= 4 && !behind.by_two(self.day.one_person) {
+            wrong.push(Self::say(write, "a plan of grade 4 was carried out without a second person"));
+        }
+    }
+
+    /// A record was made: the animal must not have stood there already.
+    fn made(&self, write: &Written<'_>, behind: &Behind<'_>, made: &Seen, wrong: &mut Vec<String>) {
+        let standing: Vec<(&Place, &Seen)> = self.timeline.standing(write.remote, write.entry).collect();
+        if standing.iter().any(|(_, seen)| seen.other_key.is_some() && seen.other_key == made.other_key) {
+            wrong.push(Self::say(write, "made although a record for the same source stands there"));
+        }
+        let run_ms = self
+            .books
+            .runs
+            .iter()
+            .filter(|run| run.started_at_ms <= behind.plan.made_at_ms)
+            .map(|run| run.started_at_ms)
+            .max();
+        let Some(run_ms) = run_ms.filter(|_| !behind.is_decided()) else { return };
+        let chip = made.field(Said::Chip);
+        for (place, seen) in standing.iter().filter(|(_, seen)| seen.active && seen.field(Said::Chip) == chip)
+        {
+            let since = self.timeline.states.get(*place).and_then(|states| {
+                let mut since = None;
+                for state in states.iter().filter(|state| state.entry < write.entry) {
+                    let same = state.seen.as_ref().is_some_and(|seen| seen.field(Said::Chip) == chip);
+                    since = if same { since.or(Some(state.entry)) } else { None };
+                }
+                since
+            });
+            let since_ms = since.and_then(|at| self.day.history.entries.get(at)).map(|entry| entry.at_ms);
+            let free = seen.other_key.is_none();
+            if !chip.is_empty() && free && since_ms.is_some_and(|at_ms| at_ms < run_ms) {
+                wrong.push(Self::say(
+                    write,
+                    &format!("made although {} has the same microchip since before the run", place.1),
+                ));
+            }
+        }
+    }
+
+    fn changed(
+        &self,
+        write: &Written<'_>,
+        behind: &Behind<'_>,
+        before: &Seen,
+        after: &Seen,
+        wrong: &mut Vec<String>,
+    ) {
+        let place = (write.remote, write.key.unwrap_or_default().to_owned());
+        let two = behind.by_two(self.day.one_person);
+        let expected = behind.operation.expected_version.as_deref().unwrap_or_default();
+        let own = expected.split('~').next().unwrap_or_default();
+        let stale = before.version != own;
+        let told = self.told_raced(behind);
+        if stale && write.remote == Remote::Ehr && !told {
+            wrong.push(Self::say(
+                write,
+                &format!("written over version {} though decided on {own}", before.version),
+            ));
+        }
+        let lost: Vec<String> = substances(before)
+            .difference(&substances(after))
+            .filter(|substance| !substance.starts_with("no known") && *substance != "none known")
+            .cloned()
+            .collect();
+        if !lost.is_empty() && !two {
+            wrong.push(Self::say(write, &format!("allergies {lost:?} dropped without two persons")));
+        }
+        for field in Said::ALL {
+            let (was, is) = (before.field(field), after.field(field));
+            if was == is {
+                continue;
+            }
+            if is.is_empty() && !two {
+                wrong.push(Self::say(write, &format!("{field:?} emptied without two persons")));
+            }
+            if matches!(field, Said::Chip | Said::Species) && !was.is_empty() && !two {
+                wrong.push(Self::say(write, &format!("{field:?} changed without two persons")));
+            }
+            // What a person decided on is what stood there: the version said so.
+            if behind.is_decided() && !stale {
+                continue;
+            }
+            if told && stale {
+                continue;
+            }
+            if let Some(why) = self.overwrites(&place, field, &was, &is, write.entry) {
+                wrong.push(Self::say(write, &format!("{field:?} {was:?} overwritten by {is:?}: {why}")));
+            }
+        }
+    }
+
+    /// The product says by itself that somebody else wrote at the same moment.
+    fn told_raced(&self, behind: &Behind<'_>) -> bool {
+        self.books.receipts.get(&behind.operation.id).is_some_and(|receipt| {
+            let read_back: Value = serde_json::from_str(&receipt.read_back).unwrap_or_default();
+            read_back["raced"] == true
+        })
+    }
+
+    /// Why a value must not have been overwritten by a rule; `None` where a rule may.
+    fn overwrites(&self, place: &Place, field: Said, was: &str, is: &str, entry: usize) -> Option<String> {
+        if field == Said::Allergies {
+            // Losing one was looked at already; adding is the safe direction.
+            return None;
+        }
+        if was.is_empty() {
+            return self
+                .timeline
+                .emptied_by_a_person(place, field, entry)
+                .then(|| "a person had emptied it".to_owned())
+                .filter(|_| {
+                    let partner = self.partners.get(place);
+                    partner.is_none_or(|partner| {
+                        self.timeline.agreement(place, partner, field, entry).0.as_deref() != Some("")
+                    })
+                });
+        }
+        let lines = |text: &str| text.split(" / ").map(str::to_owned).collect::<Vec<_>>();
+        if field == Said::Notes && lines(was).iter().all(|line| lines(is).contains(line)) {
+            return None;
+        }
+        // The vaguer value is refined.
+        if matches!(field, Said::Gender | Said::Birth) && is.starts_with(was) {
+            return None;
+        }
+        let Some(partner) = self.partners.get(place) else {
+            return Some("the record has no partner".to_owned());
+        };
+        let (agreed, since) = self.timeline.agreement(place, partner, field, entry);
+        match agreed {
+            Some(agreed) if agreed == was && since.iter().any(|said| said == is) => None,
+            // Lines of both sides were merged; each line was said by one of them.
+            Some(_) if field == Said::Notes => {
+                let said: Vec<String> = since.iter().flat_map(|text| lines(text)).collect();
+                let merged = lines(is).iter().all(|line| said.contains(line) || lines(was).contains(line));
+                (!merged).then(|| "the notes are no merge of both".to_owned())
+            }
+            Some(agreed) => Some(format!("both last agreed on {agreed:?}")),
+            None => Some("both never agreed".to_owned()),
+        }
+    }
+
+    /// Operations of a patient go one after the other.
+    fn order(&self, wrong: &mut Vec<String>) {
+        let mut sent: BTreeMap<&str, Vec<(&OperationRow, i64)>> = BTreeMap::new();
+        for write in &self.timeline.writes {
+            if let Some(behind) = self.behind(write) {
+                sent.entry(behind.operation.lane.as_str())
+                    .or_default()
+                    .push((behind.operation, write.sent_ms));
+            }
+        }
+        for (lane, sent) in sent {
+            for earlier in self.books.operations.iter().filter(|operation| operation.lane == lane) {
+                for (later, sent_ms) in sent.iter().filter(|(later, _)| later.seq > earlier.seq) {
+                    let left = earlier.finished_at_ms;
+                    if left.is_none_or(|left_ms| left_ms > *sent_ms) {
+                        wrong.push(format!(
+                            "{} operation {} of patient {lane} was sent before {} had left the outbox",
+                            clock_text(*sent_ms),
+                            later.seq,
+                            earlier.seq,
+                        ));
+                    }
+                }
+            }
+        }
+    }
+}

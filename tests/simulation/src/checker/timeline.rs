@@ -1,0 +1,176 @@
+//! What every record said at every moment, and who made it say so.
+
+use super::reading::{Said, Seen, read};
+use crate::history::{Happening, History, Raw};
+use record::Remote;
+use std::collections::BTreeMap;
+
+/// A record of one system.
+pub type Place = (Remote, String);
+
+/// Who made a record say what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// It stood there in the morning.
+    Morning,
+    /// A colleague, at the system itself.
+    Person,
+    /// The product, by this entry of the history.
+    Product(usize),
+}
+
+/// One state of a record.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Entry of the history that brought it about.
+    pub entry: usize,
+    /// Who.
+    pub by: By,
+    /// What it says; `None` where it was deleted.
+    pub seen: Option<Seen>,
+}
+
+/// A write of the product that reached a remote.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// Entry of the history.
+    pub entry: usize,
+    /// When it arrived, Unix milliseconds.
+    pub at_ms: i64,
+    /// When it was sent.
+    pub sent_ms: i64,
+    /// Where.
+    pub remote: Remote,
+    /// The record.
+    pub key: Option<&'a str>,
+    /// Method and path.
+    pub target: &'a str,
+    /// The body.
+    pub body: &'a str,
+    /// The record before.
+    pub before: Option<Seen>,
+    /// The record afterwards.
+    pub after: Option<Seen>,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// The whole day, by record.
+#[derive(Debug, Default)]
+pub struct Timeline<'a> {
+    /// Every record's states, in order.
+    pub states: BTreeMap<Place, Vec<State>>,
+    /// Every write of the product.
+    pub writes: Vec<Written<'a>>,
+}
+
+impl<'a> Timeline<'a> {
+    /// Read from a history.
+    pub fn of(history: &'a History) -> Timeline<'a> {
+        let mut timeline = Timeline::default();
+        for (at, entry) in history.entries.iter().enumerate() {
+            match &entry.happening {
+                Happening::Begins { remote, key, state } => {
+                    timeline.note(*remote, key, at, By::Morning, Some(state));
+                }
+                Happening::Person { remote, key, after, .. } => {
+                    timeline.note(*remote, key, at, By::Person, after.as_ref());
+                }
+                Happening::Write { remote, sent_ms, target, body, key, before, after, .. } => {
+                    let changed = before != after;
+                    let written = Written {
+                        entry: at,
+                        at_ms: entry.at_ms,
+                        sent_ms: *sent_ms,
+                        remote: *remote,
+                        key: key.as_deref(),
+                        target,
+                        body,
+                        before: before.as_ref().map(|raw| read(*remote, raw)),
+                        after: after.as_ref().map(|raw| read(*remote, raw)),
+                        changed,
+                    };
+                    timeline.writes.push(written);
+                    if let Some(key) = key.as_ref().filter(|_| changed) {
+                        timeline.note(*remote, key, at, By::Product(at), after.as_ref());
+                    }
+                }
+                _ => {}
+            }
+        }
+        timeline
+    }
+
+    fn note(&mut self, remote: Remote, key: &str, entry: usize, by: By, raw: Option<&Raw>) {
+        let seen = raw.map(|raw| read(remote, raw));
+        self.states.entry((remote, key.to_owned())).or_default().push(State { entry, by, seen });
+    }
+
+    /// The state of a record right before an entry of the history.
+    pub fn before(&self, place: &Place, entry: usize) -> Option<&State> {
+        self.states.get(place)?.iter().rev().find(|state| state.entry < entry)
+    }
+
+    /// What a record says in the end.
+    pub fn last(&self, place: &Place) -> Option<&Seen> {
+        self.states.get(place)?.last()?.seen.as_ref()
+    }
+
+    /// Every record of a remote that exists right before an entry.
+    pub fn standing(&self, remote: Remote, entry: usize) -> impl Iterator<Item = (&Place, &Seen)> {
+        self.states
+            .keys()
+            .filter(move |place| place.0 == remote)
+            .filter_map(move |place| Some((place, self.before(place, entry)?.seen.as_ref()?)))
+    }
+
+    /// The value both records last held at the same time before an entry, and since which entry the second one held
+    /// other values: what they agreed on, and what the second one has said since.
+    pub fn agreement(
+        &self,
+        one: &Place,
+        other: &Place,
+        field: Said,
+        entry: usize,
+    ) -> (Option<String>, Vec<String>) {
+        let empty = Vec::new();
+        let ours = self.states.get(one).unwrap_or(&empty);
+        let theirs = self.states.get(other).unwrap_or(&empty);
+        let mut moments: Vec<usize> =
+            ours.iter().chain(theirs).map(|state| state.entry).filter(|at| *at < entry).collect();
+        moments.sort_unstable();
+        moments.dedup();
+        let at = |states: &[State], moment: usize| -> Option<String> {
+            let state = states.iter().rev().find(|state| state.entry <= moment)?;
+            Some(state.seen.as_ref()?.field(field))
+        };
+        let mut agreed = None;
+        let mut since = Vec::new();
+        for moment in moments {
+            let (mine, other) = (at(ours, moment), at(theirs, moment));
+            if mine.is_some() && mine == other {
+                agreed.clone_from(&mine);
+                since.clear();
+            }
+            since.extend(other);
+        }
+        (agreed, since)
+    }
+
+    /// Whether a person emptied this field of a record, and nobody filled it since.
+    pub fn emptied_by_a_person(&self, place: &Place, field: Said, entry: usize) -> bool {
+        let Some(states) = self.states.get(place) else { return false };
+        let mut emptied = false;
+        let mut was = String::new();
+        for state in states.iter().filter(|state| state.entry < entry) {
+            let now = state.seen.as_ref().map(|seen| seen.field(field)).unwrap_or_default();
+            if !now.is_empty() {
+                emptied = false;
+            } else if !was.is_empty() {
+                emptied = state.by == By::Person;
+            }
+            was = now;
+        }
+        emptied
+    }
+}

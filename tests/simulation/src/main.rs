@@ -1,0 +1,95 @@
+//! `simulate`: one day printed, or many days judged.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Everything here belongs to tests.
+
+use clap::Parser;
+use simulation::{checker, live};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+#[derive(Debug, Parser)]
+#[command(name = "simulate", about = "Clinic days from a seed")]
+struct Arguments {
+    /// The day to print, or the first of many.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many days to live; 0 prints the one day.
+    #[arg(long, default_value_t = 0)]
+    runs: u64,
+    /// Threads.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print failing seeds only, not what is wrong with them.
+    #[arg(long)]
+    quiet: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.runs == 0 { one(arguments.seed) } else { many(&arguments) }
+}
+
+fn one(seed: u64) -> ExitCode {
+    let began = Instant::now();
+    let day = live(seed);
+    let took = began.elapsed();
+    print!("{}", day.history.print());
+    let wrong = checker::check(&day);
+    println!(
+        "\nseed {seed}, {} entries, {} ms, history {}",
+        day.entries,
+        took.as_millis(),
+        day.history.hash()
+    );
+    for one in &wrong {
+        println!("WRONG: {one}");
+    }
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    let next = Arc::new(AtomicU64::new(arguments.seed));
+    let end = arguments.seed + arguments.runs;
+    let failed: Arc<Mutex<Vec<(u64, Vec<String>)>>> = Arc::default();
+    let threads = arguments
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    let began = Instant::now();
+    let workers: Vec<_> = (0..threads)
+        .map(|_| {
+            let (next, failed) = (Arc::clone(&next), Arc::clone(&failed));
+            std::thread::spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= end {
+                        return;
+                    }
+                    let wrong = match std::panic::catch_unwind(|| checker::check(&live(seed))) {
+                        Ok(wrong) => wrong,
+                        Err(_) => vec!["the day panicked".to_owned()],
+                    };
+                    if !wrong.is_empty() {
+                        failed.lock().expect("a lock").push((seed, wrong));
+                    }
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join().expect("a worker");
+    }
+    let took = began.elapsed().as_secs_f64();
+    let mut failed = std::mem::take(&mut *failed.lock().expect("a lock"));
+    failed.sort();
+    for (seed, wrong) in &failed {
+        println!("seed {seed}: {}", wrong.len());
+        for one in wrong.iter().filter(|_| !arguments.quiet) {
+            println!("    {one}");
+        }
+    }
+    let runs = arguments.runs;
+    println!("{runs} days in {took:.1} s, {:.1} days/s on {threads} threads", runs as f64 / took);
+    println!("{} passed, {} failed", runs - failed.len() as u64, failed.len());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,286 @@
+//! The real store on a fast medium, with a process that can end before or after any commit.
+
+use async_trait::async_trait;
+use record::{RecordKind, Remote};
+use secrecy::SecretBox;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use store::sqlite::{OpenOptions, SqliteStore};
+use store::{
+    AuditRow, Change, ConflictFilter, ConflictRow, DuplicateRow, OperationFilter, OperationRow,
+    OperationState, PairDigests, PairPage, PairRow, PairStatus, PlanRow, PlanState, QuarantineRow,
+    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store,
+};
+use tokio::sync::Notify;
+
+/// Where the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// The commit is not in the database.
+    Before,
+    /// It is, and nobody was told.
+    After,
+}
+
+/// Counts commits and ends the process at one of them.
+#[derive(Debug, Default)]
+pub struct Gate {
+    commits: AtomicU64,
+    armed: Mutex<Option<(u64, Edge)>>,
+    closed: AtomicBool,
+    /// Told when the process has ended.
+    pub ended: Notify,
+}
+
+impl Gate {
+    /// Ends the process at the commit that many from now (1 is the next).
+    pub fn arm(&self, commits_ahead: u64, edge: Edge) {
+        let at = self.commits.load(Ordering::SeqCst) + commits_ahead;
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, edge));
+    }
+
+    /// Nothing ends any more.
+    pub fn disarm(&self) {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn next(&self) -> Option<Edge> {
+        let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        let armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        armed.filter(|(at, _)| *at == number).map(|(_, edge)| edge)
+    }
+
+    async fn end<T>(&self) -> T {
+        self.closed.store(true, Ordering::SeqCst);
+        self.ended.notify_one();
+        std::future::pending().await
+    }
+}
+
+/// The store as the engine sees it.
+pub struct Medium {
+    inner: SqliteStore,
+    /// Where it ends.
+    pub gate: Arc<Gate>,
+}
+
+const KEY: [u8; 32] = [7; 32];
+
+fn options() -> OpenOptions {
+    OpenOptions { readers: 1, cache_kib: 4 * 1024, ..OpenOptions::default() }
+}
+
+/// A folder on a file system that lives in memory where there is one.
+pub fn folder() -> std::io::Result<tempfile::TempDir> {
+    let shared = Path::new("/dev/shm");
+    if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }
+}
+
+/// A new, empty database: made once, copied for every day.
+async fn template() -> Arc<Vec<u8>> {
+    static MADE: OnceLock<Arc<Vec<u8>>> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Arc::clone(made);
+    }
+    let folder = folder().expect("a temporary folder");
+    let path = folder.path().join("template.db");
+    let key = SecretBox::new(Box::new(KEY));
+    let store = SqliteStore::open_with(&path, &key, 0, &options()).await.expect("a new database");
+    store.close().await;
+    let bytes = Arc::new(std::fs::read(&path).expect("the new database"));
+    Arc::clone(MADE.get_or_init(|| bytes))
+}
+
+impl Medium {
+    /// A new, empty database in this folder.
+    pub async fn begin(folder: &Path) -> (Medium, PathBuf) {
+        let path = folder.join("day-0.db");
+        std::fs::write(&path, &*template().await).expect("room for the database");
+        (Medium::open(&path).await, path)
+    }
+
+    async fn open(path: &Path) -> Medium {
+        let key = SecretBox::new(Box::new(KEY));
+        let inner = SqliteStore::open_with(path, &key, 0, &options()).await.expect("the database opens");
+        Medium { inner, gate: Arc::default() }
+    }
+
+    /// What a killed process leaves behind: the file and its log as they stand, opened by the next one.
+    pub async fn reopen(&self, old: &Path, number: u32) -> (Medium, PathBuf) {
+        let new = old.with_file_name(format!("day-{number}.db"));
+        for suffix in ["", "-wal"] {
+            let from = PathBuf::from(format!("{}{suffix}", old.display()));
+            if from.exists() {
+                std::fs::copy(&from, format!("{}{suffix}", new.display())).expect("room for the database");
+            }
+        }
+        self.inner.close().await;
+        for suffix in ["", "-wal", "-shm", ".lock"] {
+            // The log is gone already where the close folded it in.
+            let _gone = std::fs::remove_file(format!("{}{suffix}", old.display()));
+        }
+        (Medium::open(&new).await, new)
+    }
+
+    /// Finishes and closes the file.
+    pub async fn finish(&self) {
+        self.inner.close().await;
+    }
+}
+
+#[async_trait]
+impl Store for Medium {
+    async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        match self.gate.next() {
+            Some(Edge::Before) => self.gate.end().await,
+            edge => {
+                let done = self.inner.commit(changes).await;
+                if edge == Some(Edge::After) { self.gate.end().await } else { done }
+            }
+        }
+    }
+    async fn claim_operations(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
+        match self.gate.next() {
+            Some(Edge::Before) => self.gate.end().await,
+            edge => {
+                let done = self.inner.claim_operations(now_ms, limit).await;
+                if edge == Some(Edge::After) { self.gate.end().await } else { done }
+            }
+        }
+    }
+    async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
+        self.inner.snapshot(id).await
+    }
+    async fn snapshots_after(
+        &self,
+        remote: Remote,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<SnapshotRow>> {
+        self.inner.snapshots_after(remote, kind, after, limit).await
+    }
+    async fn unseen_keys(
+        &self,
+        remote: Remote,
+        kind: RecordKind,
+        run: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<String>> {
+        self.inner.unseen_keys(remote, kind, run, after, limit).await
+    }
+    async fn snapshot_count(&self, remote: Remote, kind: RecordKind) -> Result<u64> {
+        self.inner.snapshot_count(remote, kind).await
+    }
+    async fn pair(&self, id: &str) -> Result<Option<PairRow>> {
+        self.inner.pair(id).await
+    }
+    async fn pair_by_key(&self, remote: Remote, kind: RecordKind, key: &str) -> Result<Option<PairRow>> {
+        self.inner.pair_by_key(remote, kind, key).await
+    }
+    async fn pairs_after(&self, kind: RecordKind, after: &str, limit: u32) -> Result<Vec<PairPage>> {
+        self.inner.pairs_after(kind, after, limit).await
+    }
+    async fn pair_digests_after(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<PairDigests>> {
+        self.inner.pair_digests_after(kind, after, limit).await
+    }
+    async fn unpaired_after(
+        &self,
+        remote: Remote,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<SnapshotRow>> {
+        self.inner.unpaired_after(remote, kind, after, limit).await
+    }
+    async fn pair_counts(&self, kind: RecordKind) -> Result<Vec<(PairStatus, u64)>> {
+        self.inner.pair_counts(kind).await
+    }
+    async fn search_patients(
+        &self,
+        query: &str,
+        status: Option<PairStatus>,
+        offset: u32,
+        limit: u32,
+    ) -> Result<(Vec<PairRow>, u64)> {
+        self.inner.search_patients(query, status, offset, limit).await
+    }
+    async fn conflict(&self, id: &str) -> Result<Option<ConflictRow>> {
+        self.inner.conflict(id).await
+    }
+    async fn open_conflict_of(&self, pair: &str) -> Result<Option<ConflictRow>> {
+        self.inner.open_conflict_of(pair).await
+    }
+    async fn conflicts(
+        &self,
+        filter: &ConflictFilter,
+        now_ms: i64,
+        offset: u32,
+        limit: u32,
+    ) -> Result<(Vec<ConflictRow>, u64)> {
+        self.inner.conflicts(filter, now_ms, offset, limit).await
+    }
+    async fn plan(&self, id: &str) -> Result<Option<PlanRow>> {
+        self.inner.plan(id).await
+    }
+    async fn plans(&self, state: Option<PlanState>, offset: u32, limit: u32) -> Result<Vec<PlanRow>> {
+        self.inner.plans(state, offset, limit).await
+    }
+    async fn operation(&self, id: &str) -> Result<Option<OperationRow>> {
+        self.inner.operation(id).await
+    }
+    async fn operations(
+        &self,
+        filter: &OperationFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<OperationRow>> {
+        self.inner.operations(filter, offset, limit).await
+    }
+    async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>> {
+        self.inner.operation_counts().await
+    }
+    async fn next_operation_due_ms(&self) -> Result<Option<i64>> {
+        self.inner.next_operation_due_ms().await
+    }
+    async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>> {
+        self.inner.receipts(pair, offset, limit).await
+    }
+    async fn receipt(&self, operation: &str) -> Result<Option<ReceiptRow>> {
+        self.inner.receipt(operation).await
+    }
+    async fn run(&self, id: &str) -> Result<Option<RunRow>> {
+        self.inner.run(id).await
+    }
+    async fn runs(&self, limit: u32) -> Result<Vec<RunRow>> {
+        self.inner.runs(limit).await
+    }
+    async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>> {
+        self.inner.possible_duplicates(offset, limit).await
+    }
+    async fn duplicate_between(&self, a: &SnapshotId, b: &SnapshotId) -> Result<Option<DuplicateRow>> {
+        self.inner.duplicate_between(a, b).await
+    }
+    async fn quarantine(&self, limit: u32) -> Result<Vec<QuarantineRow>> {
+        self.inner.quarantine(limit).await
+    }
+    async fn audit(&self, subject: Option<&str>, offset: u32, limit: u32) -> Result<Vec<AuditRow>> {
+        self.inner.audit(subject, offset, limit).await
+    }
+    async fn value(&self, key: &str) -> Result<Option<String>> {
+        self.inner.value(key).await
+    }
+    async fn check(&self) -> Result<Vec<String>> {
+        self.inner.check().await
+    }
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

@@ -1,0 +1,228 @@
+//! One process of the product: the real engine, the real clients, and what is under way.
+
+use crate::medium::Medium;
+use crate::network::Network;
+use crate::remotes::{CLIENT, EHR_URL, Remotes, SECRET, SERVICENOW_URL, TABLE, ehr_key};
+use engine::clock::SeededIds;
+use engine::step::{Engine, Event, Request};
+use engine::{Ids, Lenses, Policy};
+use mapping::fhir::PatientLens;
+use mapping::servicenow::RowLens;
+use record::{Catalogue, Conventions, RecordKind, Remote};
+use remote::RemoteApi;
+use remote::ehr::{Ehr, EhrSettings};
+use remote::http::{Ceiling, NewId, Now, Transport, Wait};
+use remote::servicenow::{ServiceNow, ServiceNowSettings, TableSettings};
+use remote::signin::{KeyAlgorithm, SignIn, SignInMethod, SigningKey, TokenAddress};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+type Task = Pin<Box<dyn Future<Output = Event> + Send>>;
+
+/// How the product is set up for a day.
+#[derive(Debug, Clone, Copy)]
+pub struct SetUp {
+    /// Rows and records asked for per page.
+    pub page: u32,
+    /// Requests a minute at most, per remote.
+    pub per_minute: u32,
+    /// Operations under way at most.
+    pub lanes: u32,
+    /// One person may approve alone.
+    pub one_person: bool,
+}
+
+/// A running process.
+pub struct Process {
+    /// The engine.
+    pub engine: Engine,
+    /// Its wires.
+    pub network: Network,
+    clients: [Arc<dyn RemoteApi>; 2],
+    tasks: BTreeMap<u64, Task>,
+    next_task: u64,
+    wait: Wait,
+    now: Now,
+}
+
+/// Both lenses, over the default catalogue.
+pub fn lenses() -> Arc<Lenses> {
+    let (catalogue, conventions) = (Arc::new(Catalogue::patient_default()), Arc::new(Conventions::default()));
+    let mut row = RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions));
+    row.active_column = Some("u_active".to_owned());
+    row.deceased_column = Some("u_deceased".to_owned());
+    Arc::new(Lenses {
+        row,
+        patient: PatientLens {
+            catalogue,
+            conventions,
+            servicenow_system: Remotes::row_system().to_owned(),
+            microchip_system: crate::animals::CHIPS.to_owned(),
+            microchip_systems_read: Vec::new(),
+            bare_allergies: mapping::BareAllergies::default(),
+        },
+    })
+}
+
+fn clients(network: &Network, now: &Now, new_id: &NewId, set_up: SetUp) -> [Arc<dyn RemoteApi>; 2] {
+    let wires = || -> Arc<dyn Transport> {
+        Arc::new(Ceiling::waiting_by(
+            Arc::new(network.clone()),
+            set_up.per_minute,
+            Arc::clone(now),
+            network.waiting(),
+        ))
+    };
+    let transport = wires();
+    let method = SignInMethod::ClientSecret {
+        client_id: CLIENT.to_owned(),
+        client_secret: SecretString::from(SECRET.to_owned()),
+        scopes: Vec::new(),
+    };
+    let address = TokenAddress::Known(format!("{SERVICENOW_URL}/oauth_token.do"));
+    let sign_in = SignIn::new(
+        Remote::ServiceNow,
+        method,
+        address,
+        Arc::clone(&transport),
+        Arc::clone(now),
+        Arc::clone(new_id),
+    )
+    .expect("settings of the sign-in");
+    let catalogue = Catalogue::patient_default();
+    let mut columns: Vec<String> = catalogue.fields.iter().map(|spec| spec.column.clone()).collect();
+    columns.extend(["u_active".to_owned(), "u_deceased".to_owned()]);
+    let table = TableSettings {
+        kind: RecordKind::Patient,
+        table: TABLE.to_owned(),
+        columns,
+        ehr_id_column: "u_ehr_id".to_owned(),
+    };
+    let settings =
+        ServiceNowSettings { page_rows: set_up.page, ..ServiceNowSettings::new(SERVICENOW_URL, vec![table]) };
+    let servicenow = ServiceNow::new(settings, transport, Arc::new(sign_in), Arc::clone(now))
+        .expect("settings of ServiceNow");
+
+    let transport = wires();
+    let key = ehr_key();
+    let method = SignInMethod::PrivateKeyJwt {
+        client_id: "vetsync".to_owned(),
+        scopes: vec!["system/Patient.cruds".to_owned(), "system/AllergyIntolerance.cruds".to_owned()],
+        audience: None,
+        key: SigningKey {
+            algorithm: KeyAlgorithm::parse("ES384").expect("a known algorithm"),
+            key_id: Some(key.key_id.clone()),
+            pem: SecretString::from(key.private_key_pem.clone()),
+        },
+    };
+    let address = TokenAddress::Known("https://idp.test/token".to_owned());
+    let sign_in = SignIn::new(
+        Remote::Ehr,
+        method,
+        address,
+        Arc::clone(&transport),
+        Arc::clone(now),
+        Arc::clone(new_id),
+    )
+    .expect("settings of the sign-in");
+    let settings =
+        EhrSettings { page_records: set_up.page, ..EhrSettings::new(EHR_URL, Remotes::row_system()) };
+    let ehr = Ehr::new(settings, transport, Arc::new(sign_in), Arc::clone(now)).expect("settings of the EHR");
+    [Arc::new(servicenow), Arc::new(ehr)]
+}
+
+impl Process {
+    /// A process over a database. `seed` is where its ids come from.
+    pub fn start(
+        medium: &Arc<Medium>,
+        network: Network,
+        now: &Now,
+        seed: [u8; 32],
+        set_up: SetUp,
+    ) -> Process {
+        let ids = Arc::new(SeededIds::new(seed));
+        let policy =
+            Policy { lanes: set_up.lanes, one_person_may_approve: set_up.one_person, ..Policy::default() };
+        let new_id: NewId = {
+            let (ids, now) = (Arc::clone(&ids), Arc::clone(now));
+            Arc::new(move || ids.next(now()))
+        };
+        let clients = clients(&network, now, &new_id, set_up);
+        let store: Arc<dyn store::Store> = Arc::clone(medium) as Arc<dyn store::Store>;
+        Process {
+            engine: Engine::new(store, lenses(), policy, ids),
+            wait: network.waiting(),
+            network,
+            clients,
+            tasks: BTreeMap::new(),
+            next_task: 0,
+            now: Arc::clone(now),
+        }
+    }
+
+    /// Begins what the engine asked for.
+    pub fn carry(&mut self, request: Request) {
+        let (clients, wait, now) = (self.clients.clone(), Arc::clone(&self.wait), Arc::clone(&self.now));
+        self.next_task += 1;
+        // tokio's own fairness would let a task wait although it could go on.
+        let task = tokio::task::unconstrained(carry(request, clients, wait, now));
+        self.tasks.insert(self.next_task, Box::pin(task));
+    }
+
+    /// Lets every task go on as far as it can; what ended comes out.
+    pub fn advance(&mut self) -> Vec<Event> {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut done = Vec::new();
+        self.tasks.retain(|_, task| match task.as_mut().poll(&mut context) {
+            Poll::Ready(event) => {
+                done.push(event);
+                false
+            }
+            Poll::Pending => true,
+        });
+        done
+    }
+
+    /// Whether anything is under way.
+    pub fn is_busy(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+}
+
+/// Sends one request and turns the answer into an event, as the product's driver does.
+async fn carry(request: Request, clients: [Arc<dyn RemoteApi>; 2], wait: Wait, now: Now) -> Event {
+    let client = |remote: Remote| match remote {
+        Remote::ServiceNow => &clients[0],
+        Remote::Ehr => &clients[1],
+    };
+    let began_ms = now();
+    let elapsed_ms = |began_ms: i64| u64::try_from(now() - began_ms).unwrap_or(0);
+    match request {
+        Request::ReadPage { run, remote, scope, cursor, not_before_ms } => {
+            let wait_ms = u64::try_from(not_before_ms - began_ms).unwrap_or(0);
+            if wait_ms > 0 {
+                wait(wait_ms).await;
+            }
+            let began_ms = now();
+            let result = client(remote).list(RecordKind::Patient, &scope, cursor.as_ref()).await;
+            Event::PageRead { run, remote, result, latency_ms: elapsed_ms(began_ms) }
+        }
+        Request::ReadRecord { errand, remote, key } => {
+            let result = client(remote).read(RecordKind::Patient, &key).await;
+            Event::RecordRead { errand, remote, result, latency_ms: elapsed_ms(began_ms) }
+        }
+        Request::FindByOurKey { operation, remote, key } => {
+            let result = client(remote).find_by_our_key(RecordKind::Patient, &key).await;
+            Event::Found { operation, result, latency_ms: elapsed_ms(began_ms) }
+        }
+        Request::Write { operation, remote, write } => {
+            let result = client(remote).write(&write).await;
+            Event::Wrote { operation, result, latency_ms: elapsed_ms(began_ms) }
+        }
+        Request::GoOn { run } => Event::GoOn { run },
+    }
+}
