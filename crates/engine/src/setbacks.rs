@@ -203,6 +203,7 @@ impl Engine {
         };
         match side {
             Some(side) if self.discrepancies(&operation, &intent, &side.record).is_empty() => {
+                let raced = moved_twice(operation.expected_version.as_deref(), &side.snapshot.version);
                 let read_back = Fetched {
                     key: side.snapshot.id.key.clone(),
                     version: side.snapshot.version,
@@ -215,7 +216,7 @@ impl Engine {
                     status: 0,
                     response_body: String::new(),
                     read_back,
-                    raced: false,
+                    raced,
                 };
                 self.settle(operation, written, now_ms, effects).await
             }
@@ -327,5 +328,14 @@ impl Engine {
         }
         self.store.commit(changes).await?;
         Ok(())
+    }
+}
+
+/// Whether a counted version moved by more than one write of ours.
+fn moved_twice(before: Option<&str>, after: &str) -> bool {
+    let number = |version: &str| version.split('~').next().and_then(|own| own.parse::<i64>().ok());
+    match (before.and_then(number), number(after)) {
+        (Some(before), Some(after)) => after > before + 1,
+        _ => false,
     }
 }

@@ -107,7 +107,8 @@ pub struct Written {
     pub response_body: String,
     /// The record read back after the write.
     pub read_back: Fetched,
-    /// ServiceNow only: the version moved by more than our one write, so somebody else wrote in between.
+    /// The version moved by more than our one write, so somebody else wrote in between (where versions count up:
+    /// ServiceNow always, an EHR mostly).
     pub raced: bool,
 }
 

@@ -248,6 +248,9 @@ impl Day {
         self.calm = true;
         self.medium.gate.disarm();
         self.swarm.calm();
+        for clock in [&self.remotes.servicenow.clock, &self.remotes.ehr.clock, &self.remotes.idp.clock] {
+            clock.set_skew_ms(0);
+        }
         self.remotes.servicenow.restrict(|access| access.hidden_rows.clear());
         self.history.note(self.now(), Happening::Calm);
         self.agenda.retain(|_, due| {

@@ -1,6 +1,7 @@
 //! What happened in a day, in order: what the checker judges, what `simulate --seed` prints, and what is compared
 //! between two runs of the same seed.
 
+use crate::checker::reading::{Said, Seen, read};
 use record::Remote;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -147,23 +148,24 @@ pub fn clock_text(at_ms: i64) -> String {
 
 fn words(happening: &Happening) -> String {
     match happening {
-        Happening::Begins { remote, key, state } => format!("{:<10} holds {key}: {state}", side(*remote)),
+        Happening::Begins { remote, key, state } => {
+            format!("{:<10} holds {key}: {}", side(*remote), all_of(&read(*remote, state)))
+        }
         Happening::Person { remote, key, what, before, after } => {
             format!(
                 "{:<10} person: {what} of {key}{}",
                 side(*remote),
-                difference(before.as_ref(), after.as_ref())
+                difference(*remote, before.as_ref(), after.as_ref())
             )
         }
-        Happening::Write { remote, call, target, body, key, before, after, status, .. } => format!(
-            "{:<10} #{call} {target} -> {status} {}{}\n{:14}sent {body}",
+        Happening::Write { remote, call, target, key, before, after, status, .. } => format!(
+            "{:<10} #{call} {target} -> {status} {}{}",
             side(*remote),
             key.as_deref().unwrap_or_default(),
-            difference(before.as_ref(), after.as_ref()),
-            "",
+            difference(*remote, before.as_ref(), after.as_ref()),
         ),
         Happening::Read { place, call, target, status } => {
-            format!("{place:<10} #{call} {target} -> {status}")
+            format!("{place:<10} #{call} {} -> {status}", short(target))
         }
         Happening::Trouble { call: Some(call), what } => format!("trouble    #{call} {what}"),
         Happening::Trouble { call: None, what } => format!("trouble    {what}"),
@@ -183,34 +185,52 @@ pub const fn side(remote: Remote) -> &'static str {
     }
 }
 
-fn difference(before: Option<&Raw>, after: Option<&Raw>) -> String {
-    match (before, after) {
+/// What changed, as a person would tell it.
+fn difference(remote: Remote, before: Option<&Raw>, after: Option<&Raw>) -> String {
+    let seen = |raw: Option<&Raw>| raw.map(|raw| read(remote, raw));
+    match (seen(before), seen(after)) {
         (None, None) => String::new(),
-        (None, Some(after)) => format!(" made {after}"),
-        (Some(before), None) => format!(" deleted {before}"),
-        (Some(before), Some(after)) if before == after => " (nothing changed)".to_owned(),
+        (None, Some(after)) => format!(" made {}", all_of(&after)),
+        (Some(before), None) => format!(" deleted {}", all_of(&before)),
+        (Some(_), Some(_)) if before == after => " (nothing changed)".to_owned(),
         (Some(before), Some(after)) => {
-            let parse = |raw: &Raw| serde_json::from_str::<serde_json::Value>(raw).unwrap_or_default();
-            let mut changes = Vec::new();
-            differing("", &parse(before), &parse(after), &mut changes);
-            format!(" {{{}}}", changes.join(", "))
+            let mut changes: Vec<String> = Said::ALL
+                .into_iter()
+                .filter(|field| before.field(*field) != after.field(*field))
+                .map(|field| format!("{field:?} {:?} -> {:?}", before.field(field), after.field(field)))
+                .collect();
+            if before.other_key != after.other_key {
+                changes.push(format!("other key {:?} -> {:?}", before.other_key, after.other_key));
+            }
+            if (before.active, before.deceased) != (after.active, after.deceased) {
+                changes.push(format!("active {} deceased {}", after.active, after.deceased));
+            }
+            format!(" v{} -> v{} {{{}}}", before.version, after.version, changes.join(", "))
         }
     }
 }
 
-fn differing(path: &str, before: &serde_json::Value, after: &serde_json::Value, found: &mut Vec<String>) {
-    use serde_json::Value;
-    if before == after {
-        return;
-    }
-    if let (Value::Object(one), Value::Object(other)) = (before, after) {
-        let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-        for name in names {
-            let null = Value::Null;
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            differing(&path, one.get(name).unwrap_or(&null), other.get(name).unwrap_or(&null), found);
-        }
-        return;
-    }
-    found.push(format!("{path}: {before} -> {after}"));
+fn all_of(seen: &Seen) -> String {
+    let said: Vec<String> = Said::ALL
+        .into_iter()
+        .filter(|field| !seen.field(*field).is_empty())
+        .map(|field| format!("{field:?} {:?}", seen.field(field)))
+        .collect();
+    format!("v{} other key {:?} active {} {{{}}}", seen.version, seen.other_key, seen.active, said.join(", "))
+}
+
+/// An address without what is the same in every one.
+fn short(target: &str) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|part| {
+            !["sysparm_fields", "sysparm_display", "sysparm_exclude", "sysparm_suppress"]
+                .iter()
+                .any(|same| part.starts_with(same))
+        })
+        .filter(|part| !part.is_empty())
+        .collect();
+    let path = path.replace("https://servicenow.test", "").replace("https://ehr.test", "");
+    if kept.is_empty() { path } else { format!("{path}?{}", kept.join("&")) }
 }

@@ -277,6 +277,12 @@ impl Store for Medium {
     async fn value(&self, key: &str) -> Result<Option<String>> {
         self.inner.value(key).await
     }
+    async fn plans_without_work(&self, limit: u32) -> Result<Vec<PlanRow>> {
+        self.inner.plans_without_work(limit).await
+    }
+    async fn pairs_waiting_for_nothing(&self, limit: u32) -> Result<Vec<String>> {
+        self.inner.pairs_waiting_for_nothing(limit).await
+    }
     async fn check(&self) -> Result<Vec<String>> {
         self.inner.check().await
     }

@@ -3,6 +3,7 @@
 use super::bundle::{self, RawBundle};
 use super::{Ehr, outcome, paging};
 use crate::RemoteError;
+use crate::http::Answer;
 use record::RecordKind;
 
 /// How lists look.
@@ -116,10 +117,7 @@ impl Ehr {
     ) -> Result<(), RemoteError> {
         self.check_id(key)?;
         let by_id = self.get(self.record_url(kind, key)?).await?;
-        // An answer that broke off says nothing about what the EHR can do, and would be believed until the next start.
-        if by_id.is_success() && serde_json::from_str::<serde::de::IgnoredAny>(&by_id.body).is_err() {
-            return Err(self.caller.transient(by_id.status, "the record is cut off or not JSON"));
-        }
+        self.says_something(&by_id)?;
         dialect.etag = by_id.header("etag").is_some();
         let is_bundle = |body: &str| {
             serde_json::from_str::<RawBundle<'_>>(body).is_ok_and(|bundle| bundle.resource_type == "Bundle")
@@ -129,6 +127,7 @@ impl Ehr {
         }
         // By id there is the Patient alone, or nothing. Perhaps a search shows what belongs to it.
         let searched = self.get(self.search_url(kind, &[("_id", key)])?).await?;
+        self.says_something(&searched)?;
         let shows_more = searched.is_success()
             && dialect.list == ListStyle::Searchset
             && bundle::assemble(kind, &searched.body, BodyStyle::Bundle).is_ok_and(|found| {
@@ -145,6 +144,21 @@ impl Ehr {
         Ok(())
     }
 
+    /// An answer that broke off, or a failure inside a good status, says nothing about what the EHR can do, and would be
+    /// believed until the next start.
+    fn says_something(&self, answer: &Answer) -> Result<(), RemoteError> {
+        if !answer.is_success() {
+            return Ok(());
+        }
+        if serde_json::from_str::<serde::de::IgnoredAny>(&answer.body).is_err() {
+            return Err(self.caller.transient(answer.status, "the answer is cut off or not JSON"));
+        }
+        match outcome::read(&answer.body) {
+            Some(outcome) if outcome.failed => Err(self.caller.transient(answer.status, outcome.words)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a search that nothing can match finds nothing: an EHR that ignores the parameter sends everything.
     async fn finds_nothing(
         &self,
@@ -154,14 +168,11 @@ impl Ehr {
     ) -> Result<bool, RemoteError> {
         let url = self.search_url(kind, &[parameter, ("_count", "1")])?;
         match self.get(url.clone()).await {
-            Ok(answer)
-                if answer.is_success()
-                    && serde_json::from_str::<serde::de::IgnoredAny>(&answer.body).is_err() =>
-            {
-                Err(self.caller.transient(answer.status, "the list is cut off or not JSON"))
+            Ok(answer) if answer.is_success() => {
+                self.says_something(&answer)?;
+                Ok(paging::open(kind, &answer, dialect, &url)
+                    .is_ok_and(|page| page.assembled.records == 0 && page.next.is_none()))
             }
-            Ok(answer) if answer.is_success() => Ok(paging::open(kind, &answer, dialect, &url)
-                .is_ok_and(|page| page.assembled.records == 0 && page.next.is_none())),
             Ok(_) | Err(RemoteError::Protocol { .. }) => Ok(false),
             Err(error) => Err(error),
         }

@@ -119,9 +119,9 @@ impl Ehr {
             });
         }
         let mut headers = Vec::new();
-        if dialect.etag
-            && let Some(etag) = etag.or_else(|| own_version(expected).map(weak_etag))
-        {
+        // One answer without `ETag`, at the time the dialect was found out or now, takes no protection away.
+        let known = || own_version(expected).filter(|_| dialect.etag).map(weak_etag);
+        if let Some(etag) = etag.or_else(known) {
             headers.push(("if-match", etag));
         }
         let call = Call {
@@ -145,7 +145,14 @@ impl Ehr {
             404 | 410 => return Err(RemoteError::NotFound { remote: Remote::Ehr, key: key.to_owned() }),
             status => return Err(self.caller.refused(status, outcome::refusal(&answer))),
         }
-        self.written(write.kind, key.to_owned(), answer, &dialect).await
+        let written = self.written(write.kind, key.to_owned(), answer, &dialect).await?;
+        // Without If-Match a colleague's change in the moment of writing is lost; where versions count, they tell.
+        let number = |version: &str| own_version(version)?.parse::<i64>().ok();
+        let raced = match (number(expected), number(&written.read_back.version)) {
+            (Some(before), Some(after)) => !(before..=before + 1).contains(&after),
+            _ => false,
+        };
+        Ok(Written { raced, ..written })
     }
 
     pub(super) async fn create(&self, write: &Write) -> Result<Written, RemoteError> {

@@ -250,16 +250,7 @@ impl<'a> Judge<'a> {
             return None;
         }
         if was.is_empty() {
-            return self
-                .timeline
-                .emptied_by_a_person(place, field, entry)
-                .then(|| "a person had emptied it".to_owned())
-                .filter(|_| {
-                    let partner = self.partners.get(place);
-                    partner.is_none_or(|partner| {
-                        self.timeline.agreement(place, partner, field, entry).0.as_deref() != Some("")
-                    })
-                });
+            return self.refilled(place, field, entry);
         }
         let lines = |text: &str| text.split(" / ").map(str::to_owned).collect::<Vec<_>>();
         if field == Said::Notes && lines(was).iter().all(|line| lines(is).contains(line)) {
@@ -284,6 +275,29 @@ impl<'a> Judge<'a> {
             Some(agreed) => Some(format!("both last agreed on {agreed:?}")),
             None => Some("both never agreed".to_owned()),
         }
+    }
+
+    /// A blank was filled. Wrong where a person had emptied it, and the product had seen before that both sides agreed on
+    /// a value: a whole run had gone by meanwhile. Without that it knows no more than that one side is blank.
+    fn refilled(&self, place: &Place, field: Said, entry: usize) -> Option<String> {
+        let (stood, emptied) = self.timeline.emptied_by_a_person(place, field, entry)?;
+        let partner = self.partners.get(place)?;
+        let (agreed, _) = self.timeline.agreement(place, partner, field, entry);
+        let agreed = agreed.filter(|agreed| !agreed.is_empty())?;
+        let at_ms = |entry: usize| self.day.history.entries.get(entry).map(|entry| entry.at_ms);
+        // From when on both held it, until one was emptied.
+        let (mut from_ms, until_ms) = (at_ms(stood)?, at_ms(emptied)?);
+        let theirs = self.timeline.states.get(partner)?;
+        let said = |seen: &Option<Seen>| seen.as_ref().map(|seen| seen.field(field)).unwrap_or_default();
+        let reached = theirs.iter().find(|state| said(&state.seen) == agreed)?;
+        from_ms = from_ms.max(at_ms(reached.entry)?);
+        let seen = self.books.runs.iter().any(|run| {
+            run.state == "done"
+                && run.started_at_ms > from_ms
+                && run.ended_at_ms.is_some_and(|ended_ms| ended_ms < until_ms)
+                && run.problem.is_none()
+        });
+        seen.then(|| "a person had emptied it".to_owned())
     }
 
     /// Operations of a patient go one after the other.

@@ -157,19 +157,22 @@ impl<'a> Timeline<'a> {
         (agreed, since)
     }
 
-    /// Whether a person emptied this field of a record, and nobody filled it since.
-    pub fn emptied_by_a_person(&self, place: &Place, field: Said, entry: usize) -> bool {
-        let Some(states) = self.states.get(place) else { return false };
-        let mut emptied = false;
-        let mut was = String::new();
+    /// The entries during which a person had emptied this field, if nobody filled it since: where the value still stood
+    /// for the last time, and where it was gone.
+    pub fn emptied_by_a_person(&self, place: &Place, field: Said, entry: usize) -> Option<(usize, usize)> {
+        let states = self.states.get(place)?;
+        let mut emptied = None;
+        let mut was = (0, String::new());
         for state in states.iter().filter(|state| state.entry < entry) {
             let now = state.seen.as_ref().map(|seen| seen.field(field)).unwrap_or_default();
             if !now.is_empty() {
-                emptied = false;
-            } else if !was.is_empty() {
-                emptied = state.by == By::Person;
+                emptied = None;
+            } else if !was.1.is_empty() {
+                emptied = (state.by == By::Person).then_some((was.0, state.entry));
             }
-            was = now;
+            if was.1 != now {
+                was = (state.entry, now);
+            }
         }
         emptied
     }
