@@ -83,8 +83,9 @@ impl Engine {
         let lanes = usize::try_from(self.policy.lanes).unwrap_or(usize::MAX);
         let free = lanes.saturating_sub(self.in_flight.len());
         if free == 0 {
-            // The next finished operation asks again.
+            // The next finished operation asks again; a time that has passed would have the driver go round until then.
             self.outbox_touched = false;
+            self.wake_at_ms = None;
             return Ok(());
         }
         let (open, probed) = self.claimable(now_ms);

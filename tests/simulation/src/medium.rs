@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use store::sqlite::{OpenOptions, SqliteStore};
 use store::{
-    AuditRow, Change, ConflictFilter, ConflictRow, DuplicateRow, OperationFilter, OperationRow,
-    OperationState, PairDigests, PairPage, PairRow, PairStatus, PlanRow, PlanState, QuarantineRow,
-    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store,
+    AuditRow, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
+    OperationFilter, OperationRow, OperationState, PairDigests, PairPage, PairRow, PairStatus, PlanRow,
+    PlanState, QuarantineCause, QuarantineFilter, QuarantineRow, ReceiptRow, Result, RunRow, SnapshotId,
+    SnapshotRow, Store,
 };
 use tokio::sync::Notify;
 
@@ -49,6 +50,17 @@ impl Gate {
         let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
         let armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
         armed.filter(|(at, _)| *at == number).map(|(_, edge)| edge)
+    }
+
+    async fn through<T>(&self, commit: impl Future<Output = T>) -> T {
+        match self.next() {
+            Some(Edge::Before) => self.end().await,
+            Some(Edge::After) => {
+                let _told_to_nobody = commit.await;
+                self.end().await
+            }
+            None => commit.await,
+        }
     }
 
     async fn end<T>(&self) -> T {
@@ -132,22 +144,13 @@ impl Medium {
 #[async_trait]
 impl Store for Medium {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        match self.gate.next() {
-            Some(Edge::Before) => self.gate.end().await,
-            edge => {
-                let done = self.inner.commit(changes).await;
-                if edge == Some(Edge::After) { self.gate.end().await } else { done }
-            }
-        }
+        self.gate.through(self.inner.commit(changes)).await
     }
     async fn claim_operations(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
-        match self.gate.next() {
-            Some(Edge::Before) => self.gate.end().await,
-            edge => {
-                let done = self.inner.claim_operations(now_ms, limit).await;
-                if edge == Some(Edge::After) { self.gate.end().await } else { done }
-            }
-        }
+        self.gate.through(self.inner.claim_operations(now_ms, limit)).await
+    }
+    async fn claim_events(&self, now_ms: i64, records: u32) -> Result<Vec<InboxRow>> {
+        self.gate.through(self.inner.claim_events(now_ms, records)).await
     }
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
         self.inner.snapshot(id).await
@@ -268,8 +271,40 @@ impl Store for Medium {
     async fn duplicate_between(&self, a: &SnapshotId, b: &SnapshotId) -> Result<Option<DuplicateRow>> {
         self.inner.duplicate_between(a, b).await
     }
-    async fn quarantine(&self, limit: u32) -> Result<Vec<QuarantineRow>> {
-        self.inner.quarantine(limit).await
+    async fn quarantine(
+        &self,
+        filter: &QuarantineFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<(Vec<QuarantineRow>, u64)> {
+        self.inner.quarantine(filter, offset, limit).await
+    }
+    async fn quarantine_of_cause(&self, cause: &QuarantineCause) -> Result<Vec<String>> {
+        self.inner.quarantine_of_cause(cause).await
+    }
+    async fn quarantined(&self, id: &str) -> Result<Option<QuarantineRow>> {
+        self.inner.quarantined(id).await
+    }
+    async fn quarantine_causes(&self) -> Result<Vec<CauseCount>> {
+        self.inner.quarantine_causes().await
+    }
+    async fn unreadable_records(&self) -> Result<Vec<SnapshotId>> {
+        self.inner.unreadable_records().await
+    }
+    async fn event(&self, id: &str) -> Result<Option<InboxRow>> {
+        self.inner.event(id).await
+    }
+    async fn event_of_message(&self, remote: Remote, message: &str) -> Result<Option<InboxRow>> {
+        self.inner.event_of_message(remote, message).await
+    }
+    async fn events(&self, state: InboxState, offset: u32, limit: u32) -> Result<Vec<InboxRow>> {
+        self.inner.events(state, offset, limit).await
+    }
+    async fn event_counts(&self) -> Result<Vec<(InboxState, u64)>> {
+        self.inner.event_counts().await
+    }
+    async fn next_event_due_ms(&self) -> Result<Option<i64>> {
+        self.inner.next_event_due_ms().await
     }
     async fn audit(&self, subject: Option<&str>, offset: u32, limit: u32) -> Result<Vec<AuditRow>> {
         self.inner.audit(subject, offset, limit).await

@@ -58,6 +58,8 @@ pub struct Swarm {
     pub crashes: u64,
     /// Rows hidden from the API for a while: from, until.
     pub hidden: Option<(i64, i64)>,
+    /// The remotes send events of what changes; how many of a thousand are lost, doubled, late or garbled.
+    pub events: Option<[u32; 4]>,
     /// Usual way to a remote and back, milliseconds.
     pub latency_ms: i64,
 }
@@ -98,6 +100,7 @@ impl Swarm {
     pub fn of(seed: u64, from_ms: i64, until_ms: i64) -> Swarm {
         let mut draw = Draw::of(seed, 2);
         let mut swarm = Swarm { latency_ms: draw.between(2, 400), ..Swarm::default() };
+        swarm.events = draw.percent(60).then_some([0; 4]);
         // One day in eight is quiet: what fails there fails without any help.
         if draw.percent(12) {
             return swarm;
@@ -121,6 +124,9 @@ impl Swarm {
         swarm.garbage = rate(20, 60);
         swarm.no_etag = rate(20, 300);
         swarm.ignore_query = rate(15, 60);
+        if let Some(rates) = &mut swarm.events {
+            *rates = [rate(40, 400), rate(40, 400), rate(50, 500), rate(30, 100)];
+        }
         let span = until_ms - from_ms;
         if draw.percent(35) {
             for _ in 0..=draw.below(2) {
@@ -161,7 +167,8 @@ impl Swarm {
 
     /// Nothing goes wrong any more.
     pub fn calm(&mut self) {
-        *self = Swarm { latency_ms: self.latency_ms, ..Swarm::default() };
+        let events = self.events.map(|_| [0; 4]);
+        *self = Swarm { latency_ms: self.latency_ms, events, ..Swarm::default() };
     }
 
     /// Draws what becomes of a request. `may_come_late`: its remote tells a request that arrives after its client gave up

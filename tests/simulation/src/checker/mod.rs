@@ -280,17 +280,11 @@ impl<'a> Judge<'a> {
     /// A blank was filled. Wrong where a person had emptied it, and the product had seen before that both sides agreed on
     /// a value: a whole run had gone by meanwhile. Without that it knows no more than that one side is blank.
     fn refilled(&self, place: &Place, field: Said, entry: usize) -> Option<String> {
-        let (stood, emptied) = self.timeline.emptied_by_a_person(place, field, entry)?;
+        self.timeline.emptied_by_a_person(place, field, entry)?;
         let partner = self.partners.get(place)?;
-        let (agreed, _) = self.timeline.agreement(place, partner, field, entry);
-        let agreed = agreed.filter(|agreed| !agreed.is_empty())?;
+        let (from, until) = self.timeline.agreed_stretch(place, partner, field, entry)?;
         let at_ms = |entry: usize| self.day.history.entries.get(entry).map(|entry| entry.at_ms);
-        // From when on both held it, until one was emptied.
-        let (mut from_ms, until_ms) = (at_ms(stood)?, at_ms(emptied)?);
-        let theirs = self.timeline.states.get(partner)?;
-        let said = |seen: &Option<Seen>| seen.as_ref().map(|seen| seen.field(field)).unwrap_or_default();
-        let reached = theirs.iter().find(|state| said(&state.seen) == agreed)?;
-        from_ms = from_ms.max(at_ms(reached.entry)?);
+        let (from_ms, until_ms) = (at_ms(from)?, at_ms(until)?);
         let seen = self.books.runs.iter().any(|run| {
             run.state == "done"
                 && run.started_at_ms > from_ms

@@ -157,6 +157,42 @@ impl<'a> Timeline<'a> {
         (agreed, since)
     }
 
+    /// The last stretch before an entry in which both records said the same and something: its first entry, and the one
+    /// that ended it.
+    pub fn agreed_stretch(
+        &self,
+        one: &Place,
+        other: &Place,
+        field: Said,
+        entry: usize,
+    ) -> Option<(usize, usize)> {
+        let (ours, theirs) = (self.states.get(one)?, self.states.get(other)?);
+        let mut moments: Vec<usize> =
+            ours.iter().chain(theirs).map(|state| state.entry).filter(|at| *at < entry).collect();
+        moments.sort_unstable();
+        moments.dedup();
+        let at = |states: &[State], moment: usize| -> Option<String> {
+            let state = states.iter().rev().find(|state| state.entry <= moment)?;
+            Some(state.seen.as_ref()?.field(field))
+        };
+        let mut last = None;
+        let mut begun: Option<(usize, String)> = None;
+        for moment in moments {
+            let (mine, other) = (at(ours, moment), at(theirs, moment));
+            let agreed = mine.filter(|mine| !mine.is_empty() && Some(mine) == other.as_ref());
+            match (&begun, agreed) {
+                (Some((_, known)), Some(now)) if *known == now => {}
+                (before, now) => {
+                    if let Some((from, _)) = before {
+                        last = Some((*from, moment));
+                    }
+                    begun = now.map(|now| (moment, now));
+                }
+            }
+        }
+        last
+    }
+
     /// The entries during which a person had emptied this field, if nobody filled it since: where the value still stood
     /// for the last time, and where it was gone.
     pub fn emptied_by_a_person(&self, place: &Place, field: Said, entry: usize) -> Option<(usize, usize)> {
