@@ -330,6 +330,11 @@ fn conflict_changes(
             // A write that was not stored stays open while the two sides still differ.
             ConflictCause::NotStored if !plan.is_empty() => {
                 judgement.conflict_grade = Some(conflict.grade);
+                if conflict.state == ConflictState::Executing && !context.lane_busy {
+                    // What was decided did not come true: it can be decided again.
+                    let open = ConflictRow { state: ConflictState::Open, ..conflict.clone() };
+                    judgement.changes.push(Change::PutConflict(open));
+                }
                 return Ok(());
             }
             ConflictCause::NotStored

@@ -272,9 +272,14 @@ impl Day {
         }
         // A record that is gone is believed to be gone at the second complete reading; the third changes nothing.
         let mut good_runs = 0;
+        let mut resumed = false;
         let mut next_run_ms = self.now() + MINUTE_MS;
         let end_ms = self.now() + EVENING_MS;
         loop {
+            if !resumed && self.process.is_some() {
+                resumed = true;
+                self.resume_both().await;
+            }
             let next = self.agenda.first_key_value().map(|((at_ms, _), _)| *at_ms);
             let rests = self.rests().await;
             if rests && good_runs >= 3 {

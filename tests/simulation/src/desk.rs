@@ -10,7 +10,8 @@ use reconcile::plan::{Choice, FieldDecision};
 use record::{RecordKind, Remote};
 use std::collections::BTreeMap;
 use store::{
-    ConflictCause, ConflictFilter, ConflictRow, ConflictState, DuplicateRow, PlanRow, PlanState, Store,
+    ConflictCause, ConflictFilter, ConflictRow, ConflictState, DuplicateRow, OperationFilter, OperationState,
+    PlanRow, PlanState, Store,
 };
 
 /// What is to be done with an answer.
@@ -138,7 +139,8 @@ impl Day {
             0..=19 => self.second_person().await,
             20..=25 => self.undo().await,
             26..=37 => self.verify().await,
-            38..=41 => self.stop_run().await,
+            38..=40 => self.stop_run().await,
+            41..=52 => self.look_after_the_queue().await,
             _ => self.answer_a_question().await,
         }
     }
@@ -191,6 +193,39 @@ impl Day {
         if let Some(run) = self.run_under_way() {
             let what = format!("stop run {run}");
             self.ask(Command::StopRun { run }, what, Pending::Nothing).await;
+        }
+    }
+
+    /// Operations that stand still, and remotes that are to be left alone for a while.
+    async fn look_after_the_queue(&mut self) {
+        let person = self.someone();
+        let reason = "looked into it".to_owned();
+        let remote = if self.desk.draw.percent(50) { Remote::ServiceNow } else { Remote::Ehr };
+        let states = vec![OperationState::Parked, OperationState::Retrying, OperationState::Waiting];
+        let filter = OperationFilter { lane: None, plan: None, states };
+        let standing = self.medium.operations(&filter, 0, 100).await.unwrap_or_default();
+        let operation = self.desk.draw.pick(&standing).map(|operation| operation.id.clone());
+        let causes = self.medium.operation_causes().await.unwrap_or_default();
+        let cause = self.desk.draw.pick(&causes).map(|cause| cause.cause.clone());
+        let command = match (self.desk.draw.below(8), operation, cause) {
+            (0, _, _) => Command::Pause { remote, person, reason },
+            (1 | 2, _, _) => Command::Resume { remote, person, reason },
+            (3, _, _) => Command::TryNow { remote, person, reason },
+            (4, _, Some(cause)) => Command::Replay { cause, person, reason },
+            (5 | 6, Some(operation), _) => Command::Release { operation, person, reason },
+            (7, Some(operation), _) => Command::CallOff { operation, person, reason },
+            _ => return,
+        };
+        let what = format!("{command:?}");
+        self.ask(command, what, Pending::Nothing).await;
+    }
+
+    /// In the evening nothing is paused any more.
+    pub(crate) async fn resume_both(&mut self) {
+        for remote in Remote::BOTH {
+            let command =
+                Command::Resume { remote, person: "anna".to_owned(), reason: "going home".to_owned() };
+            self.ask(command, format!("resume {remote:?}"), Pending::Nothing).await;
         }
     }
 

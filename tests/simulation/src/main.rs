@@ -20,6 +20,9 @@ struct Arguments {
     /// Threads.
     #[arg(long)]
     threads: Option<usize>,
+    /// Print the day with everything that was sent and held, one value a line.
+    #[arg(long)]
+    whole: bool,
     /// Print failing seeds only, not what is wrong with them.
     #[arg(long)]
     quiet: bool,
@@ -27,14 +30,29 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.runs == 0 { one(arguments.seed) } else { many(&arguments) }
+    if arguments.runs == 0 { one(arguments.seed, arguments.whole) } else { many(&arguments) }
 }
 
-fn one(seed: u64) -> ExitCode {
+fn one(seed: u64, whole: bool) -> ExitCode {
     let began = Instant::now();
     let day = live(seed);
     let took = began.elapsed();
-    print!("{}", day.history.print());
+    if whole {
+        for entry in &day.history.entries {
+            println!("{} {:?}", entry.at_ms, entry.happening);
+        }
+        for plan in day.books.plans.values() {
+            println!("{plan:?}");
+        }
+        for operation in &day.books.operations {
+            println!("{operation:?}");
+        }
+        for conflict in &day.books.open {
+            println!("{conflict:?}");
+        }
+    } else {
+        print!("{}", day.history.print());
+    }
     let wrong = checker::check(&day);
     println!(
         "\nseed {seed}, {} entries, {} ms, history {}",

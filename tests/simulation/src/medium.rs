@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use store::sqlite::{OpenOptions, SqliteStore};
 use store::{
     AuditRow, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
-    OperationFilter, OperationRow, OperationState, PairDigests, PairPage, PairRow, PairStatus, PlanRow,
-    PlanState, QuarantineCause, QuarantineFilter, QuarantineRow, ReceiptRow, Result, RunRow, SnapshotId,
-    SnapshotRow, Store,
+    IncidentRow, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests, PairPage,
+    PairRow, PairStatus, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow, QueueFilter,
+    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store,
 };
 use tokio::sync::Notify;
 
@@ -146,8 +146,13 @@ impl Store for Medium {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
         self.gate.through(self.inner.commit(changes)).await
     }
-    async fn claim_operations(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRow>> {
-        self.gate.through(self.inner.claim_operations(now_ms, limit)).await
+    async fn claim_operations(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        remotes: &[Remote],
+    ) -> Result<Vec<OperationRow>> {
+        self.gate.through(self.inner.claim_operations(now_ms, limit, remotes)).await
     }
     async fn claim_events(&self, now_ms: i64, records: u32) -> Result<Vec<InboxRow>> {
         self.gate.through(self.inner.claim_events(now_ms, records)).await
@@ -250,8 +255,34 @@ impl Store for Medium {
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>> {
         self.inner.operation_counts().await
     }
-    async fn next_operation_due_ms(&self) -> Result<Option<i64>> {
-        self.inner.next_operation_due_ms().await
+    async fn next_operation_due_ms(&self, remotes: &[Remote]) -> Result<Option<i64>> {
+        self.inner.next_operation_due_ms(remotes).await
+    }
+    async fn incident(&self, id: &str) -> Result<Option<IncidentRow>> {
+        self.inner.incident(id).await
+    }
+    async fn incidents(&self, open_only: bool, offset: u32, limit: u32) -> Result<(Vec<IncidentRow>, u64)> {
+        self.inner.incidents(open_only, offset, limit).await
+    }
+    async fn operation_causes(&self) -> Result<Vec<OperationCause>> {
+        self.inner.operation_causes().await
+    }
+    async fn queue_counts(&self) -> Result<Vec<(Remote, OperationState, u64)>> {
+        self.inner.queue_counts().await
+    }
+    async fn queue_lanes(&self, filter: &QueueFilter, offset: u32, limit: u32) -> Result<(Vec<String>, u64)> {
+        self.inner.queue_lanes(filter, offset, limit).await
+    }
+    async fn queue_operations(
+        &self,
+        filter: &QueueFilter,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<OperationRow>> {
+        self.inner.queue_operations(filter, offset, limit).await
+    }
+    async fn replacement_of(&self, operation: &str) -> Result<Option<OperationRow>> {
+        self.inner.replacement_of(operation).await
     }
     async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>> {
         self.inner.receipts(pair, offset, limit).await

@@ -223,6 +223,10 @@ async fn carry(request: Request, clients: [Arc<dyn RemoteApi>; 2], wait: Wait, n
             let result = client(remote).write(&write).await;
             Event::Wrote { operation, result, latency_ms: elapsed_ms(began_ms) }
         }
+        Request::Probe { remote } => {
+            let result = client(remote).probe().await.map(|_findings| ());
+            Event::Probed { remote, result, latency_ms: elapsed_ms(began_ms) }
+        }
         Request::GoOn { run } => Event::GoOn { run },
     }
 }

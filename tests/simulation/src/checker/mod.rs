@@ -263,6 +263,9 @@ impl<'a> Judge<'a> {
         let Some(partner) = self.partners.get(place) else {
             return Some("the record has no partner".to_owned());
         };
+        if self.timeline.came_over(place, partner, field, entry, is) {
+            return None;
+        }
         let (agreed, since) = self.timeline.agreement(place, partner, field, entry);
         match agreed {
             Some(agreed) if agreed == was && since.iter().any(|said| said == is) => None,

@@ -157,6 +157,30 @@ impl<'a> Timeline<'a> {
         (agreed, since)
     }
 
+    /// Whether the value of a record was the product's, brought from the partner, who says something newer now: nothing
+    /// that a person wrote here is lost.
+    pub fn came_over(&self, place: &Place, partner: &Place, field: Said, entry: usize, newer: &str) -> bool {
+        let (Some(ours), Some(theirs)) = (self.states.get(place), self.states.get(partner)) else {
+            return false;
+        };
+        let said = |state: &State| state.seen.as_ref().map(|seen| seen.field(field));
+        let mut written: Option<(By, Option<String>)> = None;
+        for state in ours.iter().filter(|state| state.entry < entry) {
+            let now = said(state);
+            if written.as_ref().is_none_or(|(_, known)| *known != now) {
+                written = Some((state.by, now));
+            }
+        }
+        let Some((By::Product(_), Some(value))) = written else { return false };
+        let from_there = theirs.iter().find(|state| said(state).as_ref() == Some(&value));
+        from_there.is_some_and(|first| {
+            theirs
+                .iter()
+                .filter(|state| state.entry > first.entry && state.entry < entry)
+                .any(|state| said(state).as_deref() == Some(newer))
+        })
+    }
+
     /// The last stretch before an entry in which both records said the same and something: its first entry, and the one
     /// that ended it.
     pub fn agreed_stretch(
