@@ -174,6 +174,26 @@ async function queue() {
   await at("edit-form").waitFor({ state: "detached" });
 }
 
+/** What came in and could not be read, up to the editor. */
+async function unreadable() {
+  await go("u");
+  await at("unreadable").waitFor();
+  await page.locator("[data-testid=unreadable-row], [data-testid=empty]").first().waitFor();
+  await look_at("unreadable");
+  if ((await at("unreadable-row").count()) === 0) return;
+  await at("unreadable-row").first().click();
+  await at("raw-text").waitFor();
+  await look_at("unreadable-entry");
+  if (!(await at("edit").isEnabled())) return;
+  await page.locator("h1").focus();
+  await page.keyboard.press("e");
+  await at("entry-edit").waitFor();
+  await look_at("unreadable-edit");
+  await page.locator("h1").focus();
+  await page.keyboard.press("Escape");
+  await at("entry-edit").waitFor({ state: "detached" });
+}
+
 /** Pauses a system and resumes it. */
 async function pauseAndResume() {
   await go("q");
@@ -272,6 +292,7 @@ try {
     await helpAndPalette();
     await variants();
     await queue();
+    await unreadable();
     await pauseAndResume();
     await decide();
   }

@@ -23,6 +23,7 @@ export function Shell() {
   const session = useSession();
   const home = useRead("home.get", {});
   const mayQueue = useMay("see_queue");
+  const mayUnreadable = useMay("see_quarantine");
   const parked = useRead("queue.list", { states: ["parked"], remote: null, cause: null, patientId: null, offset: 0, limit: 1 }, { enabled: mayQueue });
   const path = useRouterState({ select: (state) => state.location.pathname });
   const [help, setHelp] = useState(false);
@@ -34,6 +35,7 @@ export function Shell() {
     { key: "g p", says: "Patients", group: "Go to", run: () => void navigate({ to: "/patients" }) },
     { key: "g r", says: "Receipts", group: "Go to", run: () => void navigate({ to: "/receipts" }) },
     ...(mayQueue ? [{ key: "g q", says: "Queue", group: "Go to", run: () => void navigate({ to: "/queue" }) }] : []),
+    ...(mayUnreadable ? [{ key: "g u", says: "Unreadable", group: "Go to", run: () => void navigate({ to: "/queue/unreadable" }) }] : []),
     { key: "/", says: "Search patients", group: "Everywhere", run: () => void navigate({ to: "/patients" }) },
     { key: "escape", says: "Back", group: "Everywhere", run: () => router.history.back() },
     { key: "mod+k", says: "Do anything", group: "Everywhere", run: () => setPalette(true) },

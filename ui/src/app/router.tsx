@@ -1,7 +1,7 @@
 import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, type RouterHistory } from "@tanstack/react-router";
-import type { Cause, ConflictStatus, PatientStatus, RemoteName } from "../bindings/types";
+import type { Cause, ConflictStatus, PatientStatus, QuarantineStatus, RemoteName } from "../bindings/types";
 import { HomeScreen } from "../features/home/HomeScreen";
-import { causeWords, conflictStatusWords, patientStatusWords, remoteWords } from "../words/words";
+import { causeWords, conflictStatusWords, patientStatusWords, quarantineStatusWords, remoteWords } from "../words/words";
 import { NotFound, ScreenFailed } from "./NotFound";
 import { Shell } from "./Shell";
 
@@ -105,7 +105,34 @@ const operation = createRoute({
   component: lazyRouteComponent(() => import("../features/queue/OperationScreen"), "OperationScreen"),
 });
 
-const routeTree = root.addChildren([home, patients, patient, work, compare, plan, receipts, queue, operation]);
+export interface UnreadableSearch {
+  status?: QuarantineStatus;
+  remote?: RemoteName;
+  cause?: string;
+  group?: boolean;
+}
+
+const unreadable = createRoute({
+  getParentRoute: () => root,
+  path: "/queue/unreadable",
+  validateSearch: (search: Record<string, unknown>): UnreadableSearch =>
+    given({
+      status: oneOf(quarantineStatusWords, search.status) as QuarantineStatus,
+      remote: oneOf(remoteWords, search.remote) as RemoteName,
+      cause: text(search.cause) as string,
+      group: (search.group === true ? true : undefined) as boolean,
+    }),
+  component: lazyRouteComponent(() => import("../features/queue/UnreadableScreen"), "UnreadableScreen"),
+});
+
+const entry = createRoute({
+  getParentRoute: () => root,
+  path: "/queue/unreadable/$entryId",
+  validateSearch: (search: Record<string, unknown>): { edit?: boolean } => (search.edit === true ? { edit: true } : {}),
+  component: lazyRouteComponent(() => import("../features/queue/EntryScreen"), "EntryScreen"),
+});
+
+const routeTree = root.addChildren([home, patients, patient, work, compare, plan, receipts, queue, operation, unreadable, entry]);
 
 export function newRouter(history: RouterHistory = createHashHistory()) {
   return createRouter({ routeTree, history, defaultPreload: "intent", defaultPendingMs: 150, defaultErrorComponent: ScreenFailed, defaultNotFoundComponent: NotFound });

@@ -1,8 +1,11 @@
 import { notifications } from "@mantine/notifications";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 import { forgetAllWork } from "../features/compare/kept";
 import { forgetAllEdits } from "../features/queue/kept";
+
+// A screen is fetched when it is first opened, which takes its time on a busy machine.
+configure({ asyncUtilTimeout: 8_000 });
 
 window.matchMedia ??= ((query: string) => ({
   matches: false,

@@ -7,6 +7,8 @@ import type {
   OperationStatus,
   PatientStatus,
   PlanStatus,
+  QuarantineReplayOutcome,
+  QuarantineStatus,
   RemoteHealth,
   RemoteName,
   Role,
@@ -157,6 +159,24 @@ export const errorKindWords: Record<ErrorKind, string> = {
   refused: "Refused",
   protocol: "Unreadable answer",
   interrupted: "VetSync was closed",
+};
+
+/** Where something that could not be read stands. */
+export const quarantineStatusWords: Record<QuarantineStatus, string> = {
+  open: "Unreadable",
+  superseded: "Edited",
+  replayed: "Worked on again",
+  resolved: "Readable since",
+  dismissed: "Dismissed",
+};
+
+/** What came of working on several again, with their number: "3 are worked on again". */
+export const replayOutcomeWords: Record<QuarantineReplayOutcome, (count: number) => string> = {
+  accepted: (count) => `${count} ${count === 1 ? "is" : "are"} worked on again`,
+  read_again: (count) => `${count} ${count === 1 ? "is" : "are"} read again and ${count === 1 ? "closes" : "close"} when readable`,
+  still_unreadable: (count) => `${count} ${count === 1 ? "is" : "are"} no better than before`,
+  no_key: (count) => `${count} ${count === 1 ? "names" : "name"} no record and ${count === 1 ? "waits" : "wait"} for the next complete run`,
+  closed: (count) => `${count} ${count === 1 ? "was" : "were"} closed meanwhile`,
 };
 
 /** What a value of each kind looks like. */

@@ -110,7 +110,11 @@ function Operation({ detail }: { detail: QueueDetail }) {
     <Page
       testId="operation"
       title={item.sentence}
-      lead={<StateWord item={item} />}
+      lead={
+        <>
+          For {detail.patient} · <StateWord item={item} />
+        </>
+      }
       actions={
         <>
           {!editing && <KeyButton shortcut="escape" says="Back to the queue" group="Write" run={() => void navigate({ to: "/queue" })} data-testid="back" />}

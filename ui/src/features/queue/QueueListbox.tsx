@@ -1,12 +1,9 @@
 import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useRef } from "react";
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
 import { mayTakeFocus } from "../../shared/arriving";
 import { useListKeys } from "../../shared/useListKeys";
-import { CauseRow } from "./CauseRow";
-import { OperationRow } from "./OperationRow";
 import classes from "./Queue.module.css";
-import type { QueueRow } from "./rows";
 
 const ROW_PX = 68;
 /** On a narrow window the state stands below. */
@@ -15,17 +12,21 @@ const NARROW = "(max-width: 860px)";
 /** So many rows before the end the next ones are fetched. */
 const AHEAD = 20;
 
-interface Props {
-  rows: QueueRow[];
+interface Props<Row> {
+  rows: Row[];
+  label: string;
   resetKey: string;
-  open: (row: QueueRow) => void;
-  setActive: (row: QueueRow | null) => void;
+  show: (row: Row) => ReactNode;
+  testId: (row: Row) => string;
+  open: (row: Row) => void;
+  setActive: (row: Row | null) => void;
   /** The rows still answer the question before. */
   stale: boolean;
   nearEnd: () => void;
 }
 
-export function QueueListbox({ rows, resetKey, open, setActive: tell, stale, nearEnd }: Props) {
+/** A list that may be long and moves while one looks at it. */
+export function QueueListbox<Row extends { id: string }>({ rows, label, resetKey, show, testId, open, setActive: tell, stale, nearEnd }: Props<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
   const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const virtual = useVirtualizer({
@@ -42,7 +43,7 @@ export function QueueListbox({ rows, resetKey, open, setActive: tell, stale, nea
     const row = rows[index];
     if (row) open(row);
   };
-  const { active, setActive } = useListKeys({ count: rows.length, group: "Queue", open: act, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
+  const { active, setActive } = useListKeys({ count: rows.length, group: label, open: act, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
   const current = rows[active] ?? null;
   const followed = useRef<{ id: string; resetKey: string } | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only new rows can move the mark; a key moves it itself
@@ -73,7 +74,7 @@ export function QueueListbox({ rows, resetKey, open, setActive: tell, stale, nea
         className={classes.list}
         role="listbox"
         tabIndex={0}
-        aria-label="Queue"
+        aria-label={label}
         aria-busy={stale}
         aria-activedescendant={rows.length > 0 ? `queue-row-${active}` : undefined}
         data-testid="queue-list"
@@ -97,9 +98,9 @@ export function QueueListbox({ rows, resetKey, open, setActive: tell, stale, nea
                   act(place.index);
                 }}
                 onKeyDown={undefined}
-                data-testid={row.kind === "cause" ? "queue-cause" : "queue-row"}
+                data-testid={testId(row)}
               >
-                {row.kind === "cause" ? <CauseRow cause={row.cause} /> : <OperationRow row={row} />}
+                {show(row)}
               </div>
             );
           })}

@@ -15,9 +15,11 @@ import { ReasonDialog } from "../../shared/ReasonDialog";
 import { Waiting } from "../../shared/Waiting";
 import { plural, remoteWords } from "../../words/words";
 import { CauseBar } from "./CauseBar";
-import { commonTo } from "./CauseRow";
+import { CauseRow, commonTo } from "./CauseRow";
+import { OperationRow } from "./OperationRow";
 import classes from "./Queue.module.css";
 import { QueueListbox } from "./QueueListbox";
+import { QueueTabs } from "./QueueTabs";
 import { RemotesPanel } from "./RemotesPanel";
 import { causeRows, laneRows, type QueueRow } from "./rows";
 import { useOperationActions } from "./useOperationActions";
@@ -123,6 +125,7 @@ function Queue() {
         </>
       }
     >
+      <QueueTabs writes={counts === undefined ? undefined : unfinished} />
       <RemotesPanel />
       <div className={classes.filters}>
         {!search.group && <Chips label="Where it stands" options={stateChips(counts)} value={state} choose={(one) => narrow({ state: one })} />}
@@ -144,7 +147,17 @@ function Queue() {
               : "What was decided and is still to be written to ServiceNow or the EHR stands here until the system has confirmed it."}
         </Empty>
       ) : (
-        <QueueListbox rows={rows} resetKey={JSON.stringify(search)} open={open} setActive={setActive} stale={queue.isPlaceholderData} nearEnd={nearEnd} />
+        <QueueListbox
+          rows={rows}
+          label="Queue"
+          show={(row) => (row.kind === "cause" ? <CauseRow cause={row.cause} /> : <OperationRow row={row} />)}
+          testId={(row) => (row.kind === "cause" ? "queue-cause" : "queue-row")}
+          resetKey={JSON.stringify(search)}
+          open={open}
+          setActive={setActive}
+          stale={queue.isPlaceholderData}
+          nearEnd={nearEnd}
+        />
       )}
       {actions.dialog}
       {replaying && (

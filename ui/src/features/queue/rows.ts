@@ -1,4 +1,4 @@
-import type { QueueCause, QueueItem, QueueLane } from "../../bindings/types";
+import type { QuarantineCauseView, QuarantineItem, QueueCause, QueueItem, QueueLane } from "../../bindings/types";
 
 export type QueueRow = { kind: "cause"; id: string; cause: QueueCause } | { kind: "operation"; id: string; item: QueueItem; lane: QueueLane; position: number };
 
@@ -8,3 +8,9 @@ export const laneRows = (lanes: QueueLane[]): QueueRow[] => lanes.flatMap((lane)
 /** What failed alike, the largest group first. */
 export const causeRows = (causes: QueueCause[]): QueueRow[] =>
   [...causes].sort((one, other) => other.count - one.count || one.oldestAtMs - other.oldestAtMs).map((cause) => ({ kind: "cause", id: cause.cause, cause }));
+
+export type EntryRow = { kind: "cause"; id: string; cause: QuarantineCauseView } | { kind: "entry"; id: string; item: QuarantineItem };
+
+export const entryRows = (items: QuarantineItem[]): EntryRow[] => items.map((item) => ({ kind: "entry", id: item.id, item }));
+
+export const entryCauseRows = (causes: QuarantineCauseView[]): EntryRow[] => causes.map((cause) => ({ kind: "cause", id: cause.cause, cause }));

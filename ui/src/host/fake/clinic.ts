@@ -4,6 +4,7 @@ import { CallFailed } from "../types";
 import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
 import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./patients";
 import { plannedWrites, receiptOf, undoPlan } from "./plans";
+import { SampleQuarantine } from "./quarantine";
 import { SampleQueue } from "./queue";
 
 const fail = (code: ApiError["code"], message: string, wayOut: string, field: string | null = null): never => {
@@ -51,6 +52,7 @@ export class SampleClinic {
   readonly plans = new Map<string, PlanView>();
   receipts: ReceiptView[] = [];
   readonly queue: SampleQueue;
+  readonly quarantine: SampleQuarantine;
   private readonly drafts = new Map<string, FieldChoice[]>();
   private readonly snoozed = new Map<string, number>();
   private readonly versions = new Map<string, number>();
@@ -63,7 +65,9 @@ export class SampleClinic {
     private readonly changed: (tags: Tag[], id: string | null) => void,
     private readonly progress: (progress: Progress) => void,
   ) {
-    this.queue = new SampleQueue({ person: () => this.person.name, may: (capability) => (may[this.person.id] ?? []).includes(capability), changed, fail });
+    const around = { person: () => this.person.name, may: (capability: Capability) => (may[this.person.id] ?? []).includes(capability), changed, fail };
+    this.queue = new SampleQueue(around);
+    this.quarantine = new SampleQuarantine(around);
     const chip = this.conflict("c-chip");
     const plan = this.draftPlan(chip, [{ field: "patient.microchip_id", choice: "take_ehr", own: null }], "The chip was replaced on 12 November; the card in the folder shows the new number.");
     plan.status = "awaiting_second";
@@ -205,12 +209,11 @@ export class SampleClinic {
       this.plans.set(plan.id, plan);
       return plan;
     },
-    // Everything the sample clinic sends can be read.
-    "quarantine.list": () => ({ items: [], total: 0, causes: [], eventsWaiting: 0 }),
-    "quarantine.show": () => fail("not_found", "There is no such entry in quarantine.", "Go back to the list and look again."),
-    "quarantine.edit": () => fail("not_found", "There is no such entry in quarantine.", "Go back to the list and look again."),
-    "quarantine.replay": ({ ids }) => ({ entries: ids.map((id) => ({ id, outcome: "closed", sentence: "It was closed meanwhile." })) }),
-    "quarantine.dismiss": () => fail("not_found", "There is no such entry in quarantine.", "Go back to the list and look again."),
+    "quarantine.list": (query) => this.quarantine.list(query),
+    "quarantine.show": ({ id }) => this.quarantine.show(id),
+    "quarantine.edit": (edit) => this.quarantine.edit(edit),
+    "quarantine.replay": (replay) => this.quarantine.replay(replay),
+    "quarantine.dismiss": ({ id, reason }) => this.quarantine.dismiss(id, reason),
     "queue.list": (query) => this.queue.list(query),
     "queue.show": ({ id }) => this.queue.show(id),
     "queue.causes": () => ({ causes: this.queue.causes() }),
