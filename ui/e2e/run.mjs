@@ -194,6 +194,26 @@ async function unreadable() {
   await at("entry-edit").waitFor({ state: "detached" });
 }
 
+/** Systems that fail, each in its way; only the sample clinic does so when asked. */
+async function trouble(/** @type {string} */ address) {
+  for (const scheme of /** @type {const} */ (["light", "dark"])) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    await page.setViewportSize({ width: 1280, height: 800 });
+    for (const [name, troubles] of [
+      ["queue-breaker-signin", "&trouble=service_now.sign_in_refused&trouble=ehr.breaker_open"],
+      ["queue-rate-limit", "&trouble=service_now.failing"],
+    ]) {
+      look = `${scheme}-1280`;
+      await page.goto(`${address}${troubles}`);
+      await at("metrics").waitFor();
+      await look_at(`home-${name}`);
+      await go("q");
+      await at("queue-row").first().waitFor();
+      await look_at(String(name));
+    }
+  }
+}
+
 /** Pauses a system and resumes it. */
 async function pauseAndResume() {
   await go("q");
@@ -296,6 +316,7 @@ try {
     await pauseAndResume();
     await decide();
   }
+  if (url.includes("host=fake")) await trouble(url);
   assert.deepEqual(complaints, [], "the browser's console stays clean");
   console.log("all screens and one whole decision passed");
 } catch (thrown) {

@@ -101,6 +101,13 @@ impl Clinic {
         ]
     }
 
+    /// The same, with a first comparison that starts by itself, as in the demo.
+    pub fn environment_with_run(&self, person: &str) -> Vec<(&'static str, OsString)> {
+        let mut environment = self.environment(person);
+        environment.push(("VETSYNC_RUN_AT_START", "1".into()));
+        environment
+    }
+
     /// The settings file.
     pub fn config(&self) -> PathBuf {
         self.folder.join("vetsync.toml")
@@ -230,6 +237,13 @@ impl Clinic {
     pub async fn fault(&self, remote: &str, fault: &Value) -> Result<()> {
         let path = format!("/_sim/{remote}/faults");
         self.control(Method::POST, &path, &json!({"fault": fault})).await.map(|_| ())
+    }
+
+    /// Lets a remote misbehave for requests of one method only.
+    pub async fn fault_on(&self, remote: &str, method: &str, fault: &Value) -> Result<()> {
+        let path = format!("/_sim/{remote}/faults");
+        let planned = json!({"fault": fault, "method": method});
+        self.control(Method::POST, &path, &planned).await.map(|_| ())
     }
 
     /// Ends a remote's faults.

@@ -8,10 +8,12 @@
 mod clinic;
 mod driver;
 mod processes;
+mod steps;
 mod window;
 
 pub use clinic::{Animal, Clinic};
 pub use processes::{Memory, memory_of, started_at_ms};
+pub use steps::{approve, choose, compare_again, first_comparison, open_conflict};
 pub use window::{Window, in_window};
 
 use std::path::PathBuf;

@@ -2,82 +2,17 @@
 #![cfg(target_os = "linux")]
 
 use anyhow::{Context as _, Result, ensure};
-use desktop::{Animal, Clinic, Window, in_window};
+use desktop::{Clinic, Window, approve, choose, compare_again, first_comparison, in_window, open_conflict};
 use serde_json::json;
-use std::{ffi::OsString, sync::Arc};
+use std::sync::Arc;
 
 /// Enough animals for every kind of difference, few enough for a comparison of a second.
 const PATIENTS: u32 = 60;
 /// A chip that no animal of the clinic has (ISO 11784, 15 digits).
 const OTHER_CHIP: &str = "985112009876543";
 
-/// A window whose first comparison starts by itself, as in the demo.
-fn environment(clinic: &Clinic, person: &str) -> Vec<(&'static str, OsString)> {
-    let mut environment = clinic.environment(person);
-    environment.push(("VETSYNC_RUN_AT_START", "1".into()));
-    environment
-}
-
-async fn first_comparison(window: &Window) -> Result<()> {
-    window.wait_for_text("last-run", "Done").await.map(|_| ())
-}
-
-/// Compares everything once more, by its key on Home.
-async fn compare_again(window: &Window) -> Result<()> {
-    window.press(&["g", "h"]).await?;
-    window.wait("start-run").await?;
-    let before = window.wait("last-run").await?.text().await?;
-    let before = serde_json::to_string(&before)?;
-    window.press(&["y"]).await?;
-    let script = format!(
-        "const run = document.querySelector(\"[data-testid='last-run']\"); \
-         return run !== null && run.innerText !== {before} && run.innerText.includes('Done')"
-    );
-    window.wait_for_script("another comparison", &script).await.map(|_| ())
-}
-
-/// From anywhere to the animal's conflict, with the keyboard alone.
-async fn open_conflict(window: &Window, animal: &Animal) -> Result<()> {
-    window.press(&["g", "w"]).await?;
-    window.wait("work-row").await?;
-    window.press(&["/"]).await?;
-    window.type_text(&animal.name).await?;
-    let name = serde_json::to_string(&animal.name)?;
-    let script = format!(
-        "const rows = [...document.querySelectorAll(\"[data-testid='work-row']\")]; \
-         return rows.length === 1 && rows[0].innerText.includes({name})"
-    );
-    window.wait_for_script("the animal's one conflict", &script).await?;
-    window.press(&["Enter", "Enter"]).await?;
-    window.wait("compare-table").await?;
-    Ok(())
-}
-
-/// Goes to a field's difference with `N` and presses a choice.
-async fn choose(window: &Window, field: &str, key: &str, choice: &str) -> Result<()> {
-    let at = "const row = document.querySelector(\"[data-testid^='field-'][aria-current='true']\"); \
-              return row && row.dataset.testid";
-    for _ in 0..20 {
-        let current = window.wait_for_script("a difference to stand on", at).await?;
-        if current == json!(format!("field-{field}")) {
-            window.press(&[key]).await?;
-            let css =
-                format!("[data-testid='field-{field}'] [data-testid='choice-{choice}'][aria-pressed='true']");
-            window.wait_css(&css).await?;
-            return Ok(());
-        }
-        window.press(&["n"]).await?;
-    }
-    anyhow::bail!("no difference in {field}")
-}
-
 /// Whether the field for the reason has the focus.
 const REASON_IN_FOCUS: &str = "return document.activeElement.id === 'approval-reason'";
-
-async fn approve(window: &Window) -> Result<()> {
-    window.wait("approve").await?;
-    window.press(&["Control+Enter"]).await
-}
 
 #[tokio::test]
 async fn a_conflict_is_decided_by_keyboard_written_read_back_and_undone() -> Result<()> {
@@ -85,7 +20,7 @@ async fn a_conflict_is_decided_by_keyboard_written_read_back_and_undone() -> Res
     let clinic = Arc::new(Clinic::start(folder.path(), PATIENTS, 5).await?);
     // Until it was seen at work, the comparison waits for every page.
     clinic.fault("servicenow", &json!({"delay": {"ms": 300}})).await?;
-    let environment = environment(&clinic, "dana");
+    let environment = clinic.environment_with_run("dana");
     in_window("deciding", &environment, |window| async move {
         let window = &*window;
         window.wait("run-progress").await?;
@@ -158,7 +93,7 @@ async fn both_receipts(window: &Window) -> Result<()> {
 async fn another_microchip_takes_two_people() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let clinic = Arc::new(Clinic::start(folder.path(), PATIENTS, 6).await?);
-    let environment = environment(&clinic, "dana");
+    let environment = clinic.environment_with_run("dana");
     in_window("two-people", &environment, |window| async move {
         let window = &*window;
         first_comparison(window).await?;
@@ -203,7 +138,7 @@ async fn another_microchip_takes_two_people() -> Result<()> {
 async fn a_plan_is_refused_when_a_colleague_edits_the_row_meanwhile() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let clinic = Arc::new(Clinic::start(folder.path(), PATIENTS, 7).await?);
-    let environment = environment(&clinic, "dana");
+    let environment = clinic.environment_with_run("dana");
     in_window("moved", &environment, |window| async move {
         let window = &*window;
         first_comparison(window).await?;
@@ -243,7 +178,7 @@ async fn a_plan_is_refused_when_a_colleague_edits_the_row_meanwhile() -> Result<
 async fn patients_are_found_as_one_types_and_opened_with_enter() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let clinic = Arc::new(Clinic::start(folder.path(), PATIENTS, 8).await?);
-    let environment = environment(&clinic, "dana");
+    let environment = clinic.environment_with_run("dana");
     in_window("searching", &environment, |window| async move {
         let window = &*window;
         first_comparison(window).await?;

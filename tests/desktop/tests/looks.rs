@@ -35,6 +35,12 @@ async fn look_round(window: &Window, name: &str) -> Result<()> {
     window.press(&["g", "r"]).await?;
     window.wait("receipt-row").await?;
     look(window, "receipts", name).await?;
+    window.press(&["g", "q"]).await?;
+    window.wait("pause-service_now").await?;
+    look(window, "queue", name).await?;
+    window.press(&["g", "u"]).await?;
+    window.wait("unreadable-total").await?;
+    look(window, "unreadable", name).await?;
     window.press(&["g", "p"]).await?;
     window.wait("patient-row").await?;
     look(window, "patients", name).await?;

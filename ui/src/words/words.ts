@@ -22,6 +22,9 @@ import type {
 
 export const remoteWords: Record<RemoteName, string> = { service_now: "ServiceNow", ehr: "EHR" };
 
+/** Inside a sentence. */
+export const placeWords: Record<RemoteName, string> = { service_now: "ServiceNow", ehr: "the EHR" };
+
 export const roleWords: Record<Role, string> = { front_desk: "Front desk", clinician: "Clinician", it: "IT", admin: "Admin", auditor: "Auditor" };
 
 export const healthWords: Record<RemoteHealth, string> = {

@@ -10,7 +10,7 @@ export function CauseBar({ cause, mayEdit, replay }: { cause: QueueCause; mayEdi
     <div className={classes.causeBar} data-testid="cause-bar">
       <p>
         <strong>
-          {cause.count.toLocaleString("en")} alike: {commonTo(cause)}
+          {cause.count === 1 ? "1 write" : `${cause.count.toLocaleString("en")} alike`}: {commonTo(cause)}
         </strong>{" "}
         {cause.words} Oldest <Ago atMs={cause.oldestAtMs} />.
       </p>

@@ -17,7 +17,7 @@ export function CauseRow({ cause }: { cause: QueueCause }) {
   return (
     <div className={classes.cause}>
       <IconChevronRight size={16} aria-hidden="true" />
-      <strong className={classes.alike}>{cause.count.toLocaleString("en")} alike</strong>
+      <strong className={classes.alike}>{cause.count === 1 ? "1 write" : `${cause.count.toLocaleString("en")} alike`}</strong>
       <span className={classes.what}>
         <strong>{commonTo(cause)}</strong>
         <small>{cause.words}</small>
@@ -25,7 +25,9 @@ export function CauseRow({ cause }: { cause: QueueCause }) {
       <span className={classes.stands}>
         <RemoteWord remote={cause.remote} />
         <small>
-          {cause.parked > 0 ? `${plural(cause.parked, "needs an edit", "need an edit")}` : "tried again by itself"} · oldest <Ago atMs={cause.oldestAtMs} />
+          <span>
+            {cause.parked > 0 ? plural(cause.parked, "needs an edit", "need an edit") : "tried again by itself"} · oldest <Ago atMs={cause.oldestAtMs} />
+          </span>
         </small>
       </span>
     </div>

@@ -2,7 +2,7 @@ import { IconBan, IconChevronRight, IconCircleCheck, IconFileAlert, IconFileUnkn
 import type { QuarantineCauseView, QuarantineItem } from "../../bindings/types";
 import { RemoteWord } from "../../shared/sides";
 import { Ago } from "../../shared/When";
-import { capitalised, plural, quarantineStatusWords, remoteWords } from "../../words/words";
+import { capitalised, placeWords, plural, quarantineStatusWords } from "../../words/words";
 import classes from "./Queue.module.css";
 
 const icons = { open: IconFileAlert, superseded: IconPencil, replayed: IconCircleCheck, resolved: IconCircleCheck, dismissed: IconBan };
@@ -22,15 +22,15 @@ export function EntryState({ item }: { item: QuarantineItem }) {
 
 /** "Message about a patient" or "Patient record": what it is, as far as it says. */
 export function whatItIs({ origin, recordKind, remote }: QuarantineItem): string {
-  if (origin === "record") return `${capitalised(recordKind ?? "record")} as ${remoteWords[remote]} shows it`;
-  return `Message${recordKind ? ` about ${/^[aeiou]/.test(recordKind) ? "an" : "a"} ${recordKind}` : ""} from ${remoteWords[remote]}`;
+  if (origin === "record") return `${capitalised(recordKind ?? "record")} as ${placeWords[remote]} shows it`;
+  return `Message${recordKind ? ` about ${/^[aeiou]/.test(recordKind) ? "an" : "a"} ${recordKind}` : ""} from ${placeWords[remote]}`;
 }
 
 /** One thing that could not be read. */
 export function EntryRow({ item }: { item: QuarantineItem }) {
   const Icon = item.origin === "event" ? IconMessageReport : IconFileUnknown;
   return (
-    <div className={classes.row}>
+    <div className={classes.row} data-entry="true">
       <span className={classes.icon}>
         <Icon size={20} stroke={1.6} aria-hidden="true" />
       </span>
@@ -61,14 +61,16 @@ export function EntryCauseRow({ cause }: { cause: QuarantineCauseView }) {
   return (
     <div className={classes.cause}>
       <IconChevronRight size={16} aria-hidden="true" />
-      <strong className={classes.alike}>{cause.open.toLocaleString("en")} alike</strong>
+      <strong className={classes.alike}>{cause.open === 1 ? "1 alone" : `${cause.open.toLocaleString("en")} alike`}</strong>
       <span className={classes.what}>
         <strong>{cause.problem}</strong>
       </span>
       <span className={classes.stands}>
         <RemoteWord remote={cause.remote} />
         <small>
-          oldest <Ago atMs={cause.oldestAtMs} />
+          <span>
+            oldest <Ago atMs={cause.oldestAtMs} />
+          </span>
         </small>
       </span>
     </div>

@@ -14,21 +14,23 @@ export function Incident({ incident, shortcut }: { incident: IncidentView; short
       <strong>{incident.words}</strong>
       <p>{incident.wayOut}</p>
       <p className={classes.facts}>
-        Since <Moment atMs={incident.firstSeenAtMs} />
-        {incident.times > 1 && `, ${plural(incident.times, "time")}`} ·{" "}
-        {incident.acknowledgedBy === null ? (
-          "nobody looks after it yet"
-        ) : (
-          <>
-            {incident.acknowledgedBy} looks after it
-            {incident.acknowledgedAtMs !== null && (
-              <>
-                {" since "}
-                <Moment atMs={incident.acknowledgedAtMs} />
-              </>
-            )}
-          </>
-        )}
+        <span>
+          Since <Moment atMs={incident.firstSeenAtMs} />
+          {incident.times > 1 && `, ${plural(incident.times, "time")}`} ·{" "}
+          {incident.acknowledgedBy === null ? (
+            "nobody looks after it yet"
+          ) : (
+            <>
+              {incident.acknowledgedBy} looks after it
+              {incident.acknowledgedAtMs !== null && (
+                <>
+                  {" since "}
+                  <Moment atMs={incident.acknowledgedAtMs} />
+                </>
+              )}
+            </>
+          )}
+        </span>
         {incident.mayAcknowledge && (
           <KeyButton
             shortcut={shortcut}

@@ -10,6 +10,7 @@ import { ColumnWord } from "../../shared/sides";
 import { useNow } from "../../shared/useNow";
 import { Moment } from "../../shared/When";
 import { secondsLeft } from "../../words/time";
+import { placeWords } from "../../words/words";
 import { Incident } from "./Incident";
 import classes from "./Queue.module.css";
 
@@ -143,7 +144,8 @@ export function RemoteCard({ remote, incidents, mayControl }: Props) {
           send={(reason) => pause.mutate({ remote: remote.remote, reason }, { onError: notifyFailure })}
         >
           <p className={classes.dialogText}>
-            Nothing is sent to {remote.label} and nothing is read from it until somebody resumes it. Decisions are still accepted; what is to be written waits in order.
+            Nothing is sent to {placeWords[remote.remote]} and nothing is read from it until somebody resumes it. What is approved already waits in order; what is decided meanwhile is kept, and
+            approved after that.
           </p>
         </ReasonDialog>
       )}

@@ -18,6 +18,9 @@ import { entryCauseRows, entryRows, type EntryRow as Row } from "./rows";
 import { useEntries } from "./useEntries";
 import { useEntryActions } from "./useEntryActions";
 
+/** What is open is shown without asking. */
+const { open: _open, ...closedWords } = quarantineStatusWords;
+
 export function UnreadableScreen() {
   const may = useMay("see_quarantine");
   if (may) return <Unreadable />;
@@ -106,7 +109,7 @@ function Unreadable() {
     >
       <QueueTabs writes={undefined} />
       <div className={classes.filters}>
-        {!group && <Chips label="Where it stands" options={quarantineStatusWords} value={status ?? "open"} choose={(one) => narrow({ status: one === "open" ? undefined : one })} />}
+        {!group && <Chips label="Where it stands" options={closedWords} value={status as keyof typeof closedWords | undefined} choose={(one) => narrow({ status: one })} />}
         <Chips label="System" options={remoteWords} value={remote} choose={(one) => narrow({ remote: one })} />
         {causeKey && <Chips label="Cause" options={{ [causeKey]: "One cause" }} value={causeKey} choose={() => narrow({ cause: undefined })} />}
       </div>

@@ -14,7 +14,7 @@ it("lists what cannot be read beside the queue, with what it is, whose, and why"
   expect(router.state.location.pathname).toBe("/queue/unreadable");
   expect(rows).toHaveLength(5);
   expect(rows[0]).toMatch(/Bella.*Message about a patient from ServiceNow.*ends in the middle of a value.*Unreadable/);
-  expect(rows[3]).toMatch(/Nobody knows whose.*Message from EHR.*seen 14 times/);
+  expect(rows[3]).toMatch(/Nobody knows whose.*Message from the EHR.*seen 14 times/);
   expect(screen.getByTestId("unreadable-total").textContent).toBe("5 messages and records cannot be read");
   expect(screen.getByTestId("tab-unreadable").getAttribute("aria-current")).toBe("page");
   await expectAccessible();

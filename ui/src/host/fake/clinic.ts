@@ -479,6 +479,10 @@ export class SampleClinic {
       plan.status = "superseded";
       return fail("moved", "Name changed in the EHR since you looked. Nothing was written.", "Look at what moved; your other choices are kept.");
     }
+    for (const name of ["service_now", "ehr"] as const) {
+      const { label, paused } = this.queue.sides[name];
+      if (paused) return fail("offline", `${label} is paused by ${paused.by}: ${paused.reason}.`, "Ask them, or resume it on the Queue screen.");
+    }
     if (plan.needsSecond && plan.status === "draft") {
       plan.status = "awaiting_second";
       plan.reason = reason ?? plan.reason;

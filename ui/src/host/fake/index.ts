@@ -10,6 +10,11 @@ export function fakeHost(delayMs = 15): Host & { clinic: SampleClinic; emit(even
   };
   const changed = (tags: Tag[], id: string | null) => emit({ kind: "changed", data: { tags, id } });
   const clinic = new SampleClinic(changed, (progress) => emit({ kind: "progress", data: progress }));
+  // `?trouble=ehr.breaker_open` lets one look at a system that fails.
+  for (const trouble of new URLSearchParams(globalThis.location?.search ?? "").getAll("trouble")) {
+    const [remote, health] = trouble.split(".");
+    clinic.queue.trouble(remote === "ehr" ? "ehr" : "service_now", health === "sign_in_refused" || health === "failing" ? health : "breaker_open");
+  }
   return {
     kind: "sample",
     clinic,
