@@ -122,7 +122,7 @@ pub async fn accept(events: usize, folder: &Path) -> Result<Vec<Measure>, Failur
 fn row(number: usize, version: u32, phone: &str) -> Fetched {
     let key = format!("{number:032x}");
     let raw = format!(
-        r#"{{"sys_id":"{key}","sys_mod_count":"{version}","sys_updated_on":"2026-11-01 10:00:00","sys_updated_by":"desk","u_patient_name":"Rex {number}","u_species":"dog","u_breed":"Beagle","u_date_of_birth":"2019-04-03","u_owner_name":"Ada Adams {number}","u_owner_phone":"{phone}","u_owner_email":"ada{number}@example.org","u_medical_notes":"Vaccinated 2025-03-01.\nNo complications.","u_ehr_id":"p-{number}"}}"#
+        r#"{{"sys_id":"{key}","sys_mod_count":"{version}","sys_updated_on":"2026-11-01 10:00:00","sys_updated_by":"desk","u_patient_name":"Rex {number}","u_date_of_birth":"2019-04-03","u_owner_name":"Ada Adams {number}","u_owner_phone":"{phone}","u_owner_email":"ada{number}@example.org","u_ehr_id":"p-{number}"}}"#
     );
     Fetched { key, version: version.to_string(), raw, changed_by: None, changed_at_ms: None }
 }
@@ -308,7 +308,7 @@ async fn drained(store: &dyn Store, expected: u64, began: Instant) -> Result<f64
                 "Look into it.",
             ));
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
