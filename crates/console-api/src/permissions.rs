@@ -87,9 +87,10 @@ pub const fn who_can(capability: Capability) -> &'static str {
         Capability::SeePatients | Capability::SeeReceipts => "everybody",
         Capability::SeeConflicts => "everybody but auditors",
         Capability::VerifyPatient => "the front desk, clinicians, IT and administrators",
-        Capability::SeeQuarantine | Capability::WorkQuarantine => "IT or an administrator",
         Capability::SeeRaw => "clinicians, IT and administrators",
-        Capability::SeeQueue
+        Capability::SeeQuarantine
+        | Capability::WorkQuarantine
+        | Capability::SeeQueue
         | Capability::EditQueue
         | Capability::ControlRemotes
         | Capability::AcknowledgeIncidents => "IT or an administrator",

@@ -301,7 +301,7 @@ async fn drained(store: &dyn Store, expected: u64, began: Instant) -> Result<f64
         if done >= expected {
             return Ok(began.elapsed().as_secs_f64());
         }
-        if began.elapsed() > Duration::from_secs(600) {
+        if began.elapsed() > Duration::from_mins(10) {
             let parked = count(store, OperationState::Parked).await?;
             return Err(Failure::new(
                 format!("{done} of {expected} operations are done after ten minutes, {parked} are parked"),
@@ -435,6 +435,7 @@ pub async fn sync(writes: usize, folder: &Path) -> Result<Vec<Measure>, Failure>
     let output = simulated.stdout.take().context("the simulated remotes say nothing")?;
     let mut lines = BufReader::new(output).lines();
     lines.next_line().await.context("the simulated remotes do not start")?;
+    without_ceiling(&folder.join("vetsync.toml"))?;
     let options = || Options { config: Some(folder.join("vetsync.toml")), ..Options::default() };
 
     eprintln!("  reading the clinic");
@@ -460,7 +461,8 @@ pub async fn sync(writes: usize, folder: &Path) -> Result<Vec<Measure>, Failure>
     if by_engine.is_empty() {
         return Err(Failure::new("no pair of the clinic agrees", "Measure with a larger --size."));
     }
-    let each = by_engine.len() as f64;
+    let count_each = by_engine.len();
+    let each = count_each as f64;
 
     eprintln!("  {each} writes by the clients alone");
     let client = Arc::clone(clients.get(Remote::ServiceNow));
@@ -492,7 +494,7 @@ pub async fn sync(writes: usize, folder: &Path) -> Result<Vec<Measure>, Failure>
     let (handle, task) = drive::start(engine, clients, Arc::new(MovedClock::default()), async {
         let _either = stopped.await;
     });
-    let seconds = drained(&*store, each as u64, began).await?;
+    let seconds = drained(&*store, count_each as u64, began).await?;
     let rate = each / seconds;
     let waiting =
         count(&*store, OperationState::Retrying).await? + count(&*store, OperationState::Parked).await?;
@@ -506,6 +508,20 @@ pub async fn sync(writes: usize, folder: &Path) -> Result<Vec<Measure>, Failure>
         Measure::of("sync: the engine adds", ((bare / rate - 1.0) * 100.0).round(), "%").at_most(25.0),
         Measure::of("sync: not done", waiting as f64, "").at_most(0.0),
     ])
+}
+
+/// What is measured is what the engine costs, not how often a hospital's systems may be asked.
+fn without_ceiling(config: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(config).context("the sample's settings cannot be read")?;
+    let mut raised = String::with_capacity(text.len() + 100);
+    for line in text.lines() {
+        raised.push_str(line);
+        raised.push('\n');
+        if matches!(line.trim(), "[servicenow]" | "[ehr]") {
+            raised.push_str("requests_per_minute = 60000\n");
+        }
+    }
+    std::fs::write(config, raised).context("the sample's settings cannot be written")
 }
 
 /// A pair that agreed, whose owner's phone number is to change in ServiceNow.
