@@ -1,7 +1,9 @@
 //! From options to a running console.
 
 use crate::account::{self, who_sits_here};
+use crate::attach::owner_file;
 use crate::options::{Options, data_dir};
+use crate::owner::Owner;
 use crate::problem::StartError;
 use console_api::dto::{Person, Role};
 use console_api::{Console, Parts};
@@ -52,20 +54,43 @@ pub struct Running {
     pub engine: Handle,
     /// The store, for reading.
     pub store: Arc<dyn Store>,
+    closing: tokio::sync::Mutex<Closing>,
+}
+
+/// What is closed once, in this order.
+struct Closing {
+    owner: Option<Owner>,
     stop: Option<oneshot::Sender<()>>,
-    task: tokio::task::JoinHandle<()>,
+    task: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Running {
-    /// Ends the engine: what is under way is given up and rescued at the next start, the database is closed.
-    pub async fn stop(mut self) {
-        if let Some(stop) = self.stop.take() {
+    /// Ends the engine: what is under way is given up and rescued at the next start, the database is closed. A second
+    /// call finds it done.
+    pub async fn stop(&self) {
+        let mut closing = self.closing.lock().await;
+        if let Some(owner) = closing.owner.take() {
+            owner.end().await;
+        }
+        if let Some(stop) = closing.stop.take() {
             // The loop may have ended by itself.
             let _ended = stop.send(());
         }
-        if let Err(error) = self.task.await {
+        if let Some(task) = closing.task.take()
+            && let Err(error) = task.await
+        {
             tracing::error!(panicked = error.is_panic(), "engine.ended_badly");
         }
+    }
+
+    /// The same, when nobody is attached any more: what another command does here is not cut off by ours being done.
+    pub async fn stop_when_vacated(&self) {
+        let sessions = self.closing.lock().await.owner.as_ref().map(Owner::sessions);
+        if let Some(mut sessions) = sessions {
+            // A door that is shut has nobody in it.
+            let _gone = sessions.wait_for(|open| *open == 0).await.is_ok();
+        }
+        self.stop().await;
     }
 }
 
@@ -523,8 +548,11 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
             // A dropped sender means the same as a sent stop.
             let _either = stopped.await;
         });
-    handle.started().await;
-    let console = Console::new(Parts {
+    handle.started().await.map_err(|error| match error {
+        engine::EngineError::Store(error) => StartError::Store(error),
+        error => StartError::Engine(error),
+    })?;
+    let parts = Parts {
         store: Arc::clone(&opened.store),
         engine: handle.clone(),
         remotes: opened.remotes,
@@ -535,11 +563,21 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         hospital: opened.settings.hospital.name.clone(),
         demo: opened.settings.console.sample_data,
         one_person_may_approve,
-    });
+    };
+    let console = Console::new(parts.clone());
+    let owner = match Owner::start(parts, opened.settings, owner_file(&opened.database)).await {
+        Ok(owner) => Some(owner),
+        // The hospital works on; only a second command has to wait until this one ends.
+        Err(error) => {
+            tracing::warn!(kind = %error.kind(), "owner.not_listening");
+            None
+        }
+    };
     if opened.options.run_at_start {
         handle.ask(Command::StartRun { trigger: "start".to_owned(), actor: None, plan_only: false }).await?;
     }
-    Ok(Running { console, engine: handle, store: opened.store, stop: Some(stop), task })
+    let closing = Closing { owner, stop: Some(stop), task: Some(task) };
+    Ok(Running { console, engine: handle, store: opened.store, closing: tokio::sync::Mutex::new(closing) })
 }
 
 fn reconcile_limits(settings: &Settings) -> engine::BrakeLimits {

@@ -5,14 +5,19 @@
 
 mod account;
 mod assemble;
+mod attach;
 mod options;
+mod owner;
 mod problem;
 mod sample;
+mod seat;
 
 pub use assemble::{Opened, Running, columns_key, open, open_secrets, remotes, start};
+pub use attach::Attached;
 pub use options::{Options, data_dir, default_config_path};
 pub use problem::StartError;
 pub use sample::{SampleConnections, write_sample};
+pub use seat::{Seat, Workplace, attached, sit};
 
 /// Logs to standard error: readable by default, JSON with `VETSYNC_LOG_FORMAT=json`; filtered by `VETSYNC_LOG`.
 pub fn start_logging(default_filter: &str) {

@@ -73,6 +73,15 @@ pub enum StartError {
         /// The account.
         user: String,
     },
+    /// The process that owns the database is there and says nothing.
+    #[error("the VetSync that holds the database (process {process}) does not answer")]
+    OwnerSilent {
+        /// Its number, as the operating system counts processes.
+        process: u32,
+    },
+    /// The process that owns the database does not let this one in.
+    #[error("{}", .0.message.trim_end_matches('.'))]
+    OwnerRefused(ApiError),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] engine::EngineError),
@@ -103,6 +112,10 @@ impl StartError {
             StartError::SomebodyElse { .. } => {
                 "Log in to this computer with that person's own account, or leave --person and VETSYNC_PERSON out.".to_owned()
             }
+            StartError::OwnerSilent { process } => format!(
+                "Wait a moment and try again; if it stays, end process {process}. Nothing is lost: what was under way is taken up again."
+            ),
+            StartError::OwnerRefused(error) => error.way_out.clone(),
             StartError::Engine(_) => "Run `vetsync doctor`; nothing is lost.".to_owned(),
         }
     }
@@ -116,7 +129,9 @@ impl StartError {
             | StartError::Connection { .. }
             | StartError::NobodyHere { .. } => 3,
             StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => 4,
-            StartError::Store(_) | StartError::DataDir { .. } => 5,
+            StartError::Store(_) | StartError::DataDir { .. } | StartError::OwnerSilent { .. } => 5,
+            StartError::OwnerRefused(ApiError { code: ErrorCode::NotAllowed, .. }) => 8,
+            StartError::OwnerRefused(_) => 3,
             StartError::SomebodyElse { .. } => 8,
             StartError::Engine(_) => 1,
         }
@@ -134,12 +149,14 @@ impl StartError {
             StartError::Secrets(_) => Some("keyring"),
             StartError::Store(store::StoreError::WrongKey) => Some("database_key"),
             StartError::Store(store::StoreError::DiskFull) => Some("disk"),
-            StartError::Store(store::StoreError::Locked) => Some("database"),
+            StartError::Store(store::StoreError::Locked | store::StoreError::Owned)
+            | StartError::OwnerSilent { .. } => Some("database"),
             StartError::NoSettings { .. }
             | StartError::Settings(_)
             | StartError::Incomplete { .. }
             | StartError::Connection { .. }
             | StartError::NobodyHere { .. }
+            | StartError::OwnerRefused(_)
             | StartError::SomebodyElse { .. } => Some("configuration"),
             StartError::Store(_) | StartError::DataDir { .. } | StartError::Engine(_) => None,
         }
@@ -149,7 +166,11 @@ impl StartError {
 impl From<StartError> for ApiError {
     fn from(error: StartError) -> ApiError {
         let code = match &error {
-            StartError::Store(store::StoreError::WrongKey | store::StoreError::Locked) => ErrorCode::Locked,
+            StartError::Store(
+                store::StoreError::WrongKey | store::StoreError::Locked | store::StoreError::Owned,
+            )
+            | StartError::OwnerSilent { .. } => ErrorCode::Locked,
+            StartError::OwnerRefused(error) => error.code,
             StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => {
                 ErrorCode::Locked
             }

@@ -10,6 +10,7 @@ macro_rules! with_commands {
             "session.switch" => session_switch(SwitchPerson) -> Session, Some(Capability::SwitchPerson);
             "home.get" => home_get(Nothing) -> Home, None;
             "run.start" => run_start(StartRun) -> RunView, None;
+            "run.get" => run_get(Id) -> RunReport, None;
             "run.stop" => run_stop(Id) -> RunView, Some(Capability::SyncAll);
             "patients.search" => patients_search(PatientSearch) -> PatientPageRows, Some(Capability::SeePatients);
             "patients.get" => patients_get(Id) -> PatientPage, Some(Capability::SeePatients);

@@ -217,6 +217,23 @@ impl Console {
         }
     }
 
+    async fn run_get(&self, request: Id) -> Result<RunReport, ApiError> {
+        let Some(row) = self.parts.store.run(&request.id).await? else {
+            return Err(engine::EngineError::NotFound { what: "run" }.into());
+        };
+        let counts = counts_of(&row)?;
+        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(RunReport {
+            run: self.run_view(&row)?,
+            to_settle: small(counts.to_settle),
+            planned_writes_servicenow: small(counts.planned_writes[0]),
+            planned_writes_ehr: small(counts.planned_writes[1]),
+            to_create: small(counts.to_create),
+            writes_failed: small(counts.writes_failed),
+            vanished: small(counts.vanished),
+        })
+    }
+
     async fn run_stop(&self, request: Id) -> Result<RunView, ApiError> {
         match self.parts.engine.ask(Command::StopRun { run: request.id }).await? {
             Reply::Run(row) => self.run_view(&row),

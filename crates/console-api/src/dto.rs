@@ -341,6 +341,17 @@ dto! {
         pub malformed: u32,
         pub possible_duplicates: u32,
     }
+    /// A run, and what a run that only plans would do.
+    pub struct RunReport {
+        pub run: RunView,
+        /// Patients that rules settle or create.
+        pub to_settle: u32,
+        pub planned_writes_servicenow: u32,
+        pub planned_writes_ehr: u32,
+        pub to_create: u32,
+        pub writes_failed: u32,
+        pub vanished: u32,
+    }
     pub struct Home {
         pub remotes: Vec<RemoteState>,
         pub metrics: Vec<Metric>,

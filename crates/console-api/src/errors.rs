@@ -63,9 +63,14 @@ pub fn of_store(error: &StoreError) -> ApiError {
         StoreError::DiskFull => {
             api(ErrorCode::Internal, message, "Free some space on this computer's disk, then try again.")
         }
-        StoreError::Locked => {
+        StoreError::Owned => {
             api(ErrorCode::Locked, message, "Close the other VetSync on this computer, then try again.")
         }
+        StoreError::Locked => api(
+            ErrorCode::Locked,
+            message,
+            "Close the program that has the database file open (a backup, a database browser); VetSync tries again by itself.",
+        ),
         StoreError::WrongKey => api(
             ErrorCode::Locked,
             message,
@@ -74,7 +79,7 @@ pub fn of_store(error: &StoreError) -> ApiError {
         StoreError::Corrupt => api(
             ErrorCode::Internal,
             message,
-            "Move the database file away and start again: VetSync reads everything anew from both remotes. Decisions not yet sent are in the damaged file; keep it.",
+            "Run `vetsync doctor`. Where it finds damage, move the database file away and start again: VetSync reads everything anew from both remotes. Decisions not yet sent are in the damaged file; keep it.",
         ),
         StoreError::TooNew { .. } => api(ErrorCode::Internal, message, "Install the newer VetSync again."),
         StoreError::NotEncrypted => {

@@ -9,7 +9,7 @@ use crate::step::{Command, Engine, Event, Notice, Reply, Request, RunProgress, T
 use record::Remote;
 use remote::RemoteApi;
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 use store::RunRow;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
@@ -55,14 +55,21 @@ pub struct Handle {
     inbox: Inbox,
     clock: Arc<dyn Clock>,
     arrived: Arc<Notify>,
+    start_problem: Arc<Mutex<Option<EngineError>>>,
 }
 
 impl Handle {
     /// Waits until what an earlier process left behind is taken over: health is known, interrupted runs are closed.
-    pub async fn started(&self) {
-        // An engine that ended already has nothing to wait for.
+    ///
+    /// # Errors
+    /// That could not be done; the engine has ended and closed its store.
+    pub async fn started(&self) -> Result<()> {
         let mut started = self.started.clone();
-        let _ended = started.wait_for(|started| *started).await;
+        if started.wait_for(|started| *started).await.is_ok() {
+            return Ok(());
+        }
+        let mut problem = self.start_problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Err(problem.take().unwrap_or(EngineError::Stopping))
     }
 
     /// Asks the engine for something and waits for its answer.
@@ -107,6 +114,7 @@ pub fn start(
     let pulse = Arc::new(RwLock::new(Pulse::default()));
     let (first_step, started) = watch::channel(false);
     let arrived = Arc::new(Notify::new());
+    let start_problem = Arc::new(Mutex::new(None));
     let handle = Handle {
         commands,
         notices: notices.clone(),
@@ -115,6 +123,7 @@ pub fn start(
         inbox: engine.inbox(),
         clock: Arc::clone(&clock),
         arrived: Arc::clone(&arrived),
+        start_problem: Arc::clone(&start_problem),
     };
     let task = tokio::spawn(async move {
         tokio::pin!(stop);
@@ -125,6 +134,11 @@ pub fn start(
         loop {
             let now_ms = clock.now_ms();
             let effects = engine.step_many(events, now_ms).await;
+            if let Some(problem) = effects.start_problem {
+                engine.store.close().await;
+                *start_problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(problem);
+                return;
+            }
             {
                 let mut pulse = pulse.write().unwrap_or_else(std::sync::PoisonError::into_inner);
                 pulse.health =

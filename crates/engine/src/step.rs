@@ -263,6 +263,8 @@ pub struct Effects {
     pub notices: Vec<Notice>,
     /// Call [`Event::Woke`] at this time at the latest.
     pub wake_at_ms: Option<i64>,
+    /// The first step failed: what an earlier process left behind could not be taken up. No further step may follow.
+    pub start_problem: Option<EngineError>,
 }
 
 /// The engine.
@@ -358,7 +360,16 @@ impl Engine {
         };
         let of_run = matches!(event, Event::PageRead { .. } | Event::GoOn { .. });
         let handled = match event {
-            Event::Started => self.rescue(now_ms, effects).await,
+            Event::Started => {
+                let rescued = self.rescue(now_ms, effects).await;
+                if let Err(error) = rescued {
+                    // Without what an earlier process left behind nothing may be sent.
+                    tracing::error!(error = %error.log_words(), "engine.not_started");
+                    effects.start_problem = Some(error);
+                    return;
+                }
+                Ok(())
+            }
             Event::Asked { ticket, command } => {
                 self.asked(ticket, command, now_ms, effects).await;
                 Ok(())
@@ -408,6 +419,9 @@ impl Engine {
 
     /// What every step ends with: what is left over, the remotes' health, and what can be begun.
     pub(crate) async fn follow_up(&mut self, now_ms: i64, effects: &mut Effects) {
+        if effects.start_problem.is_some() {
+            return;
+        }
         self.put_unsettled_back(now_ms, effects).await;
         self.work_on_inbox(now_ms, effects).await;
         if let Err(error) = self.keep_health().await {

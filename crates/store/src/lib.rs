@@ -42,7 +42,10 @@ pub enum StoreError {
     /// No room left.
     #[error("the disk is full: nothing was lost, nothing was half done; free some space and try again")]
     DiskFull,
-    /// Another process holds the database.
+    /// Another VetSync owns the database.
+    #[error("another VetSync holds the database")]
+    Owned,
+    /// Another program, which is no VetSync, holds a lock on the database.
     #[error("another program holds the database")]
     Locked,
     /// The file is damaged.

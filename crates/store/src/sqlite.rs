@@ -32,7 +32,7 @@ pub use search::COUNTED_UP_TO;
 pub use writer::WriterStatistics;
 
 use batch::{Readers, Writing};
-use errors::typed;
+use errors::{typed, typed_opening};
 use lock::OwnerLock;
 use writer::Writer;
 
@@ -107,7 +107,10 @@ impl SqliteStore {
         assert_encrypting(&mut writing).await?;
         statements(&mut writing, "PRAGMA cipher_log_level = NONE").await?;
         // The first page is read here: a wrong key shows before anything is written.
-        statements(&mut writing, "SELECT count(*) FROM sqlite_master").await?;
+        sqlx::raw_sql("SELECT count(*) FROM sqlite_master")
+            .execute(&mut writing)
+            .await
+            .map_err(|error| typed_opening(&error))?;
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
             .fetch_one(&mut writing)
             .await
@@ -199,7 +202,7 @@ fn file_options(path: &Path, key: &SecretKey, options: &OpenOptions) -> SqliteCo
 }
 
 async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
-    options.connect().await.map_err(|error| typed(&error))
+    options.connect().await.map_err(|error| typed_opening(&error))
 }
 
 async fn statements(connection: &mut SqliteConnection, sql: &'static str) -> Result<()> {

@@ -78,7 +78,7 @@ async fn one_process_owns_the_file() {
     let path = folder.path().join("vetsync.db");
     let store = open(&path).await;
     let second = SqliteStore::open(&path, &key(7), T0).await;
-    assert!(matches!(second, Err(StoreError::Locked)), "{second:?}");
+    assert!(matches!(second, Err(StoreError::Owned)), "{second:?}");
     store.close().await;
     open(&path).await.close().await;
 }
@@ -240,4 +240,131 @@ async fn after_closing_every_call_says_so() {
     ] {
         assert!(said.contains("the store is closed"), "{said}");
     }
+}
+
+/// Overwrites the middle of each page from the third on with garbage.
+fn damage(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    for page in bytes.chunks_mut(4096).skip(2) {
+        page[1_000..1_100].fill(0x5a);
+    }
+    // In place: the store has the file open.
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+}
+
+/// Pages damaged while the store is open: reading and writing say that the file is damaged, not that the key is wrong; so
+/// does the next start.
+#[tokio::test]
+async fn damage_under_an_open_store_is_called_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vetsync.db");
+    let options = OpenOptions { cache_kib: 16, ..OpenOptions::default() };
+    let store = SqliteStore::open_with(&path, &key(7), T0, &options).await.unwrap();
+    store.commit((0..100).map(|n| Change::PutSnapshot(large(n))).collect()).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open_with(&path, &key(7), T0, &options).await.unwrap();
+    damage(&path);
+    let read = store.snapshots_after(record::Remote::Ehr, record::RecordKind::Patient, "", 1_000).await;
+    assert!(matches!(read, Err(StoreError::Corrupt)), "{read:?}");
+    let written = store.commit(vec![Change::PutSnapshot(large(3)), Change::Audit(audit("a", "s"))]).await;
+    assert!(matches!(written, Err(StoreError::Corrupt)), "{written:?}");
+    let checked = store.check().await;
+    assert!(
+        matches!(&checked, Ok(problems) if !problems.is_empty())
+            || matches!(checked, Err(StoreError::Corrupt)),
+        "{checked:?}"
+    );
+    store.close().await;
+    let again = match SqliteStore::open(&path, &key(7), T0).await {
+        Err(error) => Err(error),
+        Ok(store) => {
+            let read =
+                store.snapshots_after(record::Remote::Ehr, record::RecordKind::Patient, "", 1_000).await;
+            store.close().await;
+            read.map(drop)
+        }
+    };
+    assert!(matches!(again, Err(StoreError::Corrupt)), "{again:?}");
+}
+
+const HOLDER: &str = "VETSYNC_TEST_HOLDS_DATABASE";
+
+/// Another process with a lock on the file, as a backup program or a database browser may have it.
+struct Holder(std::process::Child, std::io::BufReader<std::process::ChildStdout>);
+
+impl Holder {
+    fn start(path: &Path, statement: &str) -> Holder {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "another_program_with_a_lock_delays_and_breaks_nothing", "--nocapture"])
+            .env(HOLDER, path)
+            .env("VETSYNC_TEST_STATEMENT", statement)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("holding") {
+            line.clear();
+            assert!(std::io::BufRead::read_line(&mut output, &mut line).unwrap() > 0, "it holds the lock");
+        }
+        Holder(child, output)
+    }
+
+    /// Lets go of the lock.
+    fn end(mut self) {
+        drop(self.0.stdin.take());
+        std::io::copy(&mut self.1, &mut std::io::sink()).unwrap();
+        assert!(self.0.wait().unwrap().success());
+    }
+
+    async fn hold(path: &str) {
+        use sqlx::{ConnectOptions, Connection};
+        let statement = std::env::var("VETSYNC_TEST_STATEMENT").unwrap();
+        let hex = "07".repeat(32);
+        let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(path)
+            .pragma("key", format!("\"x'{hex}'\""))
+            .connect()
+            .await
+            .unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        println!("\nholding");
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn another_program_with_a_lock_delays_and_breaks_nothing() {
+    if let Ok(path) = std::env::var(HOLDER) {
+        return Holder::hold(&path).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vetsync.db");
+    let options = OpenOptions { busy_timeout_ms: 200, ..OpenOptions::default() };
+    let store = SqliteStore::open_with(&path, &key(7), T0, &options).await.unwrap();
+    store.commit(vec![Change::PutPair(pair("p1"))]).await.unwrap();
+
+    // Locked while at work: said so, reading goes on, and when it is free the same commit goes through.
+    let holder = Holder::start(&path, "BEGIN IMMEDIATE");
+    let refused = store.commit(vec![Change::PutPair(pair("p2"))]).await;
+    assert!(matches!(refused, Err(StoreError::Locked)), "{refused:?}");
+    let claimed = store.claim_operations(T0, 1).await;
+    assert!(matches!(claimed, Err(StoreError::Locked)), "{claimed:?}");
+    assert_eq!(store.pair("p1").await.unwrap(), Some(pair("p1")));
+    holder.end();
+    store.commit(vec![Change::PutPair(pair("p2"))]).await.unwrap();
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+    store.close().await;
+
+    // Locked at start.
+    let holder = Holder::start(&path, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    let refused = SqliteStore::open_with(&path, &key(7), T0, &options).await;
+    assert!(matches!(refused, Err(StoreError::Locked)), "{refused:?}");
+    holder.end();
+    let store = SqliteStore::open_with(&path, &key(7), T0, &options).await.unwrap();
+    assert_eq!(store.pair("p2").await.unwrap(), Some(pair("p2")));
+    store.close().await;
 }

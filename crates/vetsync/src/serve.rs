@@ -5,7 +5,7 @@
 
 use crate::sample::{self, Clinic};
 use crate::{Outcome, exit::Failure};
-use agent::Options;
+use agent::{Options, Workplace};
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
@@ -14,7 +14,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clap::Args;
-use console_api::Console;
 use console_api::dto::{ApiError, ErrorCode};
 use futures_util::StreamExt as _;
 use std::future::IntoFuture as _;
@@ -39,7 +38,7 @@ pub struct Serve {
 }
 
 struct Served {
-    console: Arc<Console>,
+    workplace: Arc<Workplace>,
     host: String,
     /// Gone once it was used.
     token: Mutex<Option<String>>,
@@ -75,7 +74,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
     } else {
         (options, None)
     };
-    let running = agent::start(agent::open(options).await?).await?;
+    let workplace = Arc::new(Workplace::open(options).await?);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", serve.port)).await.map_err(|error| {
         Failure::new(
             format!("port {} cannot be used: {error}", serve.port),
@@ -87,7 +86,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
     let url = format!("http://{host}/?token={token}");
     let (end, mut ending) = watch::channel(false);
     let served = Arc::new(Served {
-        console: Arc::clone(&running.console),
+        workplace: Arc::clone(&workplace),
         host,
         token: Mutex::new(Some(token)),
         session: secret_text()?,
@@ -117,7 +116,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
         outcome = serving.into_future() => outcome,
         () = deadline => Ok(()),
     };
-    running.stop().await;
+    workplace.stop().await;
     if let Some(remotes) = remotes {
         remotes.stop().await;
     }
@@ -261,7 +260,7 @@ async fn rpc(
             return problem(StatusCode::BAD_REQUEST, &error);
         }
     };
-    match served.console.call(&command, payload).await {
+    match served.workplace.call(&command, payload).await {
         Ok(value) => page(StatusCode::OK, "application/json", value.to_string()),
         Err(error) => {
             let status = match error.code {
@@ -283,7 +282,7 @@ async fn events(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respon
     if !has_session(&served, &headers) {
         return refused();
     }
-    let listening = (served.console.events(), served.ending.clone());
+    let listening = (served.workplace.events(), served.ending.clone());
     let stream = futures_util::stream::unfold(listening, |(mut receiver, mut ending)| async move {
         loop {
             let received = tokio::select! {

@@ -59,7 +59,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("oauth2", &["remote"], "2: only remote speaks HTTP to a remote"),
     ("tauri", &["vetsync-console"], "2: only src-tauri knows Tauri"),
     ("tauri-plugin-single-instance", &["vetsync-console"], "2: only src-tauri knows Tauri"),
-    ("axum", &["vetsync", "simulator"], "only vetsync and simulator listen"),
+    ("axum", &["agent", "vetsync", "simulator"], "only agent, vetsync and simulator listen"),
     ("keyring-core", &["secrets"], "only secrets knows the keyring"),
 ];
 

@@ -86,6 +86,12 @@ export type RunView = { id: string, trigger: string, actor: string | null, statu
 
 export type RunCounts = { servicenow: number, ehr: number, linked: number, compared: number, equal: number, settled: number, conflicts: number, created: number, writesServicenow: number, writesEhr: number, malformed: number, possibleDuplicates: number, };
 
+export type RunReport = { run: RunView, 
+/**
+ * Patients that rules settle or create.
+ */
+toSettle: number, plannedWritesServicenow: number, plannedWritesEhr: number, toCreate: number, writesFailed: number, vanished: number, };
+
 export type Home = { remotes: Array<RemoteState>, metrics: Array<Metric>, needYou: number, needSecond: number, settledLastRun: number, statusCounts: StatusCounts, run: RunView | null, lastRun: RunView | null, settled: Array<SettledItem>, 
 /**
  * Read only from the cache: a remote is not answering.

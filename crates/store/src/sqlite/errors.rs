@@ -2,6 +2,17 @@
 
 use crate::StoreError;
 
+/// What a driver error means before the first page was read: SQLCipher cannot tell a wrong key from a file that is no
+/// database of ours.
+pub(super) fn typed_opening(error: &sqlx::Error) -> StoreError {
+    let is_unreadable = matches!(error, sqlx::Error::Database(database)
+        if database.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == NOT_A_DATABASE));
+    if is_unreadable { StoreError::WrongKey } else { typed(error) }
+}
+
+/// `SQLITE_NOTADB`: what SQLCipher says where a page's authentication code does not fit it.
+const NOT_A_DATABASE: i32 = 26;
+
 /// What a driver error means. Texts hold rule names and codes, never values.
 pub(super) fn typed(error: &sqlx::Error) -> StoreError {
     let sqlx::Error::Database(database) = error else {
@@ -25,8 +36,9 @@ fn from_code(code: i32, message: &str) -> StoreError {
     }
     match code & 0xff {
         13 => StoreError::DiskFull,
-        11 => StoreError::Corrupt,
-        26 => StoreError::WrongKey,
+        // The key was right when the file was opened. A page that does not fit its authentication code is reported as a
+        // lack of memory (SQLCipher's `CODEC1` in pager.c); a real one ends the process before it comes here.
+        7 | 11 | NOT_A_DATABASE => StoreError::Corrupt,
         5 | 6 => StoreError::Locked,
         19 => StoreError::Refused { rule: rule(message) },
         8 => StoreError::Other(
@@ -64,7 +76,7 @@ mod tests {
             (4874, "the disk is full"),
             (11, "damaged"),
             (267, "damaged"),
-            (26, "cannot be opened with this key"),
+            (26, "damaged"),
             (5, "another program holds"),
             (261, "another program holds"),
             (6, "another program holds"),

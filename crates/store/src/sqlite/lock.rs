@@ -14,7 +14,7 @@ pub(super) struct OwnerLock {
 }
 
 impl OwnerLock {
-    /// Takes the lock beside the database, or says [`StoreError::Locked`] at once.
+    /// Takes the lock beside the database, or says [`StoreError::Owned`] at once.
     pub(super) fn take(database: &Path) -> Result<Self> {
         let path = lock_path(database);
         let mut options = OpenOptions::new();
@@ -29,7 +29,7 @@ impl OwnerLock {
         })?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Owned),
             Err(TryLockError::Error(error)) => Err(StoreError::Other(format!(
                 "the database's folder does not support locks: {}",
                 error.kind()

@@ -437,11 +437,12 @@ impl Task {
 /// Errors are not `Clone`; a lost transaction answers several callers with the same one.
 fn again(error: &StoreError) -> StoreError {
     match error {
-        // Met while open, this is damage: the key was right when the file was opened.
-        StoreError::WrongKey | StoreError::Corrupt => StoreError::Corrupt,
+        StoreError::WrongKey => StoreError::WrongKey,
+        StoreError::Corrupt => StoreError::Corrupt,
         StoreError::NotEncrypted => StoreError::NotEncrypted,
         StoreError::TooNew { found, known } => StoreError::TooNew { found: *found, known: *known },
         StoreError::DiskFull => StoreError::DiskFull,
+        StoreError::Owned => StoreError::Owned,
         StoreError::Locked => StoreError::Locked,
         StoreError::Refused { rule } => StoreError::Refused { rule: rule.clone() },
         StoreError::Moved { what } => StoreError::Moved { what: what.clone() },

@@ -1,10 +1,18 @@
 //! `vetsync doctor`: checks settings, keyring, database and both connections.
 
+use crate::exit::Failure;
 use crate::{Outcome, output};
-use agent::{Options, StartError};
+use agent::{Attached, Opened, Options, StartError};
+use console_api::dto::ApiError;
+use engine::Clock;
+use engine::clock::SystemClock;
 use record::Remote;
+use remote::RemoteApi;
 use serde::Serialize;
+use settings::Settings;
 use std::process::ExitCode;
+use std::sync::Arc;
+use store::StoreError;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -29,81 +37,151 @@ const fn part_of(error: &StartError) -> &'static str {
         | StartError::NobodyHere { .. }
         | StartError::SomebodyElse { .. } => "settings",
         StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => "secrets",
-        StartError::Store(_) | StartError::DataDir { .. } | StartError::Engine(_) => "database",
+        StartError::Store(_)
+        | StartError::DataDir { .. }
+        | StartError::OwnerSilent { .. }
+        | StartError::OwnerRefused(_)
+        | StartError::Engine(_) => "database",
         StartError::Connection { .. } => "connections",
     }
 }
 
-/// Runs the verb.
-pub async fn doctor(options: Options, json: bool) -> Outcome {
-    let mut findings = Vec::new();
-    let mut code = 0;
-    match agent::open(options).await {
-        Err(error) => {
-            code = error.exit_code();
-            findings.push(Finding {
-                part: part_of(&error),
-                state: "wrong",
-                what: error.to_string(),
-                way_out: error.way_out(),
+fn wrong(error: &StartError) -> Finding {
+    Finding { part: part_of(error), state: "wrong", what: error.to_string(), way_out: error.way_out() }
+}
+
+/// What was found so far, and the exit code of the worst of it.
+#[derive(Default)]
+struct Findings {
+    all: Vec<Finding>,
+    code: u8,
+}
+
+impl Findings {
+    fn settings(&mut self, settings: &Settings) {
+        self.all.push(well("settings", "complete"));
+        for warning in settings.warnings() {
+            self.all.push(Finding {
+                part: "settings",
+                state: "warning",
+                what: warning.to_string(),
+                way_out: warning.way_out.clone(),
             });
         }
-        Ok(opened) => {
-            findings.push(well("settings", "complete"));
-            for warning in opened.settings.warnings() {
-                findings.push(Finding {
-                    part: "settings",
-                    state: "warning",
-                    what: warning.to_string(),
-                    way_out: warning.way_out.clone(),
-                });
-            }
-            findings.push(well("secrets", format!("in {}", opened.secrets.describe())));
-            let problems = opened.store.check().await?;
-            if problems.is_empty() {
-                findings.push(well("database", "encrypted and sound"));
-            }
-            for what in problems {
-                code = 5;
-                findings.push(Finding {
-                    part: "database",
-                    state: "wrong",
-                    what,
-                    way_out: "move the file away and start again; everything is read anew from both remotes"
-                        .to_owned(),
-                });
-            }
-            for remote in Remote::BOTH {
-                match opened.remotes.get(remote).probe().await {
-                    Ok(probe) => {
-                        findings.push(well(remote.label(), format!("answers in {} ms", probe.latency_ms)));
-                        for found in probe.findings {
-                            if found.fatal {
-                                code = 6;
-                            }
-                            findings.push(Finding {
-                                part: remote.label(),
-                                state: if found.fatal { "wrong" } else { "warning" },
-                                what: found.what,
-                                way_out: found.way_out,
-                            });
-                        }
-                    }
-                    Err(error) => {
-                        code = 6;
-                        let advice = console_api::dto::ApiError::from(error);
-                        findings.push(Finding {
-                            part: remote.label(),
-                            state: "wrong",
-                            what: advice.message,
-                            way_out: advice.way_out,
-                        });
-                    }
-                }
-            }
-            opened.store.close().await;
+    }
+
+    fn database(&mut self, problems: Vec<String>) {
+        if problems.is_empty() {
+            self.all.push(well("database", "encrypted and sound"));
+        }
+        for what in problems {
+            self.code = 5;
+            self.all.push(Finding {
+                part: "database",
+                state: "wrong",
+                what,
+                way_out: "move the file away and start again; everything is read anew from both remotes"
+                    .to_owned(),
+            });
         }
     }
+
+    async fn remote(&mut self, remote: Remote, client: &dyn RemoteApi) {
+        match client.probe().await {
+            Ok(probe) => {
+                self.all.push(well(remote.label(), format!("answers in {} ms", probe.latency_ms)));
+                for found in probe.findings {
+                    if found.fatal {
+                        self.code = 6;
+                    }
+                    self.all.push(Finding {
+                        part: remote.label(),
+                        state: if found.fatal { "wrong" } else { "warning" },
+                        what: found.what,
+                        way_out: found.way_out,
+                    });
+                }
+            }
+            Err(error) => {
+                self.code = 6;
+                let advice = ApiError::from(error);
+                self.all.push(Finding {
+                    part: remote.label(),
+                    state: "wrong",
+                    what: advice.message,
+                    way_out: advice.way_out,
+                });
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &StartError) {
+        self.code = error.exit_code();
+        self.all.push(wrong(error));
+    }
+}
+
+/// Everything is looked at by this process, which opens the database for as long as that takes.
+async fn look(opened: Opened, findings: &mut Findings) {
+    findings.settings(&opened.settings);
+    findings.all.push(well("secrets", format!("in {}", opened.secrets.describe())));
+    match opened.store.check().await {
+        Ok(problems) => findings.database(problems),
+        // So damaged that not even the check gets through.
+        Err(error) => findings.failed(&error.into()),
+    }
+    for remote in Remote::BOTH {
+        findings.remote(remote, &**opened.remotes.get(remote)).await;
+    }
+    opened.store.close().await;
+}
+
+/// The database is looked at by the process that owns it, the rest by this one.
+async fn look_beside(options: &Options, owner: Attached, findings: &mut Findings) -> Result<(), Failure> {
+    let path = options.config_path();
+    let settings = Settings::load(&path).map_err(StartError::from)?;
+    findings.settings(&settings);
+    let secrets = agent::open_secrets(&settings, &agent::data_dir(options, &settings)).await?;
+    findings.all.push(well("secrets", format!("in {}", secrets.describe())));
+    let held = format!("held by a running VetSync (process {}), which answers", owner.process());
+    findings.all.push(well("database", held));
+    match owner.check().await {
+        Ok(problems) => findings.database(problems),
+        Err(error) => {
+            findings.code = 5;
+            findings.all.push(Finding {
+                part: "database",
+                state: "wrong",
+                what: error.message,
+                way_out: error.way_out,
+            });
+        }
+    }
+    let base = path.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    match agent::remotes(&settings, &*secrets, &base, &clock).await {
+        Ok((servicenow, ehr)) => {
+            findings.remote(Remote::ServiceNow, &*servicenow).await;
+            findings.remote(Remote::Ehr, &*ehr).await;
+        }
+        Err(error) => findings.failed(&error),
+    }
+    Ok(())
+}
+
+/// Runs the verb.
+pub async fn doctor(options: Options, json: bool) -> Outcome {
+    let mut findings = Findings::default();
+    match agent::open(options.clone()).await {
+        Ok(opened) => look(opened, &mut findings).await,
+        Err(error @ StartError::Store(StoreError::Owned)) => match agent::attached(&options).await {
+            Ok(Some(owner)) => look_beside(&options, owner, &mut findings).await?,
+            Ok(None) => findings.failed(&error),
+            Err(error) => findings.failed(&error),
+        },
+        Err(error) => findings.failed(&error),
+    }
+    let Findings { all: findings, code } = findings;
     if json {
         output::json(&serde_json::json!({ "ok": code == 0, "findings": findings }))?;
     } else {

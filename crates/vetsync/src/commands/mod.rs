@@ -13,40 +13,47 @@ pub use remotes::{Remotes, remotes};
 pub use secret::{Secret, secret};
 
 use crate::exit::Failure;
-use crate::{Outcome, demo, output};
-use agent::{Options, Running};
+use crate::{Outcome, output};
+use agent::{Options, Seat};
 use clap::{Args, Subcommand};
 use console_api::dto::{
-    Approve, Approved, ChoiceKind, CompareView, ConflictList, ConflictQuery, FieldChoice, Id, MakePlan,
-    PatientPage, PatientPageRows, PatientSearch, PlanView, RunView, StartRun,
+    Approve, Approved, ChoiceKind, CompareView, ConflictList, ConflictQuery, Event, FieldChoice, Id,
+    MakePlan, PatientPage, PatientPageRows, PatientSearch, PatientStatus, PlanView, RunReport, RunStatus,
+    RunView, StartRun,
 };
-use engine::runs::counts_of;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::sync::broadcast;
 
-async fn started(options: Options) -> Result<Running, Failure> {
-    Ok(agent::start(agent::open(options).await?).await?)
+async fn started(options: Options) -> Result<Seat, Failure> {
+    Ok(agent::sit(options).await?)
 }
 
 async fn call<Q: Serialize, R: DeserializeOwned>(
-    running: &Running,
+    seat: &Seat,
     command: &str,
     request: &Q,
 ) -> Result<R, Failure> {
     let payload = serde_json::to_value(request).map_err(anyhow::Error::from)?;
-    let value = running.console.call(command, payload).await?;
+    let value = seat.call(command, payload).await?;
     Ok(serde_json::from_value(value).map_err(anyhow::Error::from)?)
+}
+
+/// Waits for the next event, or a second: whatever happens, the caller looks again.
+async fn something_happened(events: &mut broadcast::Receiver<Event>) {
+    let _woken = tokio::time::timeout(Duration::from_secs(1), events.recv()).await;
 }
 
 /// `vetsync sync`
 pub async fn sync(options: Options, patient: Option<String>, json: bool) -> Outcome {
     let Some(patient) = patient else { return reconcile(options, false, json).await };
-    let running = started(options).await?;
+    let seat = started(options).await?;
     let request = StartRun { patient_id: Some(patient.clone()), plan_only: false };
-    let _run: serde_json::Value = call(&running, "run.start", &request).await?;
-    let page: PatientPage = wait_until_written(&running, &patient).await?;
-    running.stop().await;
+    let _run: serde_json::Value = call(&seat, "run.start", &request).await?;
+    let page: PatientPage = wait_until_written(&seat, &patient).await?;
+    seat.leave().await;
     if json {
         output::json(&page)?;
     } else {
@@ -56,56 +63,87 @@ pub async fn sync(options: Options, patient: Option<String>, json: bool) -> Outc
 }
 
 /// Waits until no write for this patient is under way.
-async fn wait_until_written(running: &Running, patient: &str) -> Result<PatientPage, Failure> {
-    let mut notices = running.engine.notices();
+async fn wait_until_written(seat: &Seat, patient: &str) -> Result<PatientPage, Failure> {
+    let mut events = seat.events();
     loop {
-        if !engine::step::lane_busy(&*running.store, patient).await? {
-            return call(running, "patients.get", &Id { id: patient.to_owned() }).await;
+        let page: PatientPage = call(seat, "patients.get", &Id { id: patient.to_owned() }).await?;
+        if page.patient.status != PatientStatus::Waiting {
+            return Ok(page);
         }
-        // Whatever happens next, or nothing for a second: look again.
-        let _woken = tokio::time::timeout(std::time::Duration::from_secs(1), notices.recv()).await;
+        something_happened(&mut events).await;
     }
 }
 
 /// `vetsync reconcile`
 pub async fn reconcile(options: Options, plan_only: bool, json: bool) -> Outcome {
-    let running = started(options).await?;
-    let notices = running.engine.notices();
+    let seat = started(options).await?;
+    let mut events = seat.events();
     let request = StartRun { patient_id: None, plan_only };
-    let run: RunView = call(&running, "run.start", &request).await?;
-    let row = demo::wait_for_run(&*running.store, notices, &run.id).await?;
-    let counts = counts_of(&row)?;
-    running.stop().await;
-    let conflicts: u64 = counts.conflicts.iter().sum();
+    let started: RunView = call(&seat, "run.start", &request).await?;
+    let report: RunReport = loop {
+        let report: RunReport = call(&seat, "run.get", &Id { id: started.id.clone() }).await?;
+        if report.run.status != RunStatus::Running {
+            break report;
+        }
+        // Progress comes often and says nothing of the end.
+        while let Ok(Ok(Event::Progress(_))) =
+            tokio::time::timeout(Duration::from_secs(1), events.recv()).await
+        {}
+    };
+    seat.leave().await;
+    let RunReport { run, .. } = &report;
+    let counts = &run.counts;
     if json {
-        output::json(
-            &serde_json::json!({ "run": row.id, "state": row.state, "problem": row.problem, "counts": counts }),
-        )?;
+        output::json(&serde_json::json!({
+            "run": run.id,
+            "state": run.status,
+            "problem": run.problem,
+            "counts": {
+                "servicenow": counts.servicenow,
+                "ehr": counts.ehr,
+                "linked": counts.linked,
+                "compared": counts.compared,
+                "equal": counts.equal,
+                "settled": counts.settled,
+                "conflicts": counts.conflicts,
+                "created": counts.created,
+                "writes": [counts.writes_servicenow, counts.writes_ehr],
+                "writes_failed": report.writes_failed,
+                "malformed": counts.malformed,
+                "possible_duplicates": counts.possible_duplicates,
+                "to_settle": report.to_settle,
+                "planned_writes": [report.planned_writes_servicenow, report.planned_writes_ehr],
+                "to_create": report.to_create,
+                "vanished": report.vanished,
+            },
+        }))?;
     } else {
         println!("read      {} in ServiceNow, {} in the EHR", counts.servicenow, counts.ehr);
         println!("compared  {} ({} equal, {} newly linked)", counts.compared, counts.equal, counts.linked);
         if plan_only {
-            let [servicenow, ehr] = counts.planned_writes;
             println!(
-                "planned   {servicenow} writes to ServiceNow, {ehr} to the EHR, {} to create; nothing was written",
-                counts.to_create
+                "planned   {} writes to ServiceNow, {} to the EHR, {} to create; nothing was written",
+                report.planned_writes_servicenow, report.planned_writes_ehr, report.to_create
             );
         } else {
             println!("settled   {} fields by rule", counts.settled);
             println!(
                 "written   {} to ServiceNow, {} to the EHR, {} created",
-                counts.writes[0], counts.writes[1], counts.created
+                counts.writes_servicenow, counts.writes_ehr, counts.created
             );
         }
-        println!("conflicts {conflicts} wait for a person; {} payloads could not be read", counts.malformed);
-        if let Some(problem) = &row.problem {
+        println!(
+            "conflicts {} wait for a person; {} payloads could not be read",
+            counts.conflicts, counts.malformed
+        );
+        if let Some(problem) = &run.problem {
             println!("note      {problem}");
         }
     }
-    Ok(match row.state.as_str() {
-        "done" if conflicts == 0 => ExitCode::SUCCESS,
-        "done" | "stopped" => ExitCode::from(7),
-        _ => ExitCode::from(6),
+    Ok(match run.status {
+        RunStatus::Done if counts.conflicts == 0 => ExitCode::SUCCESS,
+        RunStatus::Done | RunStatus::Stopped => ExitCode::from(7),
+        RunStatus::Running | RunStatus::Failed => ExitCode::from(6),
     })
 }
 
@@ -121,11 +159,11 @@ pub struct Patients {
 
 /// Searches patients.
 pub async fn patients(options: Options, patients: Patients, json: bool) -> Outcome {
-    let running = started(options).await?;
+    let seat = started(options).await?;
     let request =
         PatientSearch { query: patients.query.join(" "), status: None, offset: 0, limit: patients.limit };
-    let found: PatientPageRows = call(&running, "patients.search", &request).await?;
-    running.stop().await;
+    let found: PatientPageRows = call(&seat, "patients.search", &request).await?;
+    seat.leave().await;
     if json {
         output::json(&found)?;
     } else {
@@ -202,7 +240,7 @@ pub async fn conflicts(options: Options, conflicts: Conflicts, json: bool) -> Ou
 }
 
 async fn list(options: Options, field: Option<String>, limit: u32, json: bool) -> Outcome {
-    let running = started(options).await?;
+    let seat = started(options).await?;
     let query = ConflictQuery {
         text: String::new(),
         grade: None,
@@ -212,8 +250,8 @@ async fn list(options: Options, field: Option<String>, limit: u32, json: bool) -
         offset: 0,
         limit,
     };
-    let found: ConflictList = call(&running, "conflicts.list", &query).await?;
-    running.stop().await;
+    let found: ConflictList = call(&seat, "conflicts.list", &query).await?;
+    seat.leave().await;
     if json {
         output::json(&found)?;
     } else {
@@ -236,9 +274,9 @@ async fn list(options: Options, field: Option<String>, limit: u32, json: bool) -
 }
 
 async fn show(options: Options, id: String, json: bool) -> Outcome {
-    let running = started(options).await?;
-    let view: CompareView = call(&running, "conflicts.get", &Id { id }).await?;
-    running.stop().await;
+    let seat = started(options).await?;
+    let view: CompareView = call(&seat, "conflicts.get", &Id { id }).await?;
+    seat.leave().await;
     if json {
         output::json(&view)?;
         return Ok(ExitCode::SUCCESS);
@@ -302,21 +340,21 @@ async fn decide(
     json: bool,
 ) -> Outcome {
     let choices = choices.iter().map(|text| choice(text)).collect::<Result<Vec<_>, _>>()?;
-    let running = started(options).await?;
-    let view: CompareView = call(&running, "conflicts.get", &Id { id: id.clone() }).await?;
+    let seat = started(options).await?;
+    let view: CompareView = call(&seat, "conflicts.get", &Id { id: id.clone() }).await?;
     let request =
         MakePlan { conflict_id: id, fingerprint: view.fingerprint, choices, reason: reason.clone() };
-    let plan: PlanView = call(&running, "plans.make", &request).await?;
+    let plan: PlanView = call(&seat, "plans.make", &request).await?;
     if plan_only {
-        running.stop().await;
+        seat.leave().await;
         show_plan(&plan, json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let approve = Approve { plan_id: plan.id.clone(), hash: plan.hash.clone(), reason };
-    let approved: Approved = call(&running, "plans.approve", &approve).await?;
-    wait_until_written(&running, &plan.patient_id).await?;
-    let done: PlanView = call(&running, "plans.get", &Id { id: plan.id }).await?;
-    running.stop().await;
+    let approved: Approved = call(&seat, "plans.approve", &approve).await?;
+    wait_until_written(&seat, &plan.patient_id).await?;
+    let done: PlanView = call(&seat, "plans.get", &Id { id: plan.id }).await?;
+    seat.leave().await;
     show_plan(&done, json)?;
     Ok(if approved.operations.is_empty() && done.needs_second {
         ExitCode::from(7)

@@ -87,11 +87,11 @@ pub async fn quarantine(options: Options, quarantine: Quarantine, json: bool) ->
 }
 
 async fn list(options: Options, all: bool, cause: Option<String>, limit: u32, json: bool) -> Outcome {
-    let running = started(options).await?;
+    let seat = started(options).await?;
     let status = (!all).then_some(QuarantineStatus::Open);
     let query = QuarantineQuery { status, remote: None, cause, offset: 0, limit };
-    let found: QuarantineList = call(&running, "quarantine.list", &query).await?;
-    running.stop().await;
+    let found: QuarantineList = call(&seat, "quarantine.list", &query).await?;
+    seat.leave().await;
     if json {
         output::json(&found)?;
     } else {
@@ -122,9 +122,9 @@ async fn list(options: Options, all: bool, cause: Option<String>, limit: u32, js
 }
 
 async fn view<Q: serde::Serialize>(options: Options, command: &str, request: &Q, json: bool) -> Outcome {
-    let running = started(options).await?;
-    let view: QuarantineView = call(&running, command, request).await?;
-    running.stop().await;
+    let seat = started(options).await?;
+    let view: QuarantineView = call(&seat, command, request).await?;
+    seat.leave().await;
     if json {
         output::json(&view)?;
         return Ok(ExitCode::SUCCESS);
@@ -146,9 +146,9 @@ async fn view<Q: serde::Serialize>(options: Options, command: &str, request: &Q,
 }
 
 async fn replay(options: Options, request: QuarantineReplay, json: bool) -> Outcome {
-    let running = started(options).await?;
-    let done: Result<QuarantineReplayList, Failure> = call(&running, "quarantine.replay", &request).await;
-    running.stop().await;
+    let seat = started(options).await?;
+    let done: Result<QuarantineReplayList, Failure> = call(&seat, "quarantine.replay", &request).await;
+    seat.leave().await;
     let done = done?;
     if json {
         output::json(&done)?;

@@ -130,7 +130,7 @@ async fn a_database_in_use_is_left_to_its_owner() {
     let world = with_history().await;
     let owner = world.open().await;
     let (error, shown) = refused(world.options()).await;
-    assert!(matches!(error, StartError::Store(StoreError::Locked)), "{error}");
+    assert!(matches!(error, StartError::Store(StoreError::Owned)), "{error}");
     assert_eq!(shown.code, ErrorCode::Locked);
     assert_eq!(owner.search("").await.total, 5, "the owner works on");
     owner.close().await;

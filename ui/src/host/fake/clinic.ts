@@ -85,6 +85,10 @@ export class SampleClinic {
     },
     "home.get": () => this.home(),
     "run.start": ({ patientId }) => this.startRun(patientId),
+    "run.get": () => {
+      if (!this.run) return fail("not_found", "There is no such run any more.", "Go back to the list and look again.");
+      return { run: this.run, toSettle: 0, plannedWritesServicenow: 0, plannedWritesEhr: 0, toCreate: 0, writesFailed: 0, vanished: 0 };
+    },
     "run.stop": () => {
       if (!this.run) return fail("not_found", "No run is under way.", "Start one.");
       this.run = { ...this.run, status: "stopped", endedAtMs: Date.now(), progress: null };
