@@ -13,6 +13,7 @@
 
 pub mod edit;
 pub mod intercept;
+pub mod line;
 pub mod newcomers;
 
 use agent::{Options, Running, SampleConnections};

@@ -118,8 +118,9 @@ impl Bench {
     pub async fn step(&mut self, event: Event) {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
-            let Effects { requests, replies, notices, wake_at_ms } =
+            let Effects { requests, replies, notices, wake_at_ms, start_problem } =
                 self.engine.step(event, self.now_ms).await;
+            assert!(start_problem.is_none(), "{start_problem:?}");
             self.replies.extend(replies.into_iter().map(|(_, reply)| reply));
             self.notices.extend(notices);
             self.wake_at_ms = wake_at_ms;
