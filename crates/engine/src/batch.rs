@@ -177,5 +177,6 @@ impl Effects {
         self.replies.extend(later.replies);
         self.notices.extend(later.notices);
         self.wake_at_ms = later.wake_at_ms;
+        self.start_problem = self.start_problem.take().or(later.start_problem);
     }
 }

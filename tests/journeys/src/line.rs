@@ -2,12 +2,12 @@
 //! only what TLS lets through, as a real network does.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 /// What the line does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +27,14 @@ pub enum Line {
 /// How long a dripping line takes for one byte.
 const DRIP: Duration = Duration::from_millis(20);
 
+/// What the line does, and how often it has been down.
+type State = (Line, u64);
+
 /// A relay in front of one address of loopback.
 pub struct Relay {
     address: SocketAddr,
     target: SocketAddr,
-    line: watch::Sender<Line>,
+    line: watch::Sender<State>,
     listening: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -41,10 +44,9 @@ impl Relay {
         let target = SocketAddr::from(([127, 0, 0, 1], port));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (line, _) = watch::channel(Line::Up);
-        let relay = Relay { address, target, line, listening: Mutex::default() };
-        relay.listen(listener);
-        relay
+        let (line, _) = watch::channel((Line::Up, 0));
+        let listening = Mutex::new(Some(listen(listener, target, line.subscribe())));
+        Relay { address, target, line, listening }
     }
 
     /// Where to connect to.
@@ -53,50 +55,63 @@ impl Relay {
     }
 
     /// From now on the line is so, for the connections that stand as well.
-    pub fn set(&self, line: Line) {
-        let mut listening = self.listening.lock().expect("no panic while it was held");
+    pub async fn set(&self, line: Line) {
+        let mut listening = self.listening.lock().await;
+        self.line.send_modify(|(now, downs)| {
+            *now = line;
+            *downs += u64::from(line == Line::Down);
+        });
         if line == Line::Down {
             if let Some(task) = listening.take() {
                 task.abort();
+                // Its port is free when it has ended.
+                let _aborted = task.await.is_err();
             }
-        }
-        self.line.send_replace(line);
-        if line != Line::Down && listening.is_none() {
-            drop(listening);
+        } else if listening.is_none() {
             let socket = TcpSocket::new_v4().expect("a socket");
             socket.set_reuseaddr(true).expect("the port can be taken again");
             socket.bind(self.address).expect("the same port");
-            self.listen(socket.listen(64).expect("listening"));
+            let listener = socket.listen(64).expect("listening");
+            *listening = Some(listen(listener, self.target, self.line.subscribe()));
         }
     }
 
-    fn listen(&self, listener: TcpListener) {
-        let (line, target) = (self.line.subscribe(), self.target);
-        let task = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, target, line.clone()));
-            }
-        });
-        *self.listening.lock().expect("no panic while it was held") = Some(task);
+    /// Resets every connection; new ones are carried.
+    pub async fn reconnect(&self) {
+        self.set(Line::Down).await;
+        self.set(Line::Up).await;
     }
 }
 
+fn listen(
+    listener: TcpListener,
+    target: SocketAddr,
+    line: watch::Receiver<State>,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(carry(client, target, line.clone()));
+        }
+    })
+}
+
 /// Carries one connection until either end or the line ends it.
-async fn carry(client: TcpStream, target: SocketAddr, line: watch::Receiver<Line>) {
+async fn carry(client: TcpStream, target: SocketAddr, line: watch::Receiver<State>) {
     let Ok(remote) = TcpStream::connect(target).await else { return };
     // Closing sends a reset, not an orderly end.
     client.set_zero_linger().expect("a socket option");
     let (from_client, to_client) = client.into_split();
     let (from_remote, to_remote) = remote.into_split();
     let mut down = line.clone();
+    let downs = line.borrow().1;
     tokio::select! {
         () = there(from_client, to_remote, line.clone()) => {}
         () = back(from_remote, to_client, line) => {}
-        _ = down.wait_for(|line| *line == Line::Down) => {}
+        _ = down.wait_for(|(_, now)| *now != downs) => {}
     }
 }
 
-async fn there(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Receiver<Line>) {
+async fn there(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Receiver<State>) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
         if to.write_all(&bytes[..length]).await.is_err() {
@@ -107,10 +122,10 @@ async fn there(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Rec
     silent_while_vanished(line).await;
 }
 
-async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Receiver<Line>) {
+async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Receiver<State>) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
-        let now = *line.borrow();
+        let (now, _) = *line.borrow();
         let sent = match now {
             Line::Up => to.write_all(&bytes[..length]).await,
             Line::Down => return,
@@ -128,8 +143,8 @@ async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: watch::Rece
     silent_while_vanished(line).await;
 }
 
-async fn silent_while_vanished(mut line: watch::Receiver<Line>) {
-    let _over = line.wait_for(|line| *line != Line::Vanished).await.is_ok();
+async fn silent_while_vanished(mut line: watch::Receiver<State>) {
+    let _over = line.wait_for(|(line, _)| *line != Line::Vanished).await.is_ok();
 }
 
 async fn drip(to: &mut OwnedWriteHalf, bytes: &[u8]) -> std::io::Result<()> {

@@ -21,19 +21,17 @@ const LATE: Duration = Duration::from_secs(6);
 async fn world(patients: usize) -> (World, Relay) {
     let world = World::calm(patients).await;
     let relay = Relay::to(port_of(&world.remotes.ehr_url)).await;
-    reach_ehr_at(&world, relay.port());
+    let address = format!("https://127.0.0.1:{}/api/v1", relay.port());
+    // It knows itself by the address that others reach it at.
+    world.remotes.control.ehr.set_base_url(&address);
+    let own = world.remotes.ehr_url.clone();
+    world.settings(|text| format!("timeout_seconds = {DEADLINE_S}\n{}", text.replace(&own, &address)));
     (world, relay)
 }
 
 fn port_of(url: &str) -> u16 {
     let after = url.rsplit_once(':').unwrap().1;
     after.split('/').next().unwrap().parse().unwrap()
-}
-
-fn reach_ehr_at(world: &World, port: u16) {
-    let address = format!("https://127.0.0.1:{port}/api/v1");
-    let own = world.remotes.ehr_url.clone();
-    world.settings(|text| format!("timeout_seconds = {DEADLINE_S}\n{}", text.replace(&own, &address)));
 }
 
 /// The EHR's client as the agent builds it. The database is let go of again.
@@ -67,12 +65,18 @@ fn class(error: &RemoteError) -> &'static str {
     }
 }
 
-/// Waits until the EHR has carried out so many writes: another process gives no other sign.
-async fn carried_out(world: &World, writes: u64) {
+/// Updates that the EHR was asked for so far.
+fn updates(world: &World) -> u64 {
+    let by_route = world.remotes.control.ehr.journal.counts().by_route;
+    by_route.iter().filter(|(route, _)| route.starts_with("PUT")).map(|(_, count)| *count).sum()
+}
+
+/// Waits until something is so at the other end of the line, which gives no other sign.
+async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     let mut beat = tokio::time::interval(Duration::from_millis(5));
-    while world.writes().1 < writes {
-        assert!(began.elapsed() < journeys::PATIENCE, "the write never arrived");
+    while !is_so() {
+        assert!(began.elapsed() < journeys::PATIENCE, "{what}: never");
         beat.tick().await;
     }
 }
@@ -92,14 +96,15 @@ async fn an_answer_that_breaks_off_leaves_doubt_about_a_write_and_none_about_a_r
     let (_, key) = world.animals(|_, _| true).remove(0);
     let faults = &world.remotes.control.ehr.faults;
     for (line, words) in IN_THE_MIDDLE {
-        relay.set(Line::Up);
+        relay.reconnect().await;
         let fetched = client.read(RecordKind::Patient, &key).await.expect("the line is up");
         // The answer takes its time, so that the line changes while it is awaited.
         faults.add(PlannedFault::always(Fault::Delay { ms: 300 }));
         for effect in ["read", "write"] {
-            relay.set(Line::Up);
-            let before = world.writes().1;
-            let requests = world.remotes.control.ehr.journal.counts().requests;
+            // Connections that lost bytes are of no use any more.
+            relay.reconnect().await;
+            let journal = &world.remotes.control.ehr.journal;
+            let (before, requests) = (updates(&world), journal.counts().requests);
             let began = Instant::now();
             let call = async {
                 if effect == "read" {
@@ -110,14 +115,11 @@ async fn an_answer_that_breaks_off_leaves_doubt_about_a_write_and_none_about_a_r
             };
             let breaking = async {
                 if effect == "write" {
-                    carried_out(&world, before + 1).await;
+                    eventually("the update is carried out", || updates(&world) > before).await;
                 } else {
-                    let mut beat = tokio::time::interval(Duration::from_millis(5));
-                    while world.remotes.control.ehr.journal.counts().requests == requests {
-                        beat.tick().await;
-                    }
+                    eventually("the read is answered", || journal.counts().requests > requests).await;
                 }
-                relay.set(line);
+                relay.set(line).await;
             };
             let (outcome, ()) = tokio::join!(call, breaking);
             let error = outcome.expect_err("no answer came");
@@ -131,9 +133,6 @@ async fn an_answer_that_breaks_off_leaves_doubt_about_a_write_and_none_about_a_r
             assert!(advice.way_out.contains("Nothing was lost"), "{advice:?}");
         }
         faults.clear();
-        let now = client.read(RecordKind::Patient, &key).await;
-        relay.set(Line::Up);
-        drop(now);
     }
 }
 
@@ -145,7 +144,7 @@ async fn what_never_left_is_known_not_to_have_been_sent() {
     let fetched = client.read(RecordKind::Patient, &key).await.expect("the line is up");
     let writes = world.writes();
 
-    relay.set(Line::Down);
+    relay.set(Line::Down).await;
     let silence = Silence::new();
     let mut unsent = vec![(Arc::clone(&client), "nothing listens")];
     reach_ehr_at_instead(&world, relay.port(), silence.port());
@@ -287,13 +286,13 @@ async fn writes_under_way_when_the_line_goes_down_are_made_once() {
     for (number, (row, _)) in animals.iter().enumerate() {
         world.edit_row(row, &[("u_owner_phone", &format!("(415) 555-01{number:02}"))]);
     }
-    let before = world.writes().1;
+    let (before, asked) = (world.writes().1, updates(&world));
     world.remotes.control.ehr.faults.add(PlannedFault::always(Fault::Delay { ms: 500 }).method("PUT"));
     let mut events = desk.console.events();
     let started: console_api::dto::RunView =
         desk.call("run.start", json!({ "patientId": null, "planOnly": false })).await;
-    carried_out(&world, before + 6).await;
-    relay.set(Line::Down);
+    eventually("six updates are carried out", || updates(&world) >= asked + 6).await;
+    relay.set(Line::Down).await;
     let home = desk
         .until("the breaker", || async {
             let home = desk.home().await;
@@ -304,7 +303,7 @@ async fn writes_under_way_when_the_line_goes_down_are_made_once() {
     assert!(home.remotes[0].health == RemoteHealth::Answering, "the other system is not touched by it");
 
     world.remotes.control.ehr.faults.clear();
-    relay.set(Line::Up);
+    relay.set(Line::Up).await;
     let action = json!({ "remote": "ehr", "reason": null });
     let _status: serde_json::Value = desk.call("remotes.try_now", action).await;
     for (number, (row, chart)) in animals.iter().enumerate() {
