@@ -3,7 +3,7 @@
 use super::{call, show_plan, started};
 use crate::exit::Failure;
 use crate::{Outcome, output};
-use agent::{Options, Running};
+use agent::{Options, Seat};
 use clap::{Args, Subcommand, ValueEnum};
 use console_api::dto::{
     Approve, Approved, FieldText, Id, OperationStatus, PlanView, QueueAction, QueueCauses, QueueDetail,
@@ -130,7 +130,7 @@ enum Verb {
 
 /// Works on the queue.
 pub async fn queue(options: Options, queue: Queue, json: bool) -> Outcome {
-    let running = started(options).await?;
+    let seat = started(options).await?;
     let done = match queue.verb {
         Verb::List { states, remote, cause, patient, offset, limit } => {
             let query = QueueQuery {
@@ -141,26 +141,26 @@ pub async fn queue(options: Options, queue: Queue, json: bool) -> Outcome {
                 offset,
                 limit,
             };
-            list(&running, &query, json).await
+            list(&seat, &query, json).await
         }
-        Verb::Causes => causes(&running, json).await,
-        Verb::Show { id } => show(&running, id, json).await,
-        Verb::Retry { id, reason } => retry(&running, id, reason, json).await,
-        Verb::Replay { cause, reason } => replay(&running, cause, reason, json).await,
-        Verb::Edit { id, values, reason, plan } => edit(&running, id, &values, reason, plan, json).await,
+        Verb::Causes => causes(&seat, json).await,
+        Verb::Show { id } => show(&seat, id, json).await,
+        Verb::Retry { id, reason } => retry(&seat, id, reason, json).await,
+        Verb::Replay { cause, reason } => replay(&seat, cause, reason, json).await,
+        Verb::Edit { id, values, reason, plan } => edit(&seat, id, &values, reason, plan, json).await,
         Verb::Cancel { id, reason } => {
             let detail: QueueDetail =
-                call(&running, "queue.cancel", &QueueAction { id, reason: Some(reason) }).await?;
+                call(&seat, "queue.cancel", &QueueAction { id, reason: Some(reason) }).await?;
             say(&detail, json)?;
             Ok(ExitCode::SUCCESS)
         }
     };
-    running.stop().await;
+    seat.leave().await;
     done
 }
 
-async fn list(running: &Running, query: &QueueQuery, json: bool) -> Outcome {
-    let found: QueueList = call(running, "queue.list", query).await?;
+async fn list(seat: &Seat, query: &QueueQuery, json: bool) -> Outcome {
+    let found: QueueList = call(seat, "queue.list", query).await?;
     if json {
         output::json(&found)?;
     } else {
@@ -190,8 +190,8 @@ fn row(patient: &str, item: &QueueItem) -> Vec<String> {
     ]
 }
 
-async fn causes(running: &Running, json: bool) -> Outcome {
-    let found: QueueCauses = call(running, "queue.causes", &console_api::dto::Nothing {}).await?;
+async fn causes(seat: &Seat, json: bool) -> Outcome {
+    let found: QueueCauses = call(seat, "queue.causes", &console_api::dto::Nothing {}).await?;
     if json {
         output::json(&found)?;
     } else {
@@ -212,8 +212,8 @@ async fn causes(running: &Running, json: bool) -> Outcome {
     Ok(if found.causes.iter().any(|cause| cause.parked > 0) { ExitCode::from(7) } else { ExitCode::SUCCESS })
 }
 
-async fn show(running: &Running, id: String, json: bool) -> Outcome {
-    let detail: QueueDetail = call(running, "queue.show", &Id { id }).await?;
+async fn show(seat: &Seat, id: String, json: bool) -> Outcome {
+    let detail: QueueDetail = call(seat, "queue.show", &Id { id }).await?;
     say(&detail, json)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -240,10 +240,10 @@ fn say(detail: &QueueDetail, json: bool) -> Result<(), Failure> {
 }
 
 /// Waits until an operation is finished, refused, or has to wait for its system.
-async fn outcome(running: &Running, id: &str) -> Result<QueueDetail, Failure> {
-    let mut notices = running.engine.notices();
+async fn outcome(seat: &Seat, id: &str) -> Result<QueueDetail, Failure> {
+    let mut events = seat.events();
     loop {
-        let detail: QueueDetail = call(running, "queue.show", &Id { id: id.to_owned() }).await?;
+        let detail: QueueDetail = call(seat, "queue.show", &Id { id: id.to_owned() }).await?;
         let under_way = match detail.item.status {
             OperationStatus::Running => true,
             OperationStatus::Waiting => detail.item.hold.is_none(),
@@ -256,7 +256,7 @@ async fn outcome(running: &Running, id: &str) -> Result<QueueDetail, Failure> {
             return Ok(detail);
         }
         // Whatever happens next, or nothing for a second: look again.
-        let _woken = tokio::time::timeout(std::time::Duration::from_secs(1), notices.recv()).await;
+        let _woken = tokio::time::timeout(std::time::Duration::from_secs(1), events.recv()).await;
     }
 }
 
@@ -268,15 +268,14 @@ fn code_of(detail: &QueueDetail) -> u8 {
     }
 }
 
-async fn retry(running: &Running, id: String, reason: Option<String>, json: bool) -> Outcome {
-    let _released: QueueDetail =
-        call(running, "queue.retry", &QueueAction { id: id.clone(), reason }).await?;
-    let detail = outcome(running, &id).await?;
+async fn retry(seat: &Seat, id: String, reason: Option<String>, json: bool) -> Outcome {
+    let _released: QueueDetail = call(seat, "queue.retry", &QueueAction { id: id.clone(), reason }).await?;
+    let detail = outcome(seat, &id).await?;
     say(&detail, json)?;
     Ok(ExitCode::from(code_of(&detail)))
 }
 
-async fn replay(running: &Running, cause: String, reason: String, json: bool) -> Outcome {
+async fn replay(seat: &Seat, cause: String, reason: String, json: bool) -> Outcome {
     // Those it will be, so that their outcome can be waited for.
     let mut ids = Vec::new();
     loop {
@@ -288,7 +287,7 @@ async fn replay(running: &Running, cause: String, reason: String, json: bool) ->
             offset: u32::try_from(ids.len()).unwrap_or(u32::MAX),
             limit: 200,
         };
-        let page: QueueList = call(running, "queue.list", &query).await?;
+        let page: QueueList = call(seat, "queue.list", &query).await?;
         let before = ids.len();
         ids.extend(page.lanes.iter().filter_map(|lane| {
             lane.operations
@@ -300,10 +299,10 @@ async fn replay(running: &Running, cause: String, reason: String, json: bool) ->
             break;
         }
     }
-    let replayed: QueueReplayed = call(running, "queue.replay", &QueueReplay { cause, reason }).await?;
+    let replayed: QueueReplayed = call(seat, "queue.replay", &QueueReplay { cause, reason }).await?;
     let mut code = 0;
     for id in &ids {
-        code = code.max(code_of(&outcome(running, id).await?));
+        code = code.max(code_of(&outcome(seat, id).await?));
     }
     if json {
         output::json(&replayed)?;
@@ -314,7 +313,7 @@ async fn replay(running: &Running, cause: String, reason: String, json: bool) ->
 }
 
 async fn edit(
-    running: &Running,
+    seat: &Seat,
     id: String,
     values: &[String],
     reason: String,
@@ -331,19 +330,18 @@ async fn edit(
             }),
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let plan: PlanView =
-        call(running, "queue.edit", &QueueEdit { id, values, reason: reason.clone() }).await?;
+    let plan: PlanView = call(seat, "queue.edit", &QueueEdit { id, values, reason: reason.clone() }).await?;
     if plan_only {
         show_plan(&plan, json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let approve = Approve { plan_id: plan.id.clone(), hash: plan.hash.clone(), reason: Some(reason) };
-    let approved: Approved = call(running, "plans.approve", &approve).await?;
+    let approved: Approved = call(seat, "plans.approve", &approve).await?;
     let mut code = if approved.operations.is_empty() { 7 } else { 0 };
     for operation in &approved.operations {
-        code = code.max(code_of(&outcome(running, &operation.id).await?));
+        code = code.max(code_of(&outcome(seat, &operation.id).await?));
     }
-    let done: PlanView = call(running, "plans.get", &Id { id: plan.id }).await?;
+    let done: PlanView = call(seat, "plans.get", &Id { id: plan.id }).await?;
     show_plan(&done, json)?;
     Ok(ExitCode::from(code))
 }

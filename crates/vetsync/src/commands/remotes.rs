@@ -4,7 +4,7 @@ use super::queue::RemoteArgument;
 use super::{call, started};
 use crate::exit::Failure;
 use crate::{Outcome, output};
-use agent::{Options, Running};
+use agent::{Options, Seat};
 use clap::{Args, Subcommand};
 use console_api::dto::{
     Id, IncidentList, IncidentQuery, IncidentView, Nothing, RemoteAction, RemoteHealth, RemoteStatus,
@@ -66,16 +66,16 @@ enum Verb {
 
 /// Works on the remotes.
 pub async fn remotes(options: Options, remotes: Remotes, json: bool) -> Outcome {
-    let running = started(options).await?;
-    let done = work(&running, remotes.verb, json).await;
-    running.stop().await;
+    let seat = started(options).await?;
+    let done = work(&seat, remotes.verb, json).await;
+    seat.leave().await;
     done
 }
 
-async fn work(running: &Running, verb: Verb, json: bool) -> Outcome {
+async fn work(seat: &Seat, verb: Verb, json: bool) -> Outcome {
     match verb {
         Verb::Status => {
-            let status: RemotesStatus = call(running, "remotes.status", &Nothing {}).await?;
+            let status: RemotesStatus = call(seat, "remotes.status", &Nothing {}).await?;
             if json {
                 output::json(&status)?;
             } else {
@@ -87,17 +87,17 @@ async fn work(running: &Running, verb: Verb, json: bool) -> Outcome {
             Ok(ExitCode::from(status.remotes.iter().map(code_of).max().unwrap_or(0)))
         }
         Verb::Pause { remote, reason } => {
-            act(running, "remotes.pause", remote, Some(reason), json).await?;
+            act(seat, "remotes.pause", remote, Some(reason), json).await?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Resume { remote, reason } => {
-            act(running, "remotes.resume", remote, reason, json).await?;
+            act(seat, "remotes.resume", remote, reason, json).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Verb::TryNow { remote, reason } => try_now(running, remote, reason, json).await,
+        Verb::TryNow { remote, reason } => try_now(seat, remote, reason, json).await,
         Verb::Incidents { limit } => {
             let query = IncidentQuery { open_only: false, offset: 0, limit };
-            let list: IncidentList = call(running, "incidents.list", &query).await?;
+            let list: IncidentList = call(seat, "incidents.list", &query).await?;
             if json {
                 output::json(&list)?;
             } else {
@@ -107,7 +107,7 @@ async fn work(running: &Running, verb: Verb, json: bool) -> Outcome {
             Ok(if open { ExitCode::from(7) } else { ExitCode::SUCCESS })
         }
         Verb::Acknowledge { id } => {
-            let incident: IncidentView = call(running, "incidents.acknowledge", &Id { id }).await?;
+            let incident: IncidentView = call(seat, "incidents.acknowledge", &Id { id }).await?;
             if json {
                 output::json(&incident)?;
             } else {
@@ -119,14 +119,14 @@ async fn work(running: &Running, verb: Verb, json: bool) -> Outcome {
 }
 
 async fn act(
-    running: &Running,
+    seat: &Seat,
     command: &str,
     remote: RemoteArgument,
     reason: Option<String>,
     json: bool,
 ) -> Result<(), Failure> {
     let request = RemoteAction { remote: remote.into(), reason };
-    let status: RemoteStatus = call(running, command, &request).await?;
+    let status: RemoteStatus = call(seat, command, &request).await?;
     if json {
         output::json(&status)?;
     } else {
@@ -135,18 +135,18 @@ async fn act(
     Ok(())
 }
 
-async fn try_now(running: &Running, remote: RemoteArgument, reason: Option<String>, json: bool) -> Outcome {
-    let mut notices = running.engine.notices();
+async fn try_now(seat: &Seat, remote: RemoteArgument, reason: Option<String>, json: bool) -> Outcome {
+    let mut events = seat.events();
     let request = RemoteAction { remote: remote.into(), reason };
-    let before = status_of(running, remote).await?;
-    let mut status: RemoteStatus = call(running, "remotes.try_now", &request).await?;
+    let before = status_of(seat, remote).await?;
+    let mut status: RemoteStatus = call(seat, "remotes.try_now", &request).await?;
     // The answer shows as a new last answer, as a failure more, or as a new time to wait for.
     while status.last_answer_at_ms == before.last_answer_at_ms
         && status.failures_in_a_row <= before.failures_in_a_row
         && status.next_try_at_ms.is_none()
     {
-        let _woken = tokio::time::timeout(std::time::Duration::from_millis(200), notices.recv()).await;
-        status = status_of(running, remote).await?;
+        let _woken = tokio::time::timeout(std::time::Duration::from_millis(200), events.recv()).await;
+        status = status_of(seat, remote).await?;
     }
     if json {
         output::json(&status)?;
@@ -156,8 +156,8 @@ async fn try_now(running: &Running, remote: RemoteArgument, reason: Option<Strin
     Ok(ExitCode::from(code_of(&status)))
 }
 
-async fn status_of(running: &Running, remote: RemoteArgument) -> Result<RemoteStatus, Failure> {
-    let all: RemotesStatus = call(running, "remotes.status", &Nothing {}).await?;
+async fn status_of(seat: &Seat, remote: RemoteArgument) -> Result<RemoteStatus, Failure> {
+    let all: RemotesStatus = call(seat, "remotes.status", &Nothing {}).await?;
     all.remotes
         .into_iter()
         .find(|status| status.remote == remote.into())

@@ -97,12 +97,18 @@ async fn an_answer_that_breaks_off_leaves_doubt_about_a_write_and_none_about_a_r
     let faults = &world.remotes.control.ehr.faults;
     for (line, words) in IN_THE_MIDDLE {
         relay.reconnect().await;
-        let fetched = client.read(RecordKind::Patient, &key).await.expect("the line is up");
+        let fetched = loop {
+            if let Ok(fetched) = client.read(RecordKind::Patient, &key).await {
+                break fetched;
+            }
+        };
         // The answer takes its time, so that the line changes while it is awaited.
         faults.add(PlannedFault::always(Fault::Delay { ms: 300 }));
         for effect in ["read", "write"] {
             // Connections that lost bytes are of no use any more.
             relay.reconnect().await;
+            // The client may still have to find out that its connections are gone.
+            while client.read(RecordKind::Patient, &key).await.is_err() {}
             let journal = &world.remotes.control.ehr.journal;
             let (before, requests) = (updates(&world), journal.counts().requests);
             let began = Instant::now();
