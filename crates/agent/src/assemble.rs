@@ -569,7 +569,8 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         Ok(owner) => Some(owner),
         // The hospital works on; only a second command has to wait until this one ends.
         Err(error) => {
-            tracing::warn!(kind = %error.kind(), "owner.not_listening");
+            let kind = error.kind();
+            tracing::warn!(%kind, "owner.not_listening");
             None
         }
     };

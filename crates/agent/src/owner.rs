@@ -106,7 +106,8 @@ impl Owner {
     pub(crate) async fn end(self) {
         // First the file: who comes now shall not find a door that shuts.
         if let Err(error) = std::fs::remove_file(&self.file) {
-            tracing::warn!(kind = %error.kind(), "owner.file_stays");
+            let kind = error.kind();
+            tracing::warn!(%kind, "owner.file_stays");
         }
         let _is_heard = self.end.send(true).is_ok();
         let mut task = self.task;
