@@ -34,6 +34,7 @@ impl Engine {
     /// changes are durable, where the store can hold them together; elsewhere each is a step of its own.
     pub async fn step_many(&mut self, events: Vec<Event>, now_ms: i64) -> Effects {
         let mut effects = Effects::default();
+        self.mind_the_clock(now_ms).await;
         let mut events = events.into_iter().peekable();
         while let Some(event) = events.next() {
             if !may_share(&event) || self.may_end_a_run() {

@@ -95,6 +95,13 @@ impl Health {
         self.open_until_ms.into_iter().chain(self.slow_until_ms).filter(|until_ms| *until_ms > now_ms).max()
     }
 
+    /// This computer's clock was set back by so much: what was to be waited for is waited for, and no longer.
+    pub fn clock_set_back(&mut self, by_ms: i64) {
+        for until_ms in [&mut self.open_until_ms, &mut self.slow_until_ms].into_iter().flatten() {
+            *until_ms = until_ms.saturating_sub(by_ms);
+        }
+    }
+
     /// Whether the breaker is open because it does not answer.
     pub const fn breaker_open(&self) -> bool {
         self.open_until_ms.is_some() && !self.sign_in_refused

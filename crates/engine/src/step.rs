@@ -283,6 +283,8 @@ pub struct Engine {
     pub(crate) wake_at_ms: Option<i64>,
     /// The time of the step under way.
     pub(crate) step_ms: i64,
+    /// The latest time a step was given: an earlier one means that the clock was set back.
+    pub(crate) latest_ms: i64,
     /// Operations whose outcome could not be written down; tried again at the next step.
     pub(crate) unsettled: Vec<OperationRow>,
     /// How the remotes' own messages are understood.
@@ -312,6 +314,7 @@ impl Engine {
             outbox_touched: true,
             wake_at_ms: None,
             step_ms: 0,
+            latest_ms: i64::MIN,
             unsettled: Vec::new(),
             events: Arc::new(EventLens::default()),
             looking: Looking::default(),
@@ -336,6 +339,7 @@ impl Engine {
     /// Advances by one event.
     pub async fn step(&mut self, event: Event, now_ms: i64) -> Effects {
         let mut effects = Effects::default();
+        self.mind_the_clock(now_ms).await;
         Box::pin(self.handle(event, now_ms, &mut effects)).await;
         Box::pin(self.follow_up(now_ms, &mut effects)).await;
         effects
@@ -443,6 +447,7 @@ impl Engine {
 
     async fn rescue(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
         self.restore_health().await?;
+        self.rescue_clock(now_ms).await?;
         self.rescue_operations(now_ms).await?;
         self.rescue_plans_and_pairs(now_ms, effects).await?;
         self.rescue_events(now_ms).await?;

@@ -565,6 +565,12 @@ pub enum Change {
     },
     /// All `running` operations become `waiting` again (start-up rescue).
     RescueRunning,
+    /// This computer's clock was set back from one time to an earlier one: what is due later is due as much earlier, and
+    /// nothing was seen later than now.
+    ClockSetBack {
+        from_ms: i64,
+        to_ms: i64,
+    },
     PutReceipt(ReceiptRow),
     MarkUndone {
         operation: String,

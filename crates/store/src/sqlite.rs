@@ -9,6 +9,7 @@ mod apply;
 mod batch;
 mod bulk;
 mod check;
+mod clock;
 mod errors;
 mod inbox;
 mod lock;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::{
     Verdict, cases, holds, moved, refused,
-    rows::{T0, operation, pair, plan, receipt},
+    rows::{T0, operation, pair, plan, receipt, snapshot},
     same, text,
 };
 use crate::{Change, OperationFilter, OperationRow, OperationState, QueueFilter, Store};
@@ -23,6 +23,7 @@ cases! {
     "cancelling ends any unfinished operation once" => cancel,
     "what was running at a crash waits again" => rescue,
     "a plan and a pair that nothing is under way for are found" => nothing_under_way,
+    "a clock that is set back puts nothing off" => clock_set_back,
     "two claims at the same time share nothing" => claims_share_nothing,
     "operations are listed by lane, plan and state, oldest first" => lists,
     "whoever finishes an operation names the claim it was handed" => fenced,
@@ -517,4 +518,29 @@ async fn hastened(store: &dyn Store) -> Verdict {
     let hasten = Change::HastenOperations { remote: Remote::Ehr, at_ms: T0 + 1 };
     store.commit(vec![hasten]).await.map_err(text)?;
     same("the EHR's", claimed(store, T0 + 1, 9).await?, vec!["o2".to_owned()])
+}
+
+async fn clock_set_back(store: &dyn Store) -> Verdict {
+    const HOUR: i64 = 3_600_000;
+    enqueued(store, &[("soon", "a"), ("now", "b"), ("new", "c")]).await?;
+    let rows = store.claim_operations(T0, 9, &Remote::BOTH).await.map_err(text)?;
+    same("claimed", rows.len(), 3)?;
+    let later = T0 + 3 * HOUR;
+    let ends = [
+        finish("soon", OperationState::Retrying, later + 8_000),
+        finish("now", OperationState::Retrying, T0),
+    ];
+    let ahead = crate::SnapshotRow { seen_at_ms: later, ..snapshot(Remote::Ehr, "e1") };
+    let mut changes: Vec<Change> = ends.into();
+    changes.push(Change::PutSnapshot(ahead));
+    changes.push(Change::ClockSetBack { from_ms: later, to_ms: T0 });
+    store.commit(changes).await.map_err(text)?;
+    same("what is due keeps its turn", claimed(store, T0, 9).await?, vec!["now".to_owned()])?;
+    same("not before its wait is over", claimed(store, T0 + 7_999, 9).await?.len(), 0)?;
+    same("the wait is what it was", claimed(store, T0 + 8_000, 9).await?, vec!["soon".to_owned()])?;
+    let fresh = crate::SnapshotRow { version: "9".into(), seen_at_ms: T0 + 1, ..snapshot(Remote::Ehr, "e1") };
+    let id = fresh.id.clone();
+    store.commit(vec![Change::PutSnapshot(fresh)]).await.map_err(text)?;
+    let stored = store.snapshot(&id).await.map_err(text)?.map(|row| row.version);
+    same("what is read now is believed", stored, Some("9".to_owned()))
 }

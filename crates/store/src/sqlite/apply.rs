@@ -6,6 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     bulk::{Bound, Bulk},
+    clock,
     errors::typed,
     inbox, pairs,
 };
@@ -112,6 +113,7 @@ async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Cha
             .await?;
             Ok(())
         }
+        Change::ClockSetBack { from_ms, to_ms } => clock::set_back(connection, *from_ms, *to_ms).await,
         Change::PutReceipt(row) => put_receipt(connection, row).await,
         Change::MarkUndone { operation, by_plan } => {
             let query =
