@@ -97,6 +97,8 @@ const ROWS: &[(&str, &str, &str, Expect)] = &[
     ("name less alike", "name=Bella|species=Dog|phone=415-555-2671", "name=Bela Lou|species=Dog|phone=415-555-2671", Possible),
     ("owner's name instead of phone", "name=Bella|species=Dog|owner=Amy Chalmers", "name=Bella|species=Dog|owner=Amy Chalmers", Possible),
     ("owner with an initial", "name=Bella|species=Dog|owner=A. Chalmers", "name=Bella|species=Dog|owner=Amy Chalmers", Possible),
+    ("a short name that begins a longer one is no initial", "name=Bella|species=Dog|owner=Maximiliana Ng", "name=Bella|species=Dog|owner=Ma Ng", No),
+    ("nor the other way round", "name=Bella|species=Dog|owner=Ma Ng", "name=Bella|species=Dog|owner=Maximiliana Ng", No),
     ("owners of one household", "name=Bella|species=Dog|owner=Amy and Tom Chalmers", "name=Bella|species=Dog|owner=Mrs. Amy Chalmers", Possible),
     ("owner's name, born at another time", "name=Bella|species=Dog|owner=Amy Chalmers|born=2009-05-04", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05-04", No),
     ("owner's name, birth estimated", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019", "name=Bella|species=Dog|owner=Amy Chalmers|born=2018-11-04", Possible),

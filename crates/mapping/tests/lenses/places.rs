@@ -434,6 +434,38 @@ fn amounts_keep_their_digits_and_their_unit() {
 }
 
 #[test]
+fn a_text_in_an_extension_of_another_shape_is_still_read() {
+    let said = |text: &str| state("tag", text);
+    let coding = of!([{"system": "http://local.example", "code": "b", "display": "Blue"}]);
+    let cases = [
+        ("valueString", of!("blue"), said("blue")),
+        ("valueCodeableConcept", of!({"text": "light blue", "coding": coding}), said("light blue")),
+        ("valueCodeableConcept", of!({"coding": coding}), said("Blue")),
+        ("valueCoding", of!({"code": "b", "display": "Blue"}), said("Blue")),
+        ("valueCoding", of!({"code": "b"}), said("b")),
+        ("valueHumanName", of!({"given": ["Ana"], "family": "López"}), said("Ana López")),
+        ("valueContactPoint", of!({"system": "phone", "value": "555-0100"}), said("555-0100")),
+        ("valueIdentifier", of!({"value": "A-17"}), said("A-17")),
+        ("valueAnnotation", of!({"text": "limps"}), said("limps")),
+        ("valueInteger", of!(7), said("7")),
+        ("valueBoolean", of!(false), said("false")),
+        // A date and time is a date for a date alone.
+        ("valueDateTime", of!("2024-02-29T10:00:00Z"), said("2024-02-29T10:00:00Z")),
+        // What has no text says neither something nor nothing.
+        ("valueReference", of!({"reference": "Patient/other"}), FieldState::Unknown),
+        ("extension", of!([{"url": "part", "valueString": "x"}]), FieldState::Unknown),
+        ("id", of!("no-value"), FieldState::Blank),
+    ];
+    for (key, value, expected) in cases {
+        let mut extension = of!({"url": "https://clinic.example/fhir/tag"});
+        extension[key] = value;
+        let document = of!({"resourceType": "Patient", "extension": [extension]});
+        let record = patient_lens().get(&json(&document)).expect("readable");
+        assert_eq!(record.field(field("tag")), &expected, "{key}");
+    }
+}
+
+#[test]
 fn own_checks_find_what_validators_miss() {
     let animal = |parts: serde_json::Value| of!({"resourceType": "Patient", "extension": [{"url": ANIMAL, "extension": parts}]});
     let concept = of!({"text": "Dog"});
