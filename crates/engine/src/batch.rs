@@ -12,7 +12,7 @@ use crate::judge::index;
 use crate::step::{Effects, Engine, Event, Request};
 use std::collections::HashSet;
 use std::sync::Arc;
-use store::{InboxRow, OperationRow, Store, StoreError};
+use store::{InboxRow, OperationRow, Store};
 
 /// Events that share a transaction. Others who want to commit wait for it.
 pub const TOGETHER_MAX: usize = 64;
@@ -57,7 +57,8 @@ impl Engine {
             Ok(Some(batch)) => batch,
             Ok(None) => return self.step_one_by_one(events, now_ms).await,
             Err(error) => {
-                tracing::warn!(error = %error, "step.no_batch");
+                let error = EngineError::from(error);
+                tracing::warn!(error = %error.log_words(), "step.no_batch");
                 return self.step_one_by_one(events, now_ms).await;
             }
         };
@@ -72,7 +73,7 @@ impl Engine {
         self.store = store;
         match batch.seal().await {
             Ok(()) => effects,
-            Err(error) => self.take_back(stake, &error, effects, now_ms),
+            Err(error) => self.take_back(stake, &EngineError::from(error), effects, now_ms),
         }
     }
 
@@ -118,8 +119,8 @@ impl Engine {
 
     /// Nothing of a transaction was kept: nothing that follows from it goes out, what was claimed in it is not ours, and
     /// what was answered in it is put back, to be looked at first the next time.
-    fn take_back(&mut self, stake: Stake, error: &StoreError, lost: Effects, now_ms: i64) -> Effects {
-        tracing::error!(error = %error, "step.not_durable");
+    fn take_back(&mut self, stake: Stake, error: &EngineError, lost: Effects, now_ms: i64) -> Effects {
+        tracing::error!(error = %error.log_words(), "step.not_durable");
         let mut effects = Effects { notices: lost.notices, ..Effects::default() };
         let answered: HashSet<&str> = stake.answered.iter().map(|row| row.id.as_str()).collect();
         self.in_flight.retain(|id, _| stake.in_flight.contains(id) && !answered.contains(id.as_str()));

@@ -72,11 +72,16 @@ fn only_store_contains_sql() {
 fn only_the_executor_writes_to_a_remote() {
     // The driver of the engine's steps: it sends the requests that the outbox executor asks for.
     let executors = ["crates/engine/src/drive.rs", "crates/engine/src/execute.rs"];
+    // Measures what the engine adds to the clients alone, on simulated remotes that it starts itself.
+    let measures = "crates/vetsync/src/bench/queue.rs";
     let mut wrong = Vec::new();
     let mut callers = 0;
     for (package, source) in
         product().iter().filter(|(package, _)| !["remote", "simulator"].contains(&package.as_str()))
     {
+        if shown(&source.path) == measures {
+            continue;
+        }
         let code = source.code.join("\n");
         for (at, _) in code.match_indices(".write(") {
             let rest = code.get(at + ".write(".len()..).unwrap_or_default();
