@@ -234,7 +234,7 @@ async fn session(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respo
         let event = tokio::select! {
             biased;
             () = ended(&mut ending) => return None,
-            received = receiver.recv() => match received {
+            next = receiver.recv() => match next {
                 Ok(event) => event,
                 Err(broadcast::error::RecvError::Lagged(_)) => console_api::everything_changed(),
                 Err(broadcast::error::RecvError::Closed) => return None,
