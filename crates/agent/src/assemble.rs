@@ -575,7 +575,13 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         }
     };
     if opened.options.run_at_start {
-        handle.ask(Command::StartRun { trigger: "start".to_owned(), actor: None, plan_only: false }).await?;
+        let start = Command::StartRun { trigger: "start".to_owned(), actor: None, plan_only: false };
+        match handle.ask(start).await {
+            Ok(_) => {}
+            // Somebody paused a remote: the console opens all the same, and says so.
+            Err(engine::EngineError::HeldBack { .. }) => tracing::info!("start.run_held_back"),
+            Err(error) => return Err(error.into()),
+        }
     }
     let closing = Closing { owner, stop: Some(stop), task: Some(task) };
     Ok(Running { console, engine: handle, store: opened.store, closing: tokio::sync::Mutex::new(closing) })

@@ -4,6 +4,7 @@
 //! here, once, deny by default. Domain types stop here; what crosses is in [`dto`].
 
 pub mod bindings;
+mod braking;
 pub mod commands;
 mod compare;
 pub mod console;

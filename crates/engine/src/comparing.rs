@@ -1,6 +1,7 @@
 //! Comparing every pair of a run: by digests first, then by the values as they are stored, and what is not in agreement
 //! in full.
 
+use crate::braking;
 use crate::error::Result;
 use crate::judge::{self, PairContext, Terms, index};
 use crate::runs::RunState;
@@ -91,7 +92,7 @@ impl Engine {
     pub(crate) async fn compare_chunk(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
         let digests = self.store.pair_digests_after(RecordKind::Patient, &run.after, CHUNK).await?;
         let Some(last) = digests.last().map(|pair| pair.id.clone()) else {
-            return self.begin_settling(run, now_ms);
+            return self.begin_settling(run, now_ms).await;
         };
         let (mut both, mut by_values, mut to_judge) = (0_u64, Vec::new(), Vec::new());
         for pair in digests.iter().filter(|pair| pair.servicenow.is_some() && pair.ehr.is_some()) {
@@ -140,6 +141,9 @@ impl Engine {
                         run.counts.planned_writes[index(remote)] +=
                             u64::from(!judgement.plan.writes(remote).is_empty());
                     }
+                    let versions = braking::versions(&context);
+                    run.counted =
+                        braking::counted(&run.counted, &context.pair.id, versions, &judgement.plan)?;
                     run.to_settle.push_back(context.pair.id.clone());
                 }
             }

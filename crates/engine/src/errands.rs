@@ -158,6 +158,9 @@ impl Engine {
             Command::TryNow { remote, person, reason } => {
                 Some(self.try_now(remote, &person, &reason, now_ms, effects).await)
             }
+            Command::ContinueBraked { hash, person, reason } => {
+                Some(self.continue_braked(&hash, &person, reason, now_ms, effects).await)
+            }
             Command::Acknowledge { incident, person } => {
                 Some(self.acknowledge(&incident, &person, now_ms, effects).await)
             }

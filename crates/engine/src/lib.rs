@@ -6,6 +6,7 @@
 //! ([`drive`]) and a seeded simulation are two loops around the same steps.
 
 pub mod batch;
+pub mod braking;
 pub mod causes;
 pub mod clock;
 pub mod comparing;

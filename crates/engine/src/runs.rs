@@ -84,6 +84,10 @@ pub struct RunState {
     pub(crate) waiting_for: HashSet<String>,
     pub(crate) counts: RunCounts,
     pub(crate) totals: Totals,
+    /// Hash over what was counted so far, for the brake.
+    pub(crate) counted: String,
+    /// The hash that two persons approved, if this run goes on behind the brake.
+    pub(crate) approved: Option<String>,
 }
 
 impl Engine {
@@ -170,6 +174,8 @@ impl Engine {
             waiting_for: HashSet::new(),
             counts: RunCounts::default(),
             totals: Totals::default(),
+            counted: String::new(),
+            approved: None,
         });
         Ok(Reply::Run(row))
     }
@@ -367,6 +373,56 @@ impl RunState {
         self.done_in_phase = 0;
         self.total_in_phase = total;
         self.after.clear();
+    }
+
+    /// A run that goes on behind the brake: everything was read by the one that was stopped.
+    pub(crate) fn continued(row: RunRow, approved: String, proven: [bool; 2], now_ms: i64) -> RunState {
+        let readings = proven.map(|proven| Reading { ended: Some(proven), ..Reading::asked_at(now_ms) });
+        RunState {
+            row,
+            plan_only: false,
+            phase: Phase::Linking,
+            phase_started_ms: now_ms,
+            readings,
+            after: String::new(),
+            done_in_phase: 0,
+            total_in_phase: 0,
+            to_settle: VecDeque::new(),
+            quarantined: HashSet::new(),
+            linking: None,
+            creates: VecDeque::new(),
+            waiting_for: HashSet::new(),
+            counts: RunCounts::default(),
+            totals: Totals::default(),
+            counted: String::new(),
+            approved: Some(approved),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.row.id
+    }
+
+    pub(crate) fn counted(&self) -> &str {
+        &self.counted
+    }
+
+    pub(crate) fn approved(&self) -> Option<&str> {
+        self.approved.as_deref()
+    }
+
+    /// Pairs in which a record is to be created.
+    pub(crate) fn creations(&self) -> impl Iterator<Item = &str> {
+        self.creates.iter().map(|creation| creation.pair.as_str())
+    }
+
+    /// Writes per remote, and creations.
+    pub(crate) const fn planned(&self) -> ([u64; 2], u64) {
+        (self.counts.planned_writes, self.counts.to_create)
+    }
+
+    pub(crate) const fn to_settle(&self) -> u64 {
+        self.counts.to_settle
     }
 
     /// Of which remotes absence may be believed.

@@ -8,7 +8,7 @@ use crate::step::{Effects, Engine, Notice};
 
 impl Engine {
     /// The brake: what rules would change is known before the first of it is written.
-    pub(crate) fn begin_settling(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
+    pub(crate) async fn begin_settling(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
         let touched = run.to_settle.len() as u64 + run.creates.len() as u64;
         run.counts.to_settle = touched;
         run.counts.to_create = run.creates.len() as u64;
@@ -20,14 +20,8 @@ impl Engine {
             run.creates.clear();
             return Ok(());
         }
-        match reconcile::brake::brake(&run.totals, &self.policy.brake) {
-            None => Ok(()),
-            Some(brake) => Err(EngineError::NotNow {
-                what: format!("the brake stopped this run before anything was written: {brake}"),
-                way_out: "if this many changes are right, raise [brake] in the settings and run again"
-                    .to_owned(),
-            }),
-        }
+        let brake = reconcile::brake::brake(&run.totals, &self.policy.brake);
+        self.may_settle(run, brake, now_ms).await
     }
 
     pub(crate) async fn settle_chunk(

@@ -110,6 +110,8 @@ pub enum Command {
     Resume { remote: Remote, person: String, reason: String },
     /// Asks a remote once, whatever its breaker says.
     TryNow { remote: Remote, person: String, reason: String },
+    /// Lets a run that the brake stopped go on: the first person asks, another one agrees.
+    ContinueBraked { hash: String, person: String, reason: Option<String> },
     /// Takes note of an incident.
     Acknowledge { incident: String, person: String },
 }

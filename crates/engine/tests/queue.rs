@@ -491,3 +491,67 @@ async fn a_run_obeys_the_breaker() {
     assert_eq!(bench.last_run().await.state, "failed");
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);
 }
+
+// ---------------------------------------------------------------- the brake
+
+/// A run over the brake goes on when a second person agrees to what the first asked for, exactly as it was counted.
+#[tokio::test]
+async fn two_persons_let_a_stopped_run_go_on() {
+    let brake = reconcile::brake::BrakeLimits { pairs_max: 0, ..Default::default() };
+    let mut bench = one_write(Policy { brake, ..Policy::default() }).await;
+    assert_eq!(bench.last_run().await.state, "stopped");
+    let waiting = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
+    assert_eq!((waiting.patients, waiting.writes, waiting.creates), (1, [1, 0], 0));
+    let ask = |hash: &str, person: &str, reason: Option<&str>| Command::ContinueBraked {
+        hash: hash.to_owned(),
+        person: person.to_owned(),
+        reason: reason.map(str::to_owned),
+    };
+    let forged = bench.ask(ask("0", "dana", Some("moved premises"))).await;
+    assert!(matches!(forged, Err(EngineError::Moved { .. })), "{forged:?}");
+    let mute = bench.ask(ask(&waiting.hash, "dana", None)).await;
+    assert!(matches!(mute, Err(EngineError::NotNow { .. })), "{mute:?}");
+    assert!(matches!(bench.ask(ask(&waiting.hash, "dana", Some("moved premises"))).await, Ok(Reply::Done)));
+    let alone = bench.ask(ask(&waiting.hash, "dana", None)).await;
+    assert!(matches!(alone, Err(EngineError::NotNow { .. })), "nobody approves what they made: {alone:?}");
+    assert!(bench.sent.is_empty());
+    bench.now_ms += 3_600_000;
+    assert!(matches!(bench.ask(ask(&waiting.hash, "mara", None)).await, Ok(Reply::Run(_))));
+    let (operation, ..) = bench.write();
+    bench.answer(&operation, Ok(written())).await;
+    let run = bench.last_run().await;
+    assert_eq!((run.state.as_str(), run.trigger.as_str()), ("done", "brake"));
+    assert!(engine::braking::braked(&*bench.store).await.unwrap().is_none());
+    let audit = actions(&bench).await;
+    for (actor, action) in [("dana", "brake.submitted"), ("mara", "brake.approved")] {
+        assert!(audit.contains(&(actor.to_owned(), action.to_owned())), "{audit:?}");
+    }
+}
+
+/// What moved since it was counted is not written on that approval: it is stopped again, and asked anew.
+#[tokio::test]
+async fn what_moved_since_it_was_counted_is_asked_anew() {
+    let brake = reconcile::brake::BrakeLimits { pairs_max: 0, ..Default::default() };
+    let mut bench = one_write(Policy { brake, ..Policy::default() }).await;
+    let waiting = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
+    let ask = |person: &str| Command::ContinueBraked {
+        hash: waiting.hash.clone(),
+        person: person.to_owned(),
+        reason: Some("moved premises".to_owned()),
+    };
+    bench.ask(ask("dana")).await.unwrap();
+    // Somebody verifies the patient: the EHR's phone is another one by now.
+    let pair = bench.pair(Remote::ServiceNow, "r1").await.id;
+    let verify = Command::Observe { pair, write: false, actor: "person:dana".to_owned() };
+    bench.step(Event::Asked { ticket: Ticket(7), command: verify }).await;
+    bench.reads(&[row("r1", 3, OLD, "p1"), chart("p1", 3, "+14155550177", "r1")]).await;
+    bench.now_ms += 3_600_000;
+    bench.ask(ask("mara")).await.unwrap();
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+    let run = bench.last_run().await;
+    assert_eq!(run.state, "stopped");
+    assert!(run.problem.unwrap().contains("not what was approved"));
+    let again = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
+    assert_ne!(again.hash, waiting.hash);
+    assert_eq!(again.maker, None, "asked anew");
+}

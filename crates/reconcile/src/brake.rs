@@ -55,7 +55,7 @@ impl Default for BrakeLimits {
 pub enum Brake {
     /// Blanking in bulk: the worst comes first.
     #[error(
-        "{blanked} values would be blanked, the limit is {limit}: nothing was written; look at the work list and raise the limit in the settings under [brake] if this many changes are right"
+        "{blanked} values would be blanked, the limit is {limit}: nothing was written; look at the work list"
     )]
     TooManyBlanked {
         /// How many.
@@ -65,7 +65,7 @@ pub enum Brake {
     },
     /// Too many records.
     #[error(
-        "{pairs} records would be written, the limit is {limit}: nothing was written; look at the work list and raise the limit in the settings under [brake] if this many changes are right"
+        "{pairs} records would be written, the limit is {limit}: nothing was written; look at the work list"
     )]
     TooManyPairs {
         /// How many.
@@ -75,7 +75,7 @@ pub enum Brake {
     },
     /// Too large a share of the records.
     #[error(
-        "{percent} % of the records would be written, the limit is {limit} %: nothing was written; look at the work list and raise the limit in the settings under [brake] if this many changes are right"
+        "{percent} % of the records would be written, the limit is {limit} %: nothing was written; look at the work list"
     )]
     TooLargeShare {
         /// Percent, rounded up.

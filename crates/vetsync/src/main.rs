@@ -64,6 +64,12 @@ enum Verb {
         /// Only say what would be done; write nothing.
         #[arg(long)]
         plan: bool,
+        /// Let exactly what the brake stopped go on: the first administrator asks, with --reason; another one agrees.
+        #[arg(long = "continue", conflicts_with = "plan")]
+        go_on: bool,
+        /// Why this many changes are right.
+        #[arg(long, requires = "go_on")]
+        reason: Option<String>,
     },
     /// Search patients by name, owner, phone, microchip or any id.
     Patients(commands::Patients),
@@ -107,7 +113,8 @@ async fn main() -> ExitCode {
         Verb::Simulate(simulate) => sample::simulate(simulate, json).await,
         Verb::Demo(demo) => demo::run(demo, json).await,
         Verb::Sync { patient } => commands::sync(options, patient, json).await,
-        Verb::Reconcile { plan } => commands::reconcile(options, plan, json).await,
+        Verb::Reconcile { go_on: true, reason, .. } => commands::continue_braked(options, reason, json).await,
+        Verb::Reconcile { plan, .. } => commands::reconcile(options, plan, json).await,
         Verb::Patients(patients) => commands::patients(options, patients, json).await,
         Verb::Conflicts(conflicts) => commands::conflicts(options, conflicts, json).await,
         Verb::Queue(queue) => commands::queue(options, queue, json).await,

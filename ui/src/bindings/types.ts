@@ -624,6 +624,34 @@ export type RateLimitView = {
  */
 limit: number, resetsAtMs: number | null, rule: string | null, };
 
+export type BrakedView = { 
+/**
+ * What the brake stopped, if anything waits behind it.
+ */
+braked: BrakedRun | null, };
+
+export type BrakedRun = { runId: string, 
+/**
+ * Names exactly what was counted.
+ */
+hash: string, 
+/**
+ * Why it was stopped.
+ */
+words: string, patients: number, writesServiceNow: number, writesEhr: number, creates: number, stoppedAtMs: number, 
+/**
+ * Who asks to go on; none while nobody has.
+ */
+maker: string | null, reason: string | null, mayContinue: boolean, whoCan: string | null, };
+
+export type ContinueBraked = { hash: string, reason: string | null, };
+
+export type Continued = { 
+/**
+ * None while it waits for the second person.
+ */
+run: RunView | null, braked: BrakedRun | null, };
+
 export type RemoteAction = { remote: RemoteName, 
 /**
  * Why; needed to pause.

@@ -17,9 +17,9 @@ use crate::{Outcome, output};
 use agent::{Options, Seat};
 use clap::{Args, Subcommand};
 use console_api::dto::{
-    Approve, Approved, ChoiceKind, CompareView, ConflictList, ConflictQuery, Event, FieldChoice, Id,
-    MakePlan, PatientPage, PatientPageRows, PatientSearch, PatientStatus, PlanView, RunReport, RunStatus,
-    RunView, StartRun,
+    Approve, Approved, BrakedView, ChoiceKind, CompareView, ConflictList, ConflictQuery, ContinueBraked,
+    Continued, Event, FieldChoice, Id, MakePlan, Nothing, PatientPage, PatientPageRows, PatientSearch,
+    PatientStatus, PlanView, RunReport, RunStatus, RunView, StartRun,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -79,9 +79,43 @@ pub async fn reconcile(options: Options, plan_only: bool, json: bool) -> Outcome
     let seat = started(options).await?;
     let mut events = seat.events();
     let request = StartRun { patient_id: None, plan_only };
-    let started: RunView = call(&seat, "run.start", &request).await?;
+    let run: RunView = call(&seat, "run.start", &request).await?;
+    report_run(seat, &mut events, &run.id, plan_only, json).await
+}
+
+/// `vetsync reconcile --continue`
+pub async fn continue_braked(options: Options, reason: Option<String>, json: bool) -> Outcome {
+    let seat = started(options).await?;
+    let mut events = seat.events();
+    let view: BrakedView = call(&seat, "run.braked", &Nothing {}).await?;
+    let Some(braked) = view.braked else {
+        seat.leave().await;
+        return Err(Failure::new("Nothing waits behind the brake.", "Run `vetsync reconcile` first."));
+    };
+    let request = ContinueBraked { hash: braked.hash, reason };
+    let continued: Continued = call(&seat, "run.continue", &request).await?;
+    let Some(run) = &continued.run else {
+        seat.leave().await;
+        if json {
+            output::json(&continued)?;
+        } else {
+            println!("{} patients would be changed; waits for a second administrator", braked.patients);
+        }
+        return Ok(ExitCode::from(7));
+    };
+    report_run(seat, &mut events, &run.id, false, json).await
+}
+
+/// Waits for the end of a run and says what it did.
+async fn report_run(
+    seat: Seat,
+    events: &mut tokio::sync::broadcast::Receiver<Event>,
+    run: &str,
+    plan_only: bool,
+    json: bool,
+) -> Outcome {
     let report: RunReport = loop {
-        let report: RunReport = call(&seat, "run.get", &Id { id: started.id.clone() }).await?;
+        let report: RunReport = call(&seat, "run.get", &Id { id: run.to_owned() }).await?;
         if report.run.status != RunStatus::Running {
             break report;
         }

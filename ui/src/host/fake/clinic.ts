@@ -89,6 +89,8 @@ export class SampleClinic {
       if (!this.run) return fail("not_found", "There is no such run any more.", "Go back to the list and look again.");
       return { run: this.run, toSettle: 0, plannedWritesServicenow: 0, plannedWritesEhr: 0, toCreate: 0, writesFailed: 0, vanished: 0 };
     },
+    "run.braked": () => ({ braked: null }),
+    "run.continue": () => fail("invalid", "Nothing waits behind the brake.", "Compare everything again."),
     "run.stop": () => {
       if (!this.run) return fail("not_found", "No run is under way.", "Start one.");
       this.run = { ...this.run, status: "stopped", endedAtMs: Date.now(), progress: null };

@@ -1,0 +1,205 @@
+//! A run that the brake stopped, and how two persons let it go on: the one who asks and the one who agrees are never the
+//! same (design: grade 4, "bulk over the brake"). What they agree to is what was counted, frozen by hash; if anything of
+//! it moved meanwhile, nothing is written and it is asked anew.
+
+use crate::error::{EngineError, Result, decode, encode};
+use crate::lens::sha256_hex;
+use crate::runs::RunState;
+use crate::step::{Effects, Engine, Reply, Request};
+use reconcile::PairPlan;
+use reconcile::brake::Brake;
+use record::Remote;
+use serde::{Deserialize, Serialize};
+use store::{AuditRow, Change, RunRow, Store};
+
+/// What the brake stopped, as kept until it is carried out or counted anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Braked {
+    /// The run that was stopped.
+    pub run: String,
+    /// SHA-256 over every pair, the versions it was compared at and the writes that rules plan for it, hex.
+    pub hash: String,
+    /// Why, in words.
+    pub words: String,
+    /// Patients that would be written or created.
+    pub patients: u64,
+    /// Writes to ServiceNow and the EHR.
+    pub writes: [u64; 2],
+    /// Records that would be created.
+    pub creates: u64,
+    /// Of which remotes the stopped run had read everything.
+    pub proven: [bool; 2],
+    /// When it was stopped.
+    pub stopped_at_ms: i64,
+    /// Who asks to go on; none while nobody has.
+    pub maker: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+const KEY: &str = "brake.patient";
+
+/// What waits behind the brake, if anything does.
+pub async fn braked(store: &dyn Store) -> Result<Option<Braked>> {
+    match store.value(KEY).await? {
+        Some(text) => decode("brake", &text),
+        None => Ok(None),
+    }
+}
+
+fn kept(braked: Option<&Braked>) -> Result<Change> {
+    Ok(Change::PutValue { key: KEY.to_owned(), value: encode("brake", &braked)? })
+}
+
+/// The hash of what was counted so far, with one pair more.
+pub(crate) fn counted(so_far: &str, pair: &str, versions: [&str; 2], plan: &PairPlan) -> Result<String> {
+    Ok(sha256_hex(&encode("brake", &(so_far, pair, versions, plan))?))
+}
+
+impl Engine {
+    /// The creations join the count: which record they come from, and what it says.
+    async fn counted_with_creations(&self, run: &RunState) -> Result<String> {
+        let mut hash = run.counted().to_owned();
+        for pair in run.creations() {
+            let row = self.pair(pair).await?;
+            for (remote, key) in crate::errands::keys_of(&row) {
+                let raw = self.side(remote, key).await?.map(|side| side.snapshot.raw).unwrap_or_default();
+                hash = sha256_hex(&encode("brake", &(&hash, pair, remote, sha256_hex(&raw)))?);
+            }
+        }
+        Ok(hash)
+    }
+
+    /// Whether a run may settle: under the brake, or counted again exactly as it was approved.
+    pub(crate) async fn may_settle(
+        &mut self,
+        run: &RunState,
+        brake: Option<Brake>,
+        now_ms: i64,
+    ) -> Result<()> {
+        let approved = run.approved();
+        let Some(brake) = brake else {
+            if approved.is_some() || braked(&*self.store).await?.is_some() {
+                // Nothing waits behind the brake any more.
+                self.store.commit(vec![kept(None)?]).await?;
+            }
+            return Ok(());
+        };
+        let hash = self.counted_with_creations(run).await?;
+        if approved == Some(hash.as_str()) {
+            return Ok(self.store.commit(vec![kept(None)?]).await?);
+        }
+        let (writes, creates) = run.planned();
+        let patients = run.to_settle();
+        let words = brake.to_string();
+        // Asked for already, and still the same: whoever asked need not ask again.
+        let known = braked(&*self.store).await?.filter(|known| known.hash == hash);
+        let (maker, reason) = known.map_or((None, None), |known| (known.maker, known.reason));
+        let row = Braked {
+            run: run.id().to_owned(),
+            hash,
+            words: words.clone(),
+            patients,
+            writes,
+            creates,
+            proven: run.proven(),
+            stopped_at_ms: now_ms,
+            maker,
+            reason,
+        };
+        self.store.commit(vec![kept(Some(&row))?]).await?;
+        let what = if approved.is_some() {
+            format!("what would be written is not what was approved any more; nothing was written: {words}")
+        } else {
+            format!("the brake stopped this run before anything was written: {words}")
+        };
+        Err(EngineError::NotNow {
+            what,
+            way_out: "if this many changes are right, two administrators can let exactly these go on \
+                      (`vetsync reconcile --continue`), or raise [brake] in the settings and run again"
+                .to_owned(),
+        })
+    }
+
+    /// Somebody asks to let a stopped run go on, or agrees to it as the second person.
+    pub(crate) async fn continue_braked(
+        &mut self,
+        hash: &str,
+        person: &str,
+        reason: Option<String>,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<Reply> {
+        let waiting = braked(&*self.store).await?.ok_or_else(|| EngineError::NotNow {
+            what: "nothing waits behind the brake".to_owned(),
+            way_out: "compare everything again".to_owned(),
+        })?;
+        if waiting.hash != hash {
+            return Err(EngineError::Moved {
+                what: "what the run would write".to_owned(),
+                fields: Vec::new(),
+            });
+        }
+        if self.run_id().is_some() {
+            return Err(EngineError::NotNow {
+                what: "a run is under way".to_owned(),
+                way_out: "wait for its end, then look again".to_owned(),
+            });
+        }
+        let audit = |engine: &Engine, action: &str| {
+            Change::Audit(AuditRow {
+                id: engine.new_id(now_ms),
+                at_ms: now_ms,
+                actor: person.to_owned(),
+                action: action.to_owned(),
+                subject: waiting.run.clone(),
+                detail: format!("{} patients, {}", waiting.patients, waiting.hash),
+            })
+        };
+        match &waiting.maker {
+            None => {
+                let reason =
+                    reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(|| EngineError::NotNow {
+                        what: "this needs a reason".to_owned(),
+                        way_out: "write why this many changes are right".to_owned(),
+                    })?;
+                let asked =
+                    Braked { maker: Some(person.to_owned()), reason: Some(reason), ..waiting.clone() };
+                let alone = self.policy.one_person_may_approve;
+                let action = if alone { "brake.approved" } else { "brake.submitted" };
+                self.store.commit(vec![kept(Some(&asked))?, audit(self, action)]).await?;
+                if !alone {
+                    return Ok(Reply::Done);
+                }
+            }
+            Some(maker) if maker == person => {
+                return Err(EngineError::NotNow {
+                    what: "nobody approves what they made".to_owned(),
+                    way_out: "ask a second person to look at it".to_owned(),
+                });
+            }
+            Some(_) => self.store.commit(vec![audit(self, "brake.approved")]).await?,
+        }
+        let row = RunRow {
+            id: self.new_id(now_ms),
+            trigger: "brake".to_owned(),
+            actor: Some(person.to_owned()),
+            scope: "all".to_owned(),
+            state: "running".to_owned(),
+            started_at_ms: now_ms,
+            ended_at_ms: None,
+            counts: encode("counts", &crate::runs::RunCounts::default())?,
+            problem: None,
+        };
+        self.store.commit(vec![Change::PutRun(row.clone())]).await?;
+        // Nothing is read again: what was approved was compared as it is stored.
+        self.run = Some(RunState::continued(row.clone(), waiting.hash, waiting.proven, now_ms));
+        effects.requests.push(Request::GoOn { run: row.id.clone() });
+        Ok(Reply::Run(row))
+    }
+}
+
+/// The versions of a pair's two sides, for the count.
+pub(crate) fn versions(context: &crate::judge::PairContext) -> [&str; 2] {
+    Remote::BOTH.map(|remote| context.side(remote).snapshot.version.as_str())
+}
