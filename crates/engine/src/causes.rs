@@ -131,10 +131,9 @@ fn rule_of(words: &str, intent: &Intent) -> String {
     for character in text.chars() {
         match (quoted_by, character) {
             (Some(end), _) if character == end => quoted_by = None,
-            (Some(_), _) => {}
+            (Some(_), _) | (None, '0'..='9') => {}
             (None, '"' | '\'' | '`') => quoted_by = Some(character),
             (None, '“') => quoted_by = Some('”'),
-            (None, '0'..='9') => {}
             (None, _) if character.is_alphabetic() => plain.push(character),
             (None, _) => {
                 if !plain.ends_with(' ') {

@@ -13,6 +13,7 @@ mod network;
 mod offline;
 mod one_sided;
 mod permissions;
+mod queue;
 mod second_person;
 mod single;
 mod starting;
