@@ -273,14 +273,14 @@ async fn what_failed_alike_is_replayed_in_its_original_order() {
     assert_eq!((cause.status, cause.fields), (422, vec!["owner_phone".to_owned()]));
     assert!(!causes[0].cause.contains("555"), "a cause holds no value: {}", causes[0].cause);
 
-    let replay = || Command::Replay {
+    let again = || Command::Replay {
         cause: causes[0].cause.clone(),
         person: "it".to_owned(),
         reason: "the rule was mended".to_owned(),
     };
-    let reply = bench.ask(replay()).await;
+    let reply = bench.ask(again()).await;
     assert!(matches!(reply, Ok(Reply::Released { released: 3, called_off: 0 })), "{reply:?}");
-    let again: Vec<String> = std::mem::take(&mut bench.sent)
+    let sent_again: Vec<String> = std::mem::take(&mut bench.sent)
         .into_iter()
         .map(|request| match request {
             Request::Write { operation, .. } => operation,
@@ -290,10 +290,10 @@ async fn what_failed_alike_is_replayed_in_its_original_order() {
     let alike = QueueFilter { states: vec![OperationState::Running], ..QueueFilter::default() };
     let in_order: Vec<String> =
         bench.store.queue_operations(&alike, 0, 9).await.unwrap().into_iter().map(|row| row.id).collect();
-    assert_eq!(again, in_order, "as they were enqueued");
-    assert_eq!(again.len(), 3);
-    assert!(!again.contains(&sent[1]));
-    assert!(matches!(bench.ask(replay()).await, Err(EngineError::NotNow { .. })), "none is left");
+    assert_eq!(sent_again, in_order, "as they were enqueued");
+    assert_eq!(sent_again.len(), 3);
+    assert!(!sent_again.contains(&sent[1]));
+    assert!(matches!(bench.ask(again()).await, Err(EngineError::NotNow { .. })), "none is left");
 }
 
 // ---------------------------------------------------------------- waits that a remote asks for

@@ -94,6 +94,43 @@ async fn a_day_on_the_command_line() {
     assert_eq!(found.code, 0);
     assert!(texts(&found.json()["rows"], "id").contains(&patient.as_str()));
 
+    // The queue is empty, both systems answer; a pause is told to everybody and outlives the program.
+    let list = vetsync(&dana(&["queue", "list"])).await;
+    assert_eq!((list.code, list.json()["total"].as_u64()), (0, Some(0)), "{list:?}");
+    assert_eq!(vetsync(&dana(&["queue", "causes"])).await.json()["causes"], serde_json::json!([]));
+    let none = vetsync(&dana(&["queue", "show", "none"])).await;
+    assert_eq!((none.code, none.json()["error"]["code"].as_str()), (1, Some("not_found")), "{none:?}");
+    for verb in [
+        vec!["queue", "retry", "none"],
+        vec!["queue", "cancel", "none", "--reason", "a test"],
+        vec!["queue", "edit", "none", "breed=Beagle", "--reason", "a test"],
+        vec!["remotes", "acknowledge", "none"],
+    ] {
+        assert_eq!(vetsync(&dana(&verb)).await.code, 1, "{verb:?}: there is none");
+    }
+    let replay = vetsync(&dana(&["queue", "replay", "none", "--reason", "a test"])).await;
+    assert_eq!((replay.code, replay.json()["error"]["code"].as_str()), (2, Some("invalid")), "{replay:?}");
+    assert_eq!(vetsync(&dana(&["queue", "edit", "none", "no-equals-sign", "--reason", "x"])).await.code, 2);
+    let status = vetsync(&dana(&["remotes", "status"])).await;
+    assert_eq!(status.code, 0, "{status:?}");
+    let paused = vetsync(&dana(&["remotes", "pause", "ehr", "--reason", "upgrade until noon"])).await;
+    assert_eq!((paused.code, paused.json()["health"].as_str()), (0, Some("paused")), "{paused:?}");
+    let status = vetsync(&dana(&["remotes", "status"])).await;
+    assert_eq!((status.code, status.json()["remotes"][1]["health"].as_str()), (7, Some("paused")));
+    let held = vetsync(&dana(&["sync", "--patient", &patient])).await;
+    assert_eq!(held.code, 6, "{held:?}");
+    assert!(held.stderr.contains("upgrade until noon"), "{held:?}");
+    assert_eq!(vetsync(&dana(&["remotes", "try-now", "ehr"])).await.code, 6, "resume it first");
+    let resumed = vetsync(&dana(&["remotes", "resume", "ehr"])).await;
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    let tried = vetsync(&dana(&["remotes", "try-now", "ehr", "--reason", "a test"])).await;
+    assert_eq!((tried.code, tried.json()["health"].as_str()), (0, Some("answering")), "{tried:?}");
+    assert_eq!(vetsync(&dana(&["remotes", "incidents"])).await.json()["total"], 0);
+    let nothing = vetsync(&dana(&["reconcile", "--continue", "--reason", "a test"])).await;
+    assert_eq!(nothing.code, 1, "nothing waits behind the brake: {nothing:?}");
+    let people = ["--config", &config, "--person", "robin", "queue", "list"].map(str::to_owned);
+    assert_eq!(vetsync(&people).await.code, 8, "the front desk does not see the queue");
+
     // For people: the same without JSON.
     let table =
         vetsync(&["--config", &config, "--person", "dana", "patients", &name].map(str::to_owned)).await;

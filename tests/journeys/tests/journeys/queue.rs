@@ -204,8 +204,7 @@ async fn two_installations_create_a_newcomer_once() {
     let world = World::calm(10).await;
     let first = world.compared().await;
     let elsewhere = tempfile::tempdir().unwrap();
-    let config =
-        agent::write_sample(&journeys::connections(&world.remotes), elsewhere.path()).await.unwrap();
+    let config = agent::write_sample(&journeys::connections(&world.remotes), elsewhere.path()).await.unwrap();
     let options = agent::Options { config: Some(config), ..world.options() };
     let second = Desk::start(agent::open(options).await.unwrap()).await;
     assert_eq!(second.run().await.status, RunStatus::Done);
