@@ -107,7 +107,7 @@ async fn nobody_gets_in_without_the_token() {
     let wrong = ("authorization".to_owned(), "Bearer 00".to_owned());
     let origin = ("origin".to_owned(), format!("http://{host}"));
     let no_session = ("vetsync-session".to_owned(), "00".to_owned());
-    let cases: [(&str, &str, Vec<(String, String)>); 6] = [
+    let cases = [
         ("GET", "/session", vec![version.clone()]),
         ("GET", "/session", vec![version.clone(), wrong.clone()]),
         ("GET", "/session", vec![version.clone(), right.clone(), origin]),

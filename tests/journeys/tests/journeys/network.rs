@@ -264,7 +264,11 @@ async fn tls_that_does_not_hold_is_refused_in_words_and_nothing_is_sent() {
             Err(error) => error.to_string(),
             Ok(probe) => {
                 assert!(probe.findings.iter().any(|finding| finding.fatal), "{}", wrong.what);
-                probe.findings.iter().map(|finding| format!("{} {}", finding.what, finding.way_out)).collect()
+                let words = probe
+                    .findings
+                    .iter()
+                    .flat_map(|finding| [finding.what.as_str(), finding.way_out.as_str()]);
+                words.collect::<Vec<_>>().join(" ")
             }
         };
         assert!(said.contains(wrong.words), "{}: {said}", wrong.what);
