@@ -432,7 +432,19 @@ pub async fn vanished(engine: &Engine, remote: Remote, key: &str, now_ms: i64) -
     let Some(pair) = engine.store.pair_by_key(remote, RecordKind::Patient, key).await? else {
         return Ok(Vec::new());
     };
-    if engine.store.open_conflict_of(&pair.id).await?.is_some() {
+    if let Some(open) = engine.store.open_conflict_of(&pair.id).await? {
+        // A decision whose write found nothing there any more is carried out no further: else the question could never
+        // be answered again.
+        if open.state == ConflictState::Executing && !engine.lane_busy(&pair.id).await? {
+            let asked = ConflictRow {
+                cause: ConflictCause::Vanished,
+                comparison: encode("remote", &remote)?,
+                state: ConflictState::Open,
+                ..open
+            };
+            let differs = PairRow { status: PairStatus::Differs, ..pair };
+            return Ok(vec![Change::PutConflict(asked), Change::PutPair(differs)]);
+        }
         return Ok(Vec::new());
     }
     let mut row = question(engine, &pair.id, ConflictCause::Vanished, &pair.card, &[], now_ms)?;

@@ -4,8 +4,8 @@ use record::{RecordKind, Remote};
 use std::collections::BTreeMap;
 use store::{
     ConflictFilter, ConflictRow, ConflictState, InboxState, OperationFilter, OperationRow, OperationState,
-    PairRow, PlanRow, QuarantineFilter, QuarantineRow, QuarantineState, ReceiptRow, RunRow, SnapshotRow,
-    Store,
+    PairPage, PairRow, PlanRow, QuarantineFilter, QuarantineRow, QuarantineState, ReceiptRow, RunRow,
+    SnapshotRow, Store,
 };
 
 /// Everything the checker looks at.
@@ -55,10 +55,8 @@ impl Books {
         let states = vec![ConflictState::Open, ConflictState::AwaitingSecond, ConflictState::Executing];
         let open = ConflictFilter { states, ..ConflictFilter::default() };
         Books {
-            pairs: store
-                .pairs_after(RecordKind::Patient, "", ALL)
+            pairs: Books::pairs(store)
                 .await
-                .expect("patients")
                 .into_iter()
                 .map(|page| (page.pair, page.servicenow, page.ehr))
                 .collect(),
@@ -80,6 +78,13 @@ impl Books {
             },
             unsound: store.check().await.expect("the check"),
         }
+    }
+
+    /// Every patient, with both records as last seen.
+    pub async fn pairs(store: &dyn Store) -> Vec<PairPage> {
+        let all = store.pair_digests_after(RecordKind::Patient, "", ALL).await.expect("patients");
+        let ids: Vec<&str> = all.iter().map(|pair| pair.id.as_str()).collect();
+        store.pairs_named(&ids).await.expect("patients")
     }
 
     /// Whether the outbox holds nothing that will be sent by itself.

@@ -10,6 +10,7 @@ use crate::desk::{Approved, Desk, Pending};
 use crate::draw::Draw;
 use crate::history::{Happening, History, Raw};
 use crate::medium::{self, Edge, Medium};
+use crate::mutations::Mutation;
 use crate::network::{Network, Outcome};
 use crate::people::People;
 use crate::process::{Process, SetUp};
@@ -114,18 +115,19 @@ pub struct Day {
 
 impl Day {
     /// The morning of the day of that seed.
-    pub async fn begin(seed: u64) -> Day {
+    pub async fn begin(seed: u64, mutation: Option<Mutation>) -> Day {
         let now_ms = Arc::new(AtomicI64::new(MORNING_MS));
         let mut chance = Draw::of(seed, 1);
         let remotes = Remotes::stand(seed, &now_ms, &mut chance);
         let swarm = Swarm::of(seed, MORNING_MS, MORNING_MS + WORKDAY_MS);
         let folder = medium::folder().expect("a temporary folder");
-        let (medium, path) = Medium::begin(folder.path()).await;
+        let (medium, path) = Medium::begin(folder.path(), mutation).await;
         let set_up = SetUp {
             page: u32::try_from(chance.between(1, 5)).unwrap_or(2),
             per_minute: if chance.percent(25) { 40 } else { 1_200 },
             lanes: u32::try_from(chance.between(1, 16)).unwrap_or(4),
             one_person: chance.percent(30),
+            mutation,
         };
         let meddling =
             (0..chance.between(4, 14)).map(|_| u64::try_from(chance.between(5, 400)).unwrap_or(5)).collect();

@@ -1,5 +1,6 @@
 //! The people before the console: they answer questions, decide conflicts, and approve what others decided.
 
+use crate::books::Books;
 use crate::day::Day;
 use crate::draw::Draw;
 use crate::history::{Happening, History};
@@ -181,7 +182,7 @@ impl Day {
     }
 
     async fn verify(&mut self) {
-        let pairs = self.medium.pairs_after(RecordKind::Patient, "", 100).await.unwrap_or_default();
+        let pairs = Books::pairs(&*self.medium).await;
         let Some(page) = self.desk.draw.pick(&pairs) else { return };
         let pair = page.pair.id.clone();
         let (actor, write) = (self.someone(), self.desk.draw.percent(60));

@@ -11,6 +11,7 @@ pub mod desk;
 pub mod draw;
 pub mod history;
 pub mod medium;
+pub mod mutations;
 pub mod network;
 pub mod people;
 pub mod process;
@@ -21,6 +22,11 @@ use day::{Day, Outcomes};
 
 /// Lives the day of a seed, on a runtime of its own.
 pub fn live(seed: u64) -> Outcomes {
+    live_with(seed, None)
+}
+
+/// The same with a deliberate bug, which the checker is to find.
+pub fn live_with(seed: u64, mutation: Option<mutations::Mutation>) -> Outcomes {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { Day::begin(seed).await.live().await })
+    runtime.block_on(async { Day::begin(seed, mutation).await.live().await })
 }

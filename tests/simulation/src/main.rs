@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Everything here belongs to tests.
 
 use clap::Parser;
+use simulation::mutations::Mutation;
 use simulation::{checker, live};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,9 @@ struct Arguments {
     /// Print the day with everything that was sent and held, one value a line.
     #[arg(long)]
     whole: bool,
+    /// Live the days with this deliberate bug, until one is found to be wrong.
+    #[arg(long)]
+    mutation: Option<String>,
     /// Print failing seeds only, not what is wrong with them.
     #[arg(long)]
     quiet: bool,
@@ -30,6 +34,9 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(name) = &arguments.mutation {
+        return mutated(name, arguments.seed, arguments.runs.max(1));
+    }
     if arguments.runs == 0 { one(arguments.seed, arguments.whole) } else { many(&arguments) }
 }
 
@@ -46,6 +53,15 @@ fn one(seed: u64, whole: bool) -> ExitCode {
         }
         for operation in &day.books.operations {
             println!("{operation:?}");
+        }
+        for run in &day.books.runs {
+            println!("{run:?}");
+        }
+        for (pair, servicenow, ehr) in &day.books.pairs {
+            println!("{pair:?}");
+            for side in [servicenow, ehr].into_iter().flatten() {
+                println!("    {:?} {:?} v{} seen {}", side.id, side.presence, side.version, side.seen_at_ms);
+            }
         }
         for conflict in &day.books.open {
             println!("{conflict:?}");
@@ -64,6 +80,28 @@ fn one(seed: u64, whole: bool) -> ExitCode {
         println!("WRONG: {one}");
     }
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn mutated(name: &str, seed: u64, runs: u64) -> ExitCode {
+    let all: Vec<Mutation> =
+        Mutation::ALL.into_iter().filter(|one| name == "all" || format!("{one:?}") == name).collect();
+    let mut escaped = false;
+    for mutation in all {
+        let found = (seed..seed + runs).find_map(|seed| {
+            let wrong =
+                std::panic::catch_unwind(|| checker::check(&simulation::live_with(seed, Some(mutation))));
+            match wrong {
+                Ok(wrong) => wrong.into_iter().next().map(|first| (seed, first)),
+                Err(_) => Some((seed, "the day panicked".to_owned())),
+            }
+        });
+        escaped |= found.is_none();
+        match found {
+            Some((at, first)) => println!("{mutation:?}: found by seed {at}: {first}"),
+            None => println!("{mutation:?}: NOT found within {runs} days"),
+        }
+    }
+    if escaped { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn many(arguments: &Arguments) -> ExitCode {

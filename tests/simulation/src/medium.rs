@@ -1,5 +1,6 @@
 //! The real store on a fast medium, with a process that can end before or after any commit.
 
+use crate::mutations::{self, Mutation};
 use async_trait::async_trait;
 use record::{RecordKind, Remote};
 use secrecy::SecretBox;
@@ -10,8 +11,8 @@ use store::sqlite::{OpenOptions, SqliteStore};
 use store::{
     AuditRow, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
     IncidentRow, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests, PairPage,
-    PairRow, PairStatus, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow, QueueFilter,
-    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store,
+    PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow,
+    QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, UnpairedRow,
 };
 use tokio::sync::Notify;
 
@@ -73,6 +74,7 @@ impl Gate {
 /// The store as the engine sees it.
 pub struct Medium {
     inner: SqliteStore,
+    mutation: Option<Mutation>,
     /// Where it ends.
     pub gate: Arc<Gate>,
 }
@@ -106,16 +108,16 @@ async fn template() -> Arc<Vec<u8>> {
 
 impl Medium {
     /// A new, empty database in this folder.
-    pub async fn begin(folder: &Path) -> (Medium, PathBuf) {
+    pub async fn begin(folder: &Path, mutation: Option<Mutation>) -> (Medium, PathBuf) {
         let path = folder.join("day-0.db");
         std::fs::write(&path, &*template().await).expect("room for the database");
-        (Medium::open(&path).await, path)
+        (Medium::open(&path, mutation).await, path)
     }
 
-    async fn open(path: &Path) -> Medium {
+    async fn open(path: &Path, mutation: Option<Mutation>) -> Medium {
         let key = SecretBox::new(Box::new(KEY));
         let inner = SqliteStore::open_with(path, &key, 0, &options()).await.expect("the database opens");
-        Medium { inner, gate: Arc::default() }
+        Medium { inner, mutation, gate: Arc::default() }
     }
 
     /// What a killed process leaves behind: the file and its log as they stand, opened by the next one.
@@ -132,7 +134,7 @@ impl Medium {
             // The log is gone already where the close folded it in.
             let _gone = std::fs::remove_file(format!("{}{suffix}", old.display()));
         }
-        (Medium::open(&new).await, new)
+        (Medium::open(&new, self.mutation).await, new)
     }
 
     /// Finishes and closes the file.
@@ -144,6 +146,10 @@ impl Medium {
 #[async_trait]
 impl Store for Medium {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        let changes = mutations::changes(changes, self.mutation);
+        if changes.is_empty() {
+            return Ok(());
+        }
         self.gate.through(self.inner.commit(changes)).await
     }
     async fn claim_operations(
@@ -152,22 +158,46 @@ impl Store for Medium {
         limit: u32,
         remotes: &[Remote],
     ) -> Result<Vec<OperationRow>> {
-        self.gate.through(self.inner.claim_operations(now_ms, limit, remotes)).await
+        let mut claimed = self.gate.through(self.inner.claim_operations(now_ms, limit, remotes)).await?;
+        if self.mutation == Some(Mutation::DropLaneOrder) {
+            for head in claimed.clone() {
+                let behind = OperationFilter {
+                    lane: Some(head.lane),
+                    plan: None,
+                    states: vec![OperationState::Waiting],
+                };
+                claimed.extend(self.inner.operations(&behind, 0, 10).await?);
+            }
+        }
+        Ok(claimed)
     }
     async fn claim_events(&self, now_ms: i64, records: u32) -> Result<Vec<InboxRow>> {
         self.gate.through(self.inner.claim_events(now_ms, records)).await
     }
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
-        self.inner.snapshot(id).await
+        let known = self.inner.snapshot(id).await?;
+        Ok(match self.mutation {
+            // Nobody can tell any more that a page is older than what was read back.
+            Some(Mutation::OlderPageWins) => known.map(|row| SnapshotRow { seen_at_ms: 0, ..row }),
+            _ => known,
+        })
     }
-    async fn snapshots_after(
+    async fn snapshots_named(
+        &self,
+        remote: Remote,
+        kind: RecordKind,
+        keys: &[&str],
+    ) -> Result<Vec<SnapshotRow>> {
+        self.inner.snapshots_named(remote, kind, keys).await
+    }
+    async fn records_after(
         &self,
         remote: Remote,
         kind: RecordKind,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<SnapshotRow>> {
-        self.inner.snapshots_after(remote, kind, after, limit).await
+    ) -> Result<Vec<(String, String)>> {
+        self.inner.records_after(remote, kind, after, limit).await
     }
     async fn unseen_keys(
         &self,
@@ -188,8 +218,11 @@ impl Store for Medium {
     async fn pair_by_key(&self, remote: Remote, kind: RecordKind, key: &str) -> Result<Option<PairRow>> {
         self.inner.pair_by_key(remote, kind, key).await
     }
-    async fn pairs_after(&self, kind: RecordKind, after: &str, limit: u32) -> Result<Vec<PairPage>> {
-        self.inner.pairs_after(kind, after, limit).await
+    async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>> {
+        self.inner.pairs_named(ids).await
+    }
+    async fn pair_values(&self, ids: &[&str]) -> Result<Vec<PairValues>> {
+        self.inner.pair_values(ids).await
     }
     async fn pair_digests_after(
         &self,
@@ -205,7 +238,7 @@ impl Store for Medium {
         kind: RecordKind,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<SnapshotRow>> {
+    ) -> Result<Vec<UnpairedRow>> {
         self.inner.unpaired_after(remote, kind, after, limit).await
     }
     async fn pair_counts(&self, kind: RecordKind) -> Result<Vec<(PairStatus, u64)>> {
@@ -225,6 +258,9 @@ impl Store for Medium {
     }
     async fn open_conflict_of(&self, pair: &str) -> Result<Option<ConflictRow>> {
         self.inner.open_conflict_of(pair).await
+    }
+    async fn open_conflicts_of(&self, pairs: &[&str]) -> Result<Vec<ConflictRow>> {
+        self.inner.open_conflicts_of(pairs).await
     }
     async fn conflicts(
         &self,
@@ -252,23 +288,20 @@ impl Store for Medium {
     ) -> Result<Vec<OperationRow>> {
         self.inner.operations(filter, offset, limit).await
     }
+    async fn lanes_with_work(&self, lanes: &[&str]) -> Result<Vec<String>> {
+        self.inner.lanes_with_work(lanes).await
+    }
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>> {
         self.inner.operation_counts().await
     }
+    async fn plans_without_work(&self, limit: u32) -> Result<Vec<PlanRow>> {
+        self.inner.plans_without_work(limit).await
+    }
+    async fn pairs_waiting_for_nothing(&self, limit: u32) -> Result<Vec<String>> {
+        self.inner.pairs_waiting_for_nothing(limit).await
+    }
     async fn next_operation_due_ms(&self, remotes: &[Remote]) -> Result<Option<i64>> {
         self.inner.next_operation_due_ms(remotes).await
-    }
-    async fn incident(&self, id: &str) -> Result<Option<IncidentRow>> {
-        self.inner.incident(id).await
-    }
-    async fn incidents(&self, open_only: bool, offset: u32, limit: u32) -> Result<(Vec<IncidentRow>, u64)> {
-        self.inner.incidents(open_only, offset, limit).await
-    }
-    async fn operation_causes(&self) -> Result<Vec<OperationCause>> {
-        self.inner.operation_causes().await
-    }
-    async fn queue_counts(&self) -> Result<Vec<(Remote, OperationState, u64)>> {
-        self.inner.queue_counts().await
     }
     async fn queue_lanes(&self, filter: &QueueFilter, offset: u32, limit: u32) -> Result<(Vec<String>, u64)> {
         self.inner.queue_lanes(filter, offset, limit).await
@@ -281,14 +314,41 @@ impl Store for Medium {
     ) -> Result<Vec<OperationRow>> {
         self.inner.queue_operations(filter, offset, limit).await
     }
+    async fn queue_counts(&self) -> Result<Vec<(Remote, OperationState, u64)>> {
+        self.inner.queue_counts().await
+    }
+    async fn operation_causes(&self) -> Result<Vec<OperationCause>> {
+        self.inner.operation_causes().await
+    }
     async fn replacement_of(&self, operation: &str) -> Result<Option<OperationRow>> {
         self.inner.replacement_of(operation).await
+    }
+    async fn incidents(&self, open_only: bool, offset: u32, limit: u32) -> Result<(Vec<IncidentRow>, u64)> {
+        self.inner.incidents(open_only, offset, limit).await
+    }
+    async fn incident(&self, id: &str) -> Result<Option<IncidentRow>> {
+        self.inner.incident(id).await
     }
     async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>> {
         self.inner.receipts(pair, offset, limit).await
     }
     async fn receipt(&self, operation: &str) -> Result<Option<ReceiptRow>> {
         self.inner.receipt(operation).await
+    }
+    async fn event(&self, id: &str) -> Result<Option<InboxRow>> {
+        self.inner.event(id).await
+    }
+    async fn event_of_message(&self, remote: Remote, message: &str) -> Result<Option<InboxRow>> {
+        self.inner.event_of_message(remote, message).await
+    }
+    async fn events(&self, state: InboxState, offset: u32, limit: u32) -> Result<Vec<InboxRow>> {
+        self.inner.events(state, offset, limit).await
+    }
+    async fn event_counts(&self) -> Result<Vec<(InboxState, u64)>> {
+        self.inner.event_counts().await
+    }
+    async fn next_event_due_ms(&self) -> Result<Option<i64>> {
+        self.inner.next_event_due_ms().await
     }
     async fn run(&self, id: &str) -> Result<Option<RunRow>> {
         self.inner.run(id).await
@@ -322,32 +382,11 @@ impl Store for Medium {
     async fn unreadable_records(&self) -> Result<Vec<SnapshotId>> {
         self.inner.unreadable_records().await
     }
-    async fn event(&self, id: &str) -> Result<Option<InboxRow>> {
-        self.inner.event(id).await
-    }
-    async fn event_of_message(&self, remote: Remote, message: &str) -> Result<Option<InboxRow>> {
-        self.inner.event_of_message(remote, message).await
-    }
-    async fn events(&self, state: InboxState, offset: u32, limit: u32) -> Result<Vec<InboxRow>> {
-        self.inner.events(state, offset, limit).await
-    }
-    async fn event_counts(&self) -> Result<Vec<(InboxState, u64)>> {
-        self.inner.event_counts().await
-    }
-    async fn next_event_due_ms(&self) -> Result<Option<i64>> {
-        self.inner.next_event_due_ms().await
-    }
     async fn audit(&self, subject: Option<&str>, offset: u32, limit: u32) -> Result<Vec<AuditRow>> {
         self.inner.audit(subject, offset, limit).await
     }
     async fn value(&self, key: &str) -> Result<Option<String>> {
         self.inner.value(key).await
-    }
-    async fn plans_without_work(&self, limit: u32) -> Result<Vec<PlanRow>> {
-        self.inner.plans_without_work(limit).await
-    }
-    async fn pairs_waiting_for_nothing(&self, limit: u32) -> Result<Vec<String>> {
-        self.inner.pairs_waiting_for_nothing(limit).await
     }
     async fn check(&self) -> Result<Vec<String>> {
         self.inner.check().await

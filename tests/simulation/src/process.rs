@@ -1,6 +1,7 @@
 //! One process of the product: the real engine, the real clients, and what is under way.
 
 use crate::medium::Medium;
+use crate::mutations::{Mutation, mutated};
 use crate::network::Network;
 use crate::remotes::{CLIENT, EHR_URL, Remotes, SECRET, SERVICENOW_URL, TABLE, ehr_key};
 use engine::clock::SeededIds;
@@ -34,6 +35,8 @@ pub struct SetUp {
     pub lanes: u32,
     /// One person may approve alone.
     pub one_person: bool,
+    /// A deliberate bug.
+    pub mutation: Option<Mutation>,
 }
 
 /// A running process.
@@ -132,7 +135,10 @@ fn clients(network: &Network, now: &Now, new_id: &NewId, set_up: SetUp) -> [Arc<
     let settings =
         EhrSettings { page_records: set_up.page, ..EhrSettings::new(EHR_URL, Remotes::row_system()) };
     let ehr = Ehr::new(settings, transport, Arc::new(sign_in), Arc::clone(now)).expect("settings of the EHR");
-    [Arc::new(servicenow), Arc::new(ehr)]
+    [
+        mutated(Arc::new(servicenow), set_up.mutation, set_up.page),
+        mutated(Arc::new(ehr), set_up.mutation, set_up.page),
+    ]
 }
 
 impl Process {
@@ -145,8 +151,11 @@ impl Process {
         set_up: SetUp,
     ) -> Process {
         let ids = Arc::new(SeededIds::new(seed));
-        let policy =
-            Policy { lanes: set_up.lanes, one_person_may_approve: set_up.one_person, ..Policy::default() };
+        let policy = Policy {
+            lanes: set_up.lanes,
+            one_person_may_approve: set_up.one_person || set_up.mutation == Some(Mutation::ApproveAlone),
+            ..Policy::default()
+        };
         let new_id: NewId = {
             let (ids, now) = (Arc::clone(&ids), Arc::clone(now));
             Arc::new(move || ids.next(now()))

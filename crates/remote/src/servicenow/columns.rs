@@ -8,6 +8,9 @@ use record::RecordKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Rows of the dictionary that are asked for: more columns than a table has.
+const DICTIONARY_ROWS: usize = 1_000;
+
 /// What a configured column name stands for in the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
@@ -154,6 +157,13 @@ impl ServiceNow {
         };
         columns.mapped = settings.columns.iter().map(|asked| columns.resolve(asked)).collect();
         columns.ehr_id = columns.resolve(&settings.ehr_id_column);
+        if !columns.mapped.is_empty()
+            && columns.mapped.iter().all(|resolved| resolved.column.is_none())
+            && !columns.row_seen
+        {
+            // Neither a row nor the dictionary shows a single one: nothing may be concluded from that.
+            return Err(self.caller.transient(200, "the table's columns could not be found out"));
+        }
         columns.fields = fields_of(
             columns.mapped.iter().chain([&columns.ehr_id]).filter_map(|resolved| resolved.column.as_deref()),
         );
@@ -168,7 +178,7 @@ impl ServiceNow {
                 ("sysparm_fields", "name,element,internal_type,max_length,mandatory"),
                 ("sysparm_display_value", "false"),
                 ("sysparm_exclude_reference_link", "true"),
-                ("sysparm_limit", "1000"),
+                ("sysparm_limit", &DICTIONARY_ROWS.to_string()),
             ],
         );
         let answer = self.caller.call(&Call::get(url)).await?;
@@ -179,6 +189,13 @@ impl ServiceNow {
         };
         let rows =
             answers::rows(result).ok_or_else(|| self.caller.protocol("sys_dictionary: no list of rows"))?;
+        // Columns that a cut-off page leaves out would be taken for columns the table does not have.
+        let total: Option<usize> = answer.header("x-total-count").and_then(|text| text.trim().parse().ok());
+        if total.is_some_and(|total| rows.len() < total.min(DICTIONARY_ROWS)) {
+            return Err(self
+                .caller
+                .transient(answer.status, "sys_dictionary: fewer rows came than it counts"));
+        }
         let mut entries = BTreeMap::new();
         for row in rows {
             // Rows of other tables mean that the condition was ignored; they are passed over.

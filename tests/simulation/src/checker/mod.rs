@@ -106,10 +106,10 @@ impl<'a> Judge<'a> {
             wrong.push(Self::say(write, "written, and no operation holds these bytes"));
             return;
         };
-        self.planned(write, &behind, wrong);
         if !write.changed {
             return;
         }
+        self.planned(write, &behind, wrong);
         match (&write.before, &write.after) {
             (None, Some(made)) => self.made(write, &behind, made, wrong),
             (Some(before), Some(after)) => self.changed(write, &behind, before, after, wrong),
@@ -208,7 +208,8 @@ impl<'a> Judge<'a> {
             .filter(|substance| !substance.starts_with("no known") && *substance != "none known")
             .cloned()
             .collect();
-        if !lost.is_empty() && !two {
+        // Without a version to hold on to, an EHR loses what was written in the same moment; the product says so.
+        if !lost.is_empty() && !two && !(told && stale) {
             wrong.push(Self::say(write, &format!("allergies {lost:?} dropped without two persons")));
         }
         for field in Said::ALL {
@@ -280,17 +281,28 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// When a record was linked, as the product's books have it.
+    fn linked_ms(&self, place: &Place) -> Option<i64> {
+        let (pair, _, _) = self
+            .books
+            .pairs
+            .iter()
+            .find(|(pair, _, _)| Books::key(pair, place.0) == Some(place.1.as_str()))?;
+        pair.linked_at_ms
+    }
+
     /// A blank was filled. Wrong where a person had emptied it, and the product had seen before that both sides agreed on
     /// a value: a whole run had gone by meanwhile. Without that it knows no more than that one side is blank.
     fn refilled(&self, place: &Place, field: Said, entry: usize) -> Option<String> {
         self.timeline.emptied_by_a_person(place, field, entry)?;
         let partner = self.partners.get(place)?;
+        let linked_ms = self.linked_ms(place)?;
         let (from, until) = self.timeline.agreed_stretch(place, partner, field, entry)?;
         let at_ms = |entry: usize| self.day.history.entries.get(entry).map(|entry| entry.at_ms);
         let (from_ms, until_ms) = (at_ms(from)?, at_ms(until)?);
         let seen = self.books.runs.iter().any(|run| {
             run.state == "done"
-                && run.started_at_ms > from_ms
+                && run.started_at_ms > from_ms.max(linked_ms)
                 && run.ended_at_ms.is_some_and(|ended_ms| ended_ms < until_ms)
                 && run.problem.is_none()
         });

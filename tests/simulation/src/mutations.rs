@@ -1,0 +1,220 @@
+//! Deliberate bugs, to show that the checker finds them. They stand at the product's seams, in front of the real clients
+//! and the real store, so that no build of the product can hold one.
+
+use async_trait::async_trait;
+use record::{RecordKind, Remote};
+use remote::http::CallStats;
+use remote::{
+    Cursor, Fetched, ListScope, Next, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written,
+};
+use serde_json::Value;
+use std::sync::Arc;
+use store::{Change, ConflictCause, OperationState};
+
+/// One deliberate bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    /// A create is not looked up by our key before it is sent.
+    SkipLookUp,
+    /// A write whose answer was lost is sent again at once, as if nothing had happened.
+    ResendAtOnce,
+    /// The version a write was decided on is not checked.
+    IgnoreVersion,
+    /// A page that is not full is taken for the proven end of the list.
+    BelieveShortPage,
+    /// What waits behind the first operation of a patient is sent beside it.
+    DropLaneOrder,
+    /// What was under way when the process ended is taken for done.
+    ForgetAtRestart,
+    /// A page that was asked for earlier replaces what was read back meanwhile.
+    OlderPageWins,
+    /// The last allergy of a list is left out of what is written.
+    DropAllergy,
+    /// Receipts are not written down.
+    ForgetReceipt,
+    /// A question about differing fields is not written down.
+    ForgetQuestion,
+    /// More is sent than the plan holds.
+    WriteMore,
+    /// One person's approval is enough for everything.
+    ApproveAlone,
+    /// What both sides were last seen to hold is believed to be what they agreed on.
+    BaseIsServiceNow,
+}
+
+impl Mutation {
+    /// All of them.
+    pub const ALL: [Mutation; 13] = [
+        Mutation::SkipLookUp,
+        Mutation::ResendAtOnce,
+        Mutation::IgnoreVersion,
+        Mutation::BelieveShortPage,
+        Mutation::DropLaneOrder,
+        Mutation::ForgetAtRestart,
+        Mutation::OlderPageWins,
+        Mutation::DropAllergy,
+        Mutation::ForgetReceipt,
+        Mutation::ForgetQuestion,
+        Mutation::WriteMore,
+        Mutation::ApproveAlone,
+        Mutation::BaseIsServiceNow,
+    ];
+}
+
+/// A client with a bug in front of it, if the bug is one of clients.
+pub fn mutated(inner: Arc<dyn RemoteApi>, mutation: Option<Mutation>, page: u32) -> Arc<dyn RemoteApi> {
+    match mutation {
+        Some(mutation) => Arc::new(Mutated { inner, mutation, page }),
+        None => inner,
+    }
+}
+
+struct Mutated {
+    inner: Arc<dyn RemoteApi>,
+    mutation: Mutation,
+    page: u32,
+}
+
+#[async_trait]
+impl RemoteApi for Mutated {
+    fn remote(&self) -> Remote {
+        self.inner.remote()
+    }
+    async fn list(
+        &self,
+        kind: RecordKind,
+        scope: &ListScope,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page, RemoteError> {
+        let mut page = self.inner.list(kind, scope, cursor).await?;
+        let asked = usize::try_from(self.page).unwrap_or(usize::MAX);
+        if self.mutation == Mutation::BelieveShortPage && page.items.len() < asked {
+            page.next = Next::ProvenComplete;
+        }
+        Ok(page)
+    }
+    async fn read(&self, kind: RecordKind, key: &str) -> Result<Fetched, RemoteError> {
+        self.inner.read(kind, key).await
+    }
+    async fn find_by_our_key(&self, kind: RecordKind, our_key: &str) -> Result<Option<Fetched>, RemoteError> {
+        if self.mutation == Mutation::SkipLookUp {
+            return Ok(None);
+        }
+        self.inner.find_by_our_key(kind, our_key).await
+    }
+    async fn write(&self, write: &Write) -> Result<Written, RemoteError> {
+        let mut write = write.clone();
+        match (self.mutation, &write.key) {
+            (Mutation::IgnoreVersion, Some(key)) => {
+                let now = self.inner.read(write.kind, key).await?;
+                write.expected_version = Some(now.version);
+            }
+            (Mutation::WriteMore, Some(_)) if self.remote() == Remote::ServiceNow => {
+                write.body = write.body.replacen('{', "{\"u_coat_colour\":\"brown\",", 1);
+            }
+            _ => {}
+        }
+        let first = self.inner.write(&write).await;
+        match first {
+            Err(RemoteError::Ambiguous { .. }) if self.mutation == Mutation::ResendAtOnce => {
+                self.inner.write(&write).await
+            }
+            other => other,
+        }
+    }
+    fn preview(&self, write: &Write) -> WirePreview {
+        self.inner.preview(write)
+    }
+    async fn probe(&self) -> Result<Probe, RemoteError> {
+        self.inner.probe().await
+    }
+    fn last_call(&self) -> Option<CallStats> {
+        self.inner.last_call()
+    }
+}
+
+/// What is written down instead, if the bug is one of the store.
+pub fn changes(changes: Vec<Change>, mutation: Option<Mutation>) -> Vec<Change> {
+    let Some(mutation) = mutation else { return changes };
+    let rescue = changes.iter().any(|change| matches!(change, Change::RescueRunning));
+    changes
+        .into_iter()
+        .filter_map(|change| match (mutation, change) {
+            (Mutation::ForgetReceipt, Change::PutReceipt(_)) => None,
+            (Mutation::ForgetQuestion, Change::PutConflict(row))
+                if row.cause == ConflictCause::FieldsDiffer =>
+            {
+                None
+            }
+            (Mutation::DropAllergy, Change::PutPlan(mut plan)) => {
+                let mut body: Value = serde_json::from_str(&plan.body).unwrap_or_default();
+                for operation in body["operations"].as_array_mut().into_iter().flatten() {
+                    if let Some(text) = operation["body"].as_str() {
+                        operation["body"] = Value::String(without_last_allergy(text));
+                    }
+                }
+                plan.body = body.to_string();
+                let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, plan.body.as_bytes());
+                plan.hash = hex::encode(digest);
+                Some(Change::PutPlan(plan))
+            }
+            (Mutation::DropAllergy, Change::Enqueue(mut operation)) => {
+                operation.body = without_last_allergy(&operation.body);
+                Some(Change::Enqueue(operation))
+            }
+            (Mutation::BaseIsServiceNow, Change::PutPair(mut pair)) => {
+                // A base that holds nothing yet is filled, one that differs is left.
+                if let Some(base) = &pair.base {
+                    pair.base = Some(base.replace("\"state\":\"u\"", "\"state\":\"b\""));
+                }
+                Some(Change::PutPair(pair))
+            }
+            (_, change) => Some(change),
+        })
+        .map(|change| match (mutation, change) {
+            (
+                Mutation::ForgetAtRestart,
+                Change::FinishOperation {
+                    id,
+                    due_at_ms,
+                    errors,
+                    key,
+                    at_ms,
+                    state: OperationState::Retrying,
+                    claim,
+                    ..
+                },
+            ) if rescue => Change::FinishOperation {
+                id,
+                state: OperationState::Done,
+                due_at_ms,
+                errors,
+                key,
+                at_ms,
+                claim,
+                cause: None,
+                costs_a_try: true,
+            },
+            (_, change) => change,
+        })
+        .collect()
+}
+
+/// A body whose last allergy is missing.
+fn without_last_allergy(body: &str) -> String {
+    let Ok(mut tree) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
+    if let Some(entries) = tree["entry"].as_array_mut() {
+        let last =
+            entries.iter().rposition(|entry| entry["resource"]["resourceType"] == "AllergyIntolerance");
+        if let Some(last) = last {
+            entries.remove(last);
+        }
+    } else if let Some(text) = tree["u_allergies"].as_str() {
+        let mut parts: Vec<&str> = text.split([';', ',', '\n']).collect();
+        parts.pop();
+        tree["u_allergies"] = Value::String(parts.join(";"));
+    } else {
+        return body.to_owned();
+    }
+    tree.to_string()
+}
