@@ -11,6 +11,7 @@ mod common;
 use common::{Bench, NEW, OLD, chart, one_write, row};
 use engine::Policy;
 use engine::execute::{Answer, ReadBack};
+use engine::health::OPEN_FOR_MS;
 use engine::step::{Event, Request};
 use record::Remote;
 use remote::{Fetched, RemoteError, Written};
@@ -208,4 +209,23 @@ async fn a_refusal_holds_up_the_rest_of_its_plan() {
     assert!(bench.sent.is_empty(), "not even a day later: {:?}", bench.sent);
     assert_eq!(bench.last_run().await.state, "done", "the run does not wait for them");
     assert_eq!(open_cause(&bench).await, Some(ConflictCause::NotStored));
+}
+
+/// A remote that answers may be asked at once; one whose breaker is open says when, and then no more.
+#[tokio::test]
+async fn a_breaker_says_when_it_may_be_tried() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    assert_eq!(bench.engine.health(Remote::ServiceNow).next_try_ms(bench.now_ms), None);
+    bench.answer(&operation, Err(lost())).await;
+    for _ in 0..4 {
+        bench.wake().await;
+        let (again, ..) = bench.write();
+        bench.answer(&again, Err(lost())).await;
+    }
+    let open_until_ms = bench.now_ms + OPEN_FOR_MS;
+    let health = bench.engine.health(Remote::ServiceNow);
+    assert_eq!(health.next_try_ms(bench.now_ms), Some(open_until_ms));
+    assert_eq!(health.next_try_ms(open_until_ms), None);
+    assert_eq!(bench.engine.health(Remote::Ehr).next_try_ms(bench.now_ms), None, "the other one is well");
 }

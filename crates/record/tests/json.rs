@@ -104,3 +104,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn elements_of_a_list_can_be_changed_and_nothing_else_has_any() {
+    let mut list = Json::parse("[1,2]").expect("JSON");
+    list.items_mut().expect("a list").push(Json::Null);
+    assert_eq!(list.to_string(), "[1,2,null]");
+    for other in ["{}", "null", "\"[]\"", "1", "true"] {
+        assert_eq!(Json::parse(other).expect("JSON").items_mut(), None, "{other}");
+    }
+}
