@@ -111,9 +111,10 @@ async fn a_refused_write_is_edited_seen_as_a_plan_and_sent() -> Result<()> {
         let at_value = "return document.activeElement.dataset.testid === 'edit-owner_phone'";
         window.wait_for_script("the value to have the focus", at_value).await?;
         window.press(&["Control+a"]).await?;
-        window.type_text("212 555 01").await?;
+        window.type_text("by the door").await?;
         window.wait_for_text("edit-lacking", "cannot be used yet").await?;
-        window.type_text("88").await?;
+        window.press(&["Control+a"]).await?;
+        window.type_text("212 555 0188").await?;
         window.wait_for_text("edit-lacking", "Write why").await?;
         window.press(&["Tab"]).await?;
         window.type_text("The owner read it out").await?;
@@ -137,9 +138,9 @@ async fn a_refused_write_is_edited_seen_as_a_plan_and_sent() -> Result<()> {
         ensure!(phone.ends_with("0188"), "the row says {phone}");
 
         window.press(&["g", "q"]).await?;
+        window.wait_for_text("remote-service_now", "nothing queued").await?;
         narrow(window, "chip-cancelled").await?;
-        window.wait("queue-row").await?;
-        window.press(&["Enter"]).await?;
+        window.click("queue-row").await?;
         let lineage = window.wait_for_text("lineage", "Edit 1").await?;
         ensure!(lineage.contains("The owner read it out"), "{lineage}");
         window.shot("queue-edit-4-lineage").await?;

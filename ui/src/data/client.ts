@@ -49,6 +49,9 @@ export function invalidate(client: QueryClient, tags: readonly Tag[]): void {
   for (const tag of tags) void client.invalidateQueries({ queryKey: [tag] });
 }
 
+/** What another answer counts: a run stands on Home, writes are counted beside each system. */
+const within: Partial<Record<Tag, Tag[]>> = { runs: ["home"], queue: ["remotes"] };
+
 /** A busy queue tells of more changes in a second than a screen can show: after the first, they are gathered this long. */
 const GATHER_MS = 250;
 
@@ -77,7 +80,7 @@ export function follow(host: Host, client: QueryClient): () => void {
   const { changed, stop } = gathering(client);
   const unsubscribe = host.subscribe((event: Event) => {
     if (event.kind === "changed") {
-      changed(event.data.tags.includes("runs") ? [...event.data.tags, "home"] : event.data.tags);
+      changed(event.data.tags.flatMap((tag) => [tag, ...(within[tag] ?? [])]));
       return;
     }
     const progress = event.data;

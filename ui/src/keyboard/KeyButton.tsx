@@ -16,7 +16,7 @@ interface Props extends ButtonProps, Pick<ComponentPropsWithoutRef<"button">, "a
 /** A button and its key in one, so that neither exists without the other. */
 export function KeyButton({ shortcut, says, group, run, about, disabled, loading, ...rest }: Props) {
   const asleep = Boolean(disabled || loading);
-  useKeys(asleep ? [] : [{ key: shortcut, says, group, run }]);
+  useKeys(asleep ? [] : [{ key: shortcut, says: about ? `${says}: ${about}` : says, group, run }]);
   return (
     <Button
       size="xs"

@@ -25,6 +25,7 @@ export function PatientScreen() {
   const maySync = useMay("sync_one");
   const mayDecide = useMay("see_conflicts");
   const mayRaw = useMay("see_raw");
+  const mayQueue = useMay("see_queue");
   const verify = useAct("patients.verify", ["patient", "patients"], (now) => notifyDone(now.trust));
   const sync = useAct("run.start", ["patient", "patients", "home", "runs"], () => notifyDone("Both systems are being compared for this patient."));
   if (page.isPending)
@@ -77,6 +78,9 @@ export function PatientScreen() {
               loading={sync.isPending}
               data-testid="sync-one"
             />
+          )}
+          {mayQueue && patient.status === "waiting" && (
+            <KeyButton shortcut="o" says="See it in the queue" group="Patient" run={() => void navigate({ to: "/queue", search: { patient: patientId } })} data-testid="see-queue" />
           )}
           {conflictId && mayDecide && (
             <KeyButton shortcut="enter" says="Decide" group="Patient" variant="filled" run={() => void navigate({ to: "/work/$conflictId", params: { conflictId } })} data-testid="open-conflict" />

@@ -157,6 +157,14 @@ describe("systems", () => {
     await waitFor(() => expect(card("ehr")).toMatch(/answering, 212 ms/));
   });
 
+  it("counts anew whenever the queue moves", async () => {
+    const { clinic, host } = await openAt("/queue", "remotes");
+    await waitFor(() => expect(screen.getByTestId("remote-service_now").textContent).toMatch(/12 need an edit/));
+    clinic.queue.operations = clinic.queue.operations.filter((one) => one.id !== "o1");
+    host.emit({ kind: "changed", data: { tags: ["queue"], id: "px0" } });
+    await waitFor(() => expect(screen.getByTestId("remote-service_now").textContent).toMatch(/11 need an edit/));
+  });
+
   it("tells a rate limit and until when", async () => {
     const host = fakeHost(0);
     host.clinic.queue.trouble("service_now", "failing");
@@ -165,6 +173,27 @@ describe("systems", () => {
     expect(card.textContent).toMatch(/asked VetSync to wait.*asked to wait, \d+ s left.*at most 600 requests a minute from VetSync.*it allows 5,000 an hour \(Table API\).*counted anew at/);
     expect(within(card).queryByTestId("try-service_now")).toBeNull();
   });
+});
+
+it("lists its keys, each naming the system it acts on", async () => {
+  const { user } = await openAt("/queue", "queue-row");
+  await screen.findByTestId("pause-ehr");
+  leaveFields();
+  await user.keyboard("?");
+  const help = await screen.findByTestId("help");
+  expect(help.textContent).toMatch(/P then 1Pause: ServiceNow.*P then 3Pause: EHR/);
+  expect(help.textContent).toMatch(/G then QQueue.*G then UUnreadable/);
+  expect(help.textContent).toMatch(/EEdit and resend.*RRetry now.*CCancel.*XGroup by cause/);
+});
+
+it("is reached from a patient whose write waits", async () => {
+  const host = fakeHost(0);
+  const patient = host.clinic.commands["patients.get"];
+  host.clinic.commands["patients.get"] = (request) => ({ ...patient(request), patient: { ...patient(request).patient, status: "waiting" } });
+  const { user } = await openAt("/patients/pb", "see-queue", host);
+  leaveFields();
+  await user.keyboard("o");
+  expect((await screen.findAllByTestId("queue-row")).map((row) => row.textContent)).toEqual([expect.stringMatching(/^Bella/), expect.stringMatching(/^then, for Bella/)]);
 });
 
 describe("a write", () => {
