@@ -87,10 +87,25 @@ pub async fn each_values(store: &dyn Store, ids: &[&str], mut look: impl FnMut(P
     Ok(())
 }
 
+/// [`each_values`], and meanwhile the digests of the pairs after `after`, which are looked at next.
+pub async fn each_values_and_next(
+    store: &dyn Store,
+    ids: &[&str],
+    after: &str,
+    look: impl FnMut(PairValues),
+) -> Result<Vec<PairDigests>> {
+    let next = async { Ok(store.pair_digests_after(RecordKind::Patient, after, CHUNK).await?) };
+    let ((), next) = futures_util::try_join!(each_values(store, ids, look), next)?;
+    Ok(next)
+}
+
 impl Engine {
     /// Compares the next pairs.
     pub(crate) async fn compare_chunk(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
-        let digests = self.store.pair_digests_after(RecordKind::Patient, &run.after, CHUNK).await?;
+        let digests = match run.next_digests.take() {
+            Some(digests) => digests,
+            None => self.store.pair_digests_after(RecordKind::Patient, &run.after, CHUNK).await?,
+        };
         let Some(last) = digests.last().map(|pair| pair.id.clone()) else {
             return self.begin_settling(run, now_ms).await;
         };
@@ -104,12 +119,15 @@ impl Engine {
             }
         }
         let catalogue = self.lenses.catalogue();
-        each_values(&*self.store, &by_values, |pair| {
-            if !in_agreement(catalogue, &pair) {
-                to_judge.push(pair.id);
-            }
-        })
-        .await?;
+        if !by_values.is_empty() {
+            let next = each_values_and_next(&*self.store, &by_values, &last, |pair| {
+                if !in_agreement(catalogue, &pair) {
+                    to_judge.push(pair.id);
+                }
+            });
+            // What moves in these pairs until their turn comes is judged by what moved it.
+            run.next_digests = Some(next.await?);
+        }
         to_judge.sort_unstable();
         let equal = both - to_judge.len() as u64;
         run.counts.compared += both;

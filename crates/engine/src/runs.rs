@@ -73,6 +73,8 @@ pub struct RunState {
     pub(crate) phase_started_ms: i64,
     pub(crate) readings: [Reading; 2],
     pub(crate) after: String,
+    /// Digests after `after` that were read meanwhile.
+    pub(crate) next_digests: Option<Vec<store::PairDigests>>,
     pub(crate) done_in_phase: u64,
     pub(crate) total_in_phase: u64,
     pub(crate) to_settle: VecDeque<String>,
@@ -165,6 +167,7 @@ impl Engine {
             phase_started_ms: now_ms,
             readings: [Reading::asked_at(now_ms), Reading::asked_at(now_ms)],
             after: String::new(),
+            next_digests: None,
             done_in_phase: 0,
             total_in_phase: 0,
             to_settle: VecDeque::new(),
@@ -373,6 +376,7 @@ impl RunState {
         self.done_in_phase = 0;
         self.total_in_phase = total;
         self.after.clear();
+        self.next_digests = None;
     }
 
     /// A run that goes on behind the brake: everything was read by the one that was stopped.

@@ -189,21 +189,19 @@ async fn compare_stored(store: &dyn Store, catalogue: &Catalogue) -> Result<Vec<
 
     let began = Instant::now();
     let began_processor = figures::processor_seconds();
-    let (mut after, mut compared, mut equal, mut unreadable) = (String::new(), 0_u64, 0_u64, 0_u64);
-    loop {
-        let page = store.pair_digests_after(RecordKind::Patient, &after, engine::comparing::CHUNK).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.id);
+    let (mut compared, mut equal, mut unreadable) = (0_u64, 0_u64, 0_u64);
+    let mut page = store.pair_digests_after(RecordKind::Patient, "", engine::comparing::CHUNK).await?;
+    while let Some(last) = page.last() {
         let linked = page.iter().filter(|pair| pair.servicenow.is_some() && pair.ehr.is_some());
         let ids: Vec<&str> = linked.map(|pair| pair.id.as_str()).collect();
-        engine::comparing::each_values(store, &ids, |pair| {
+        let next = engine::comparing::each_values_and_next(store, &ids, &last.id, |pair| {
             match engine::comparing::grade(catalogue, &pair) {
                 Ok(Some(grade)) => equal += u64::from(grade == reconcile::Grade::Equal),
                 Ok(None) | Err(_) => unreadable += 1,
             }
             compared += 1;
-        })
-        .await?;
+        });
+        page = next.await?;
     }
     if unreadable > 0 {
         return Err(Failure::new(format!("{unreadable} stored pairs are not readable"), "Measure again."));
