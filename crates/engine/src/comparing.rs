@@ -7,6 +7,7 @@ use crate::judge::{self, PairContext, Terms, index};
 use crate::runs::RunState;
 use crate::step::{Blocked, Engine, blocked, context_of, side_state};
 use futures_util::StreamExt as _;
+use futures_util::future::try_join;
 use futures_util::stream::FuturesOrdered;
 use reconcile::Grade;
 use reconcile::compare::PairState;
@@ -95,7 +96,7 @@ pub async fn each_values_and_next(
     look: impl FnMut(PairValues),
 ) -> Result<Vec<PairDigests>> {
     let next = async { Ok(store.pair_digests_after(RecordKind::Patient, after, CHUNK).await?) };
-    let ((), next) = futures_util::try_join!(each_values(store, ids, look), next)?;
+    let ((), next) = try_join(each_values(store, ids, look), next).await?;
     Ok(next)
 }
 

@@ -389,6 +389,7 @@ impl RunState {
             phase_started_ms: now_ms,
             readings,
             after: String::new(),
+            next_digests: None,
             done_in_phase: 0,
             total_in_phase: 0,
             to_settle: VecDeque::new(),
