@@ -7,6 +7,7 @@ mod fuzz;
 mod mutants;
 mod session;
 mod setup;
+mod simulate;
 mod steps;
 mod test;
 mod ui;
@@ -37,6 +38,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Change the code in small ways and see whether a test notices.
     Mutants(mutants::Arguments),
+    /// Live seeded clinic days: one is printed, many are judged.
+    Simulate(simulate::Arguments),
     /// Install what is missing on this machine.
     Setup(setup::Arguments),
     /// Run a command in a session with an unlocked throw-away keyring (used by `test`).
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
+        Task::Simulate(arguments) => simulate::run(&arguments),
         Task::Setup(arguments) => setup::run(&arguments),
         Task::InSession(arguments) => session::run_inside(&arguments),
     };

@@ -68,6 +68,11 @@ fn all(report: &mut Report) -> Result<()> {
         run_counting(cargo().args(words))
     })?;
     report.step(
+        "Simulation",
+        "Look at one day: `cargo xtask simulate --seed SEED`.",
+        crate::simulate::all_days,
+    )?;
+    report.step(
         "UI: journeys in the browser",
         "Run `vetsync serve --demo`, then `npm --prefix ui run e2e` with its link in VETSYNC_URL.",
         || ui::browser_tests(&built("debug", "vetsync")),
@@ -95,7 +100,9 @@ fn run_tests(words: &[&str]) -> Result<Tally> {
     let shots = crate::steps::target_dir().join("shots");
     let mut command = cargo();
     command.arg("test");
-    if words.contains(&"--package") { &mut command } else { command.arg("--workspace") }
+    // The simulation has a step and a profile of its own.
+    let everything = ["--workspace", "--exclude", "simulation"];
+    if words.contains(&"--package") { &mut command } else { command.args(everything) }
         .args(words)
         .env("VETSYNC_APP", built("debug", "vetsync-console"))
         .env("VETSYNC_BIN", built("debug", "vetsync"))

@@ -6,7 +6,7 @@ use crate::pairing::snapshot_id;
 use crate::step::Engine;
 use record::Remote;
 use store::{
-    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus,
+    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus, Presence,
     SnapshotId,
 };
 
@@ -139,6 +139,14 @@ impl Engine {
             changes.push(answer.on(row, if is_it { "same" } else { "different" }));
         }
         self.store.commit(changes).await?;
+        for half in [id, &other_id] {
+            let known = self.store.snapshot(half).await?;
+            if known.is_some_and(|row| row.presence == Presence::Gone) {
+                // What is gone cannot be compared: that it vanished is the question now.
+                let asked = crate::one_sided::vanished(self, half.remote, &half.key, answer.now_ms).await?;
+                self.store.commit(asked).await?;
+            }
+        }
         self.rejudge(&pair.id, &answer.maker(), true, answer.now_ms).await?;
         Ok(())
     }

@@ -175,12 +175,7 @@ impl Store for Medium {
         self.gate.through(self.inner.claim_events(now_ms, records)).await
     }
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
-        let known = self.inner.snapshot(id).await?;
-        Ok(match self.mutation {
-            // Nobody can tell any more that a page is older than what was read back.
-            Some(Mutation::OlderPageWins) => known.map(|row| SnapshotRow { seen_at_ms: 0, ..row }),
-            _ => known,
-        })
+        self.inner.snapshot(id).await
     }
     async fn snapshots_named(
         &self,

@@ -4,9 +4,7 @@
 use async_trait::async_trait;
 use record::{RecordKind, Remote};
 use remote::http::CallStats;
-use remote::{
-    Cursor, Fetched, ListScope, Next, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written,
-};
+use remote::{Cursor, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written};
 use serde_json::Value;
 use std::sync::Arc;
 use store::{Change, ConflictCause, OperationState};
@@ -20,14 +18,10 @@ pub enum Mutation {
     ResendAtOnce,
     /// The version a write was decided on is not checked.
     IgnoreVersion,
-    /// A page that is not full is taken for the proven end of the list.
-    BelieveShortPage,
     /// What waits behind the first operation of a patient is sent beside it.
     DropLaneOrder,
     /// What was under way when the process ended is taken for done.
     ForgetAtRestart,
-    /// A page that was asked for earlier replaces what was read back meanwhile.
-    OlderPageWins,
     /// The last allergy of a list is left out of what is written.
     DropAllergy,
     /// Receipts are not written down.
@@ -38,33 +32,28 @@ pub enum Mutation {
     WriteMore,
     /// One person's approval is enough for everything.
     ApproveAlone,
-    /// What both sides were last seen to hold is believed to be what they agreed on.
-    BaseIsServiceNow,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 13] = [
+    pub const ALL: [Mutation; 10] = [
         Mutation::SkipLookUp,
         Mutation::ResendAtOnce,
         Mutation::IgnoreVersion,
-        Mutation::BelieveShortPage,
         Mutation::DropLaneOrder,
         Mutation::ForgetAtRestart,
-        Mutation::OlderPageWins,
         Mutation::DropAllergy,
         Mutation::ForgetReceipt,
         Mutation::ForgetQuestion,
         Mutation::WriteMore,
         Mutation::ApproveAlone,
-        Mutation::BaseIsServiceNow,
     ];
 }
 
 /// A client with a bug in front of it, if the bug is one of clients.
-pub fn mutated(inner: Arc<dyn RemoteApi>, mutation: Option<Mutation>, page: u32) -> Arc<dyn RemoteApi> {
+pub fn mutated(inner: Arc<dyn RemoteApi>, mutation: Option<Mutation>) -> Arc<dyn RemoteApi> {
     match mutation {
-        Some(mutation) => Arc::new(Mutated { inner, mutation, page }),
+        Some(mutation) => Arc::new(Mutated { inner, mutation }),
         None => inner,
     }
 }
@@ -72,7 +61,6 @@ pub fn mutated(inner: Arc<dyn RemoteApi>, mutation: Option<Mutation>, page: u32)
 struct Mutated {
     inner: Arc<dyn RemoteApi>,
     mutation: Mutation,
-    page: u32,
 }
 
 #[async_trait]
@@ -86,12 +74,7 @@ impl RemoteApi for Mutated {
         scope: &ListScope,
         cursor: Option<&Cursor>,
     ) -> Result<Page, RemoteError> {
-        let mut page = self.inner.list(kind, scope, cursor).await?;
-        let asked = usize::try_from(self.page).unwrap_or(usize::MAX);
-        if self.mutation == Mutation::BelieveShortPage && page.items.len() < asked {
-            page.next = Next::ProvenComplete;
-        }
-        Ok(page)
+        self.inner.list(kind, scope, cursor).await
     }
     async fn read(&self, kind: RecordKind, key: &str) -> Result<Fetched, RemoteError> {
         self.inner.read(kind, key).await
@@ -161,13 +144,6 @@ pub fn changes(changes: Vec<Change>, mutation: Option<Mutation>) -> Vec<Change> 
             (Mutation::DropAllergy, Change::Enqueue(mut operation)) => {
                 operation.body = without_last_allergy(&operation.body);
                 Some(Change::Enqueue(operation))
-            }
-            (Mutation::BaseIsServiceNow, Change::PutPair(mut pair)) => {
-                // A base that holds nothing yet is filled, one that differs is left.
-                if let Some(base) = &pair.base {
-                    pair.base = Some(base.replace("\"state\":\"u\"", "\"state\":\"b\""));
-                }
-                Some(Change::PutPair(pair))
             }
             (_, change) => Some(change),
         })

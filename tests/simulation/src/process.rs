@@ -135,10 +135,7 @@ fn clients(network: &Network, now: &Now, new_id: &NewId, set_up: SetUp) -> [Arc<
     let settings =
         EhrSettings { page_records: set_up.page, ..EhrSettings::new(EHR_URL, Remotes::row_system()) };
     let ehr = Ehr::new(settings, transport, Arc::new(sign_in), Arc::clone(now)).expect("settings of the EHR");
-    [
-        mutated(Arc::new(servicenow), set_up.mutation, set_up.page),
-        mutated(Arc::new(ehr), set_up.mutation, set_up.page),
-    ]
+    [mutated(Arc::new(servicenow), set_up.mutation), mutated(Arc::new(ehr), set_up.mutation)]
 }
 
 impl Process {

@@ -1,0 +1,67 @@
+//! Clinic days: what they replay to, days that once went wrong, and deliberate bugs that must not escape.
+//!
+//! Meant for the profile `simulation` (`cargo xtask test` runs them so); unoptimised they only take longer.
+
+use simulation::mutations::Mutation;
+use simulation::{checker, live, live_with};
+
+/// Days that once showed a bug of the product, with what it was.
+const ONCE_WRONG: &[(u64, &str)] = &[
+    (21, "an EHR without ETag: somebody else's write in the same moment was overwritten without a word"),
+    (31, "a plan whose last operation was done when the process ended stayed approved for ever"),
+    (54, "a failure inside a good answer was taken for the EHR's dialect until the next start"),
+    (
+        117,
+        "a cut-off page of the dictionary: rows were read without their columns, and created empty in the EHR",
+    ),
+    (151, "with every lane taken the engine asked to be woken at a time that had passed, over and over"),
+    (190, "a decision whose write found a newer version left its question being carried out for ever"),
+    (
+        564,
+        "two records were said to be the same animal when one was gone already, and nobody was asked ever after",
+    ),
+    (919, "a decision whose record was deleted meanwhile left its question being carried out for ever"),
+];
+
+#[test]
+fn days_that_once_went_wrong_go_well() {
+    for (seed, what) in ONCE_WRONG {
+        let wrong = checker::check(&live(*seed));
+        assert!(wrong.is_empty(), "seed {seed} ({what}): {wrong:#?}");
+    }
+}
+
+#[test]
+fn a_seed_replays_to_the_same_history_byte_for_byte() {
+    // With and without crashes, events, clocks put wrong and bad stretches.
+    for seed in [5, 8, 17, 40, 59, 84, 117, 209] {
+        let (first, second) = (live(seed).history, live(seed).history);
+        assert!(first.entries.len() > 30, "seed {seed} is a day in which something happens");
+        assert_eq!(first.hash(), second.hash(), "seed {seed}");
+    }
+    assert_ne!(live(5).history.hash(), live(8).history.hash(), "another seed is another day");
+}
+
+/// Each deliberate bug, and within how many days from seed 2,000 on it has to be found.
+const FOUND_WITHIN: &[(Mutation, u64)] = &[
+    (Mutation::SkipLookUp, 20),
+    (Mutation::ResendAtOnce, 60),
+    (Mutation::IgnoreVersion, 20),
+    (Mutation::DropLaneOrder, 50),
+    (Mutation::ForgetAtRestart, 50),
+    (Mutation::DropAllergy, 20),
+    (Mutation::ForgetReceipt, 10),
+    (Mutation::ForgetQuestion, 10),
+    (Mutation::WriteMore, 10),
+    (Mutation::ApproveAlone, 20),
+];
+
+#[test]
+fn every_deliberate_bug_is_found() {
+    for (mutation, within) in FOUND_WITHIN {
+        let found =
+            (2_000..2_000 + within).any(|seed| !checker::check(&live_with(seed, Some(*mutation))).is_empty());
+        assert!(found, "{mutation:?} was not found within {within} days");
+        assert!(checker::check(&live(2_000)).is_empty(), "the day without a bug goes well");
+    }
+}
