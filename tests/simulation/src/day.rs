@@ -647,7 +647,7 @@ impl Day {
         let writes = flight.place != Place::SignIn && method != http::Method::GET;
         let remote = flight.place.remote();
         let before = if writes { remote.map(|remote| self.all(remote)) } else { None };
-        let reply = self.remotes.answer(&flight.request, flight.fate.fault.clone());
+        let reply = self.remotes.answer(&flight.request, flight.fate.fault.as_ref());
         let status = reply.status.as_u16();
         if let (Some(remote), Some(before)) = (remote, before) {
             let after = self.all(remote);

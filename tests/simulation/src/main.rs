@@ -104,10 +104,13 @@ fn mutated(name: &str, seed: u64, runs: u64) -> ExitCode {
     if escaped { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+/// A seed, and what is wrong with its day.
+type Failed = (u64, Vec<String>);
+
 fn many(arguments: &Arguments) -> ExitCode {
     let next = Arc::new(AtomicU64::new(arguments.seed));
     let end = arguments.seed + arguments.runs;
-    let failed: Arc<Mutex<Vec<(u64, Vec<String>)>>> = Arc::default();
+    let failed: Arc<Mutex<Vec<Failed>>> = Arc::default();
     let threads = arguments
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));

@@ -170,7 +170,7 @@ impl People {
             82..=85 => self.create(&place, true, &mut work),
             86..=89 => self.merge(&place, &mut work),
             90..=93 => work.doing(&place, "deleted", |remotes| delete(remotes, &place)),
-            94..=95 => self.died(&place, &mut work),
+            94..=95 => Self::died(&place, &mut work),
             _ => self.touch(&place, &mut work),
         }
     }
@@ -260,7 +260,7 @@ impl People {
         });
     }
 
-    fn died(&mut self, place: &Place, work: &mut Work<'_>) {
+    fn died(place: &Place, work: &mut Work<'_>) {
         work.doing(place, "marked as deceased", |remotes| match place.0 {
             Remote::ServiceNow => {
                 let columns = [("u_deceased", "true"), ("u_active", "false")];

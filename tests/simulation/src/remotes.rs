@@ -139,7 +139,7 @@ impl Remotes {
     }
 
     /// Lets a remote answer, with a fault if one is given.
-    pub fn answer(&self, request: &http::Request<Vec<u8>>, fault: Option<Fault>) -> simulator::wire::Reply {
+    pub fn answer(&self, request: &http::Request<Vec<u8>>, fault: Option<&Fault>) -> simulator::wire::Reply {
         let asked = simulator::wire::Request {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
@@ -148,7 +148,7 @@ impl Remotes {
             body: request.body().clone().into(),
         };
         let with_fault = |faults: &simulator::Faults, answer: &dyn Fn() -> simulator::wire::Reply| {
-            if let Some(fault) = fault.clone() {
+            if let Some(fault) = fault.cloned() {
                 faults.add(PlannedFault::once(fault));
             }
             let reply = answer();
