@@ -570,7 +570,7 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         // The hospital works on; only a second command has to wait until this one ends.
         Err(error) => {
             let kind = error.kind();
-            tracing::warn!(%kind, "owner.not_listening");
+            tracing::warn!(%kind, "seat.not_listening");
             None
         }
     };

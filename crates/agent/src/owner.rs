@@ -107,7 +107,7 @@ impl Owner {
         // First the file: who comes now shall not find a door that shuts.
         if let Err(error) = std::fs::remove_file(&self.file) {
             let kind = error.kind();
-            tracing::warn!(%kind, "owner.file_stays");
+            tracing::warn!(%kind, "seat.file_stays");
         }
         let _is_heard = self.end.send(true).is_ok();
         let mut task = self.task;

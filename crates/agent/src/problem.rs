@@ -123,16 +123,16 @@ impl StartError {
     /// Exit code of the command line, documented in `vetsync --help`.
     pub const fn exit_code(&self) -> u8 {
         match self {
+            StartError::OwnerRefused(ApiError { code: ErrorCode::NotAllowed, .. })
+            | StartError::SomebodyElse { .. } => 8,
             StartError::NoSettings { .. }
             | StartError::Settings(_)
             | StartError::Incomplete { .. }
             | StartError::Connection { .. }
-            | StartError::NobodyHere { .. } => 3,
+            | StartError::NobodyHere { .. }
+            | StartError::OwnerRefused(_) => 3,
             StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => 4,
             StartError::Store(_) | StartError::DataDir { .. } | StartError::OwnerSilent { .. } => 5,
-            StartError::OwnerRefused(ApiError { code: ErrorCode::NotAllowed, .. }) => 8,
-            StartError::OwnerRefused(_) => 3,
-            StartError::SomebodyElse { .. } => 8,
             StartError::Engine(_) => 1,
         }
     }
