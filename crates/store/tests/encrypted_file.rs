@@ -173,6 +173,13 @@ fn large(n: usize) -> SnapshotRow {
     row
 }
 
+/// Every page of every large snapshot.
+async fn read_all_large(store: &SqliteStore) -> store::Result<Vec<SnapshotRow>> {
+    let keys: Vec<String> = (0..100).map(|n| large(n).id.key).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    store.snapshots_named(record::Remote::Ehr, record::RecordKind::Patient, &keys).await
+}
+
 #[tokio::test]
 async fn a_full_disk_loses_nothing_and_the_store_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -265,7 +272,7 @@ async fn damage_under_an_open_store_is_called_damage() {
     store.close().await;
     let store = SqliteStore::open_with(&path, &key(7), T0, &options).await.unwrap();
     damage(&path);
-    let read = store.snapshots_after(record::Remote::Ehr, record::RecordKind::Patient, "", 1_000).await;
+    let read = read_all_large(&store).await;
     assert!(matches!(read, Err(StoreError::Corrupt)), "{read:?}");
     let written = store.commit(vec![Change::PutSnapshot(large(3)), Change::Audit(audit("a", "s"))]).await;
     assert!(matches!(written, Err(StoreError::Corrupt)), "{written:?}");
@@ -279,8 +286,7 @@ async fn damage_under_an_open_store_is_called_damage() {
     let again = match SqliteStore::open(&path, &key(7), T0).await {
         Err(error) => Err(error),
         Ok(store) => {
-            let read =
-                store.snapshots_after(record::Remote::Ehr, record::RecordKind::Patient, "", 1_000).await;
+            let read = read_all_large(&store).await;
             store.close().await;
             read.map(drop)
         }
@@ -351,7 +357,7 @@ async fn another_program_with_a_lock_delays_and_breaks_nothing() {
     let holder = Holder::start(&path, "BEGIN IMMEDIATE");
     let refused = store.commit(vec![Change::PutPair(pair("p2"))]).await;
     assert!(matches!(refused, Err(StoreError::Locked)), "{refused:?}");
-    let claimed = store.claim_operations(T0, 1).await;
+    let claimed = store.claim_operations(T0, 1, &record::Remote::BOTH).await;
     assert!(matches!(claimed, Err(StoreError::Locked)), "{claimed:?}");
     assert_eq!(store.pair("p1").await.unwrap(), Some(pair("p1")));
     holder.end();

@@ -17,6 +17,7 @@ fn texts<'a>(values: &'a Value, member: &str) -> Vec<&'a str> {
 
 /// From `simulate` to a decided conflict, then the remotes go away.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one day, told in its order")]
 async fn a_day_on_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let simulated =
