@@ -1,5 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState } from "react";
+import { memo, useCallback, useEffect, useRef, useState } from "react";
+import type { PatientRow } from "../../bindings/types";
 import { SpeciesIcon } from "../../shared/Species";
 import { PatientStatusWord } from "../../shared/Status";
 import { useListKeys } from "../../shared/useListKeys";
@@ -43,6 +44,14 @@ export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
   }, [arrived, open]);
   const { active, setActive } = useListKeys({ count: rows.total, group: "Patients", open: openAt, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
   const visible = items.some((item) => item.index === active);
+  // One function for all lines and all renderings, so that a line is drawn anew only when it changes.
+  const chosen = useRef((_index: number) => {});
+  chosen.current = (index) => {
+    setActive(index);
+    const row = rows.row(index);
+    if (row) open(row.id);
+  };
+  const choose = useCallback((index: number) => chosen.current(index), []);
 
   return (
     <div className={classes.frame}>
@@ -68,52 +77,61 @@ export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
         <div role="presentation" className={classes.body} style={{ height: virtual.getTotalSize() }}>
           {items.map((item) => {
             const row = rows.row(item.index);
-            return (
-              <div
-                key={item.key}
-                id={`patient-row-${item.index}`}
-                role="row"
-                aria-rowindex={item.index + 2}
-                aria-selected={item.index === active}
-                className={classes.row}
-                style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}
-                onClick={() => {
-                  setActive(item.index);
-                  if (row) open(row.id);
-                }}
-                onKeyDown={undefined}
-                data-testid="patient-row"
-              >
-                <span role="gridcell" className={classes.name}>
-                  {row ? (
-                    <>
-                      <SpeciesIcon species={row.species} />
-                      {row.name}
-                      {row.deceased && <small>deceased</small>}
-                    </>
-                  ) : (
-                    <span className={classes.coming}>…</span>
-                  )}
-                </span>
-                <span role="gridcell">{row && kindWords(row.species, row.breed)}</span>
-                <span role="gridcell">{row?.owner}</span>
-                <span role="gridcell" className={classes.number}>
-                  {row?.phone}
-                </span>
-                <span role="gridcell" className={classes.number}>
-                  {row?.chip}
-                </span>
-                <span role="gridcell" className={classes.number}>
-                  {row?.born}
-                </span>
-                <span role="gridcell" title={row?.differing.join(", ") || undefined}>
-                  {row && <PatientStatusWord status={row.status} />}
-                </span>
-              </div>
-            );
+            return <PatientLine key={item.key} index={item.index} top={item.start} row={row} selected={item.index === active} choose={choose} />;
           })}
         </div>
       </div>
     </div>
   );
 }
+
+interface LineProps {
+  index: number;
+  top: number;
+  /** Undefined while it is on the way. */
+  row: PatientRow | undefined;
+  selected: boolean;
+  choose: (index: number) => void;
+}
+
+const PatientLine = memo(function PatientLine({ index, top, row, selected, choose }: LineProps) {
+  return (
+    <div
+      id={`patient-row-${index}`}
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={selected}
+      className={classes.row}
+      style={{ transform: `translateY(${top}px)`, height: ROW_PX }}
+      onClick={() => choose(index)}
+      onKeyDown={undefined}
+      data-testid="patient-row"
+    >
+      <span role="gridcell" className={classes.name}>
+        {row ? (
+          <>
+            <SpeciesIcon species={row.species} />
+            {row.name}
+            {row.deceased && <small>deceased</small>}
+          </>
+        ) : (
+          <span className={classes.coming}>…</span>
+        )}
+      </span>
+      <span role="gridcell">{row && kindWords(row.species, row.breed)}</span>
+      <span role="gridcell">{row?.owner}</span>
+      <span role="gridcell" className={classes.number}>
+        {row?.phone}
+      </span>
+      <span role="gridcell" className={classes.number}>
+        {row?.chip}
+      </span>
+      <span role="gridcell" className={classes.number}>
+        {row?.born}
+      </span>
+      <span role="gridcell" title={row?.differing.join(", ") || undefined}>
+        {row && <PatientStatusWord status={row.status} />}
+      </span>
+    </div>
+  );
+});

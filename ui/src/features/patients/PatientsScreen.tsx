@@ -16,6 +16,8 @@ import classes from "./Patients.module.css";
 import { usePatientRows } from "./usePatientRows";
 
 const TYPING_MS = 10;
+/** The address follows once nobody types: a navigation draws everything anew, which no letter should wait for. */
+const ADDRESS_MS = 400;
 
 export function PatientsScreen() {
   const { q, status } = useSearch({ from: "/patients" });
@@ -24,25 +26,29 @@ export function PatientsScreen() {
   const [query] = useDebouncedValue(text.trim(), TYPING_MS);
   const [sight, setSight] = useState({ first: 0, last: 40 });
   const input = useRef<HTMLInputElement>(null);
+  const [settled] = useDebouncedValue(query, ADDRESS_MS);
   // Opening a patient right after typing must not be overtaken by the address following the letters.
   const leaving = useRef(false);
   const rows = usePatientRows(query, status ?? null, sight.first, sight.last);
 
   useEffect(() => input.current?.focus(), []);
+  const follow = useCallback((typed: string) => navigate({ search: (before) => ({ ...(before.status ? { status: before.status } : {}), ...(typed ? { q: typed } : {}) }), replace: true }), [navigate]);
   useEffect(() => {
-    if (query !== (q ?? "") && !leaving.current) void navigate({ search: (before) => ({ ...(before.status ? { status: before.status } : {}), ...(query ? { q: query } : {}) }), replace: true });
-  }, [query, q, navigate]);
+    if (settled !== (q ?? "") && !leaving.current) void follow(settled);
+  }, [settled, q, follow]);
   useEffect(() => {
     if (!rows.pending) announce(`${plural(rows.total, "patient")} found.`);
   }, [rows.total, rows.pending]);
   useKeys([{ key: "/", says: "Search patients", group: "Patients", run: () => input.current?.select() }]);
 
   const open = useCallback(
-    (id: string) => {
+    async (id: string) => {
       leaving.current = true;
-      void navigate({ to: "/patients/$patientId", params: { patientId: id } });
+      // The way back leads to what was found.
+      if (query !== (q ?? "")) await follow(query);
+      await navigate({ to: "/patients/$patientId", params: { patientId: id } });
     },
-    [navigate],
+    [navigate, follow, query, q],
   );
   return (
     <Page
@@ -63,7 +69,7 @@ export function PatientsScreen() {
             if (event.key === "ArrowDown" || event.key === "Enter") {
               event.preventDefault();
               const found = rows.row(0);
-              if (event.key === "Enter" && found && rows.total === 1) open(found.id);
+              if (event.key === "Enter" && found && rows.total === 1) void open(found.id);
               else document.getElementById("patient-grid")?.focus();
             }
           }}
@@ -95,7 +101,7 @@ export function PatientsScreen() {
           </Empty>
         )
       ) : (
-        <PatientGrid rows={rows} resetKey={`${query}|${status ?? ""}`} setSight={setSight} open={open} />
+        <PatientGrid rows={rows} resetKey={`${query}|${status ?? ""}`} setSight={setSight} open={(id) => void open(id)} />
       )}
     </Page>
   );
