@@ -579,7 +579,9 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         match handle.ask(start).await {
             Ok(_) => {}
             // Somebody paused a remote: the console opens all the same, and says so.
-            Err(engine::EngineError::HeldBack { .. }) => tracing::info!("start.run_held_back"),
+            Err(engine::EngineError::HeldBack { .. }) => {
+                tracing::info!("start.run_held_back");
+            }
             Err(error) => return Err(error.into()),
         }
     }
