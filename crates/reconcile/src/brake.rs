@@ -55,7 +55,7 @@ impl Default for BrakeLimits {
 pub enum Brake {
     /// Blanking in bulk: the worst comes first.
     #[error(
-        "{blanked} values would be blanked, the limit is {limit}: nothing was written; look at the work list"
+        "{blanked} values would be blanked, the limit is {limit}: nothing was written; look at the work list, and if it is right, an administrator asks to go on and a second person agrees"
     )]
     TooManyBlanked {
         /// How many.
@@ -65,7 +65,7 @@ pub enum Brake {
     },
     /// Too many records.
     #[error(
-        "{pairs} records would be written, the limit is {limit}: nothing was written; look at the work list"
+        "{pairs} records would be written, the limit is {limit}: nothing was written; look at the work list, and if it is right, an administrator asks to go on and a second person agrees"
     )]
     TooManyPairs {
         /// How many.
@@ -75,7 +75,7 @@ pub enum Brake {
     },
     /// Too large a share of the records.
     #[error(
-        "{percent} % of the records would be written, the limit is {limit} %: nothing was written; look at the work list"
+        "{percent} % of the records would be written, the limit is {limit} %: nothing was written; look at the work list, and if it is right, an administrator asks to go on and a second person agrees"
     )]
     TooLargeShare {
         /// Percent, rounded up.

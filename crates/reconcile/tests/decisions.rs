@@ -332,7 +332,7 @@ fn totals_count_writes_blanks_and_dropped_allergies() {
     assert_eq!(totals, Totals { pairs: 3, pairs_written: 2, values_blanked: 2 });
 }
 
-/// There is no approval of a run: the way out is the limit in the settings.
+/// The way out is the approval of two persons (design.md, "Grades": bulk over the brake).
 #[test]
 fn the_brake_names_a_way_out_that_exists() {
     for brake in [
@@ -342,7 +342,7 @@ fn the_brake_names_a_way_out_that_exists() {
     ] {
         let text = brake.to_string();
         assert!(text.starts_with("12 ") && text.contains("the limit is 10"), "{text}");
-        assert!(text.contains("nothing was written") && text.contains("under [brake]"), "{text}");
-        assert!(!text.contains("second person"), "{text}");
+        assert!(text.contains("nothing was written") && text.contains("look at the work list"), "{text}");
+        assert!(text.contains("an administrator asks") && text.contains("a second person agrees"), "{text}");
     }
 }

@@ -82,6 +82,8 @@ fn read_quickly(raw: &str, region: &str) -> Option<Phone> {
         (true, 11, Some(b'1')) => digits.get(1..)?,
         (false, 11, Some(b'1')) if is_north_american(region) => digits.get(1..)?,
         (false, 10, Some(b'2'..=b'9')) if is_north_american(region) => digits.get(..10)?,
+        // Canada has numbers of seven digits that are whole: 310 and four more.
+        (false, 7, Some(b'3')) if digits.starts_with(b"310") => return None,
         (false, 7, Some(b'2'..=b'9')) if is_north_american(region) && extension.is_none() => {
             return Some(Phone { raw: raw.to_owned(), e164: None, extension: None });
         }
@@ -195,6 +197,14 @@ mod tests {
         for raw in ["5242113632", "5237119990", "5233119312", "5246117122"] {
             assert_eq!(read_quickly(raw, "US"), None);
             assert_eq!(parse(raw, "US").map(|phone| phone.is_valid()), Ok(false), "{raw}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_seven_digits_are_read_like_the_long_way() {
+        for exchange in 200..1_000 {
+            let raw = format!("{exchange}-0000");
+            assert_eq!(parse(&raw, "CA"), Ok(read(&raw, "CA")), "{raw}");
         }
     }
 
