@@ -18,7 +18,7 @@ use store::OperationState;
 
 const HOUR_MS: i64 = 3_600_000;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_write_that_waits_a_second_does_not_wait_for_hours() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -33,7 +33,7 @@ async fn a_write_that_waits_a_second_does_not_wait_for_hours() {
     assert_eq!(bench.operation(OperationState::Done).await.id, operation);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_open_breaker_opens_no_longer_than_it_was_meant_to() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -52,7 +52,7 @@ async fn an_open_breaker_opens_no_longer_than_it_was_meant_to() {
 }
 
 /// The clock is set back while nothing runs.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_restart_under_an_earlier_clock_stalls_nothing() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -67,7 +67,7 @@ async fn a_restart_under_an_earlier_clock_stalls_nothing() {
 }
 
 /// What is read after the clock was set back is newer, whatever the times say.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_read_after_a_jump_back_is_believed() {
     let mut bench = Bench::with(Policy::default()).await;
     bench.start_run().await;
@@ -84,7 +84,7 @@ async fn what_is_read_after_a_jump_back_is_believed() {
 }
 
 /// Ten hours pass at once, with forty writes waiting and the breaker open: one probe goes out, not forty writes.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_jump_forward_lets_no_storm_loose() {
     let mut bench = Bench::with(Policy { lanes: 16, ..Policy::default() }).await;
     let rows = |phone: &str, version: u32| -> Vec<_> {

@@ -54,7 +54,7 @@ async fn observe(bench: &mut Bench, ticket: u64) {
 // ---------------------------------------------------------------- old answers
 
 /// A page that was asked for before a record was read back may show how it was before: it never goes back over it.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_page_asked_for_earlier_never_overwrites_what_was_read_since() {
     let mut bench = agreed().await;
     bench.start_run().await;
@@ -78,7 +78,7 @@ async fn a_page_asked_for_earlier_never_overwrites_what_was_read_since() {
 }
 
 /// Each page counts from when it was asked for itself, not from the beginning of the run.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_second_page_is_newer_than_what_was_read_before_it_was_asked_for() {
     let mut bench = agreed().await;
     let run = bench.start_run().await;
@@ -100,7 +100,7 @@ async fn a_second_page_is_newer_than_what_was_read_before_it_was_asked_for() {
 }
 
 /// The same for one record that was asked for twice and whose first answer comes last.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_older_answer_about_one_record_never_overwrites_a_newer_one() {
     let mut bench = agreed().await;
     observe(&mut bench, 1).await;
@@ -120,7 +120,7 @@ async fn an_older_answer_about_one_record_never_overwrites_a_newer_one() {
 // ---------------------------------------------------------------- refused fields
 
 /// What a system refused is not sent again, nor what moves together with it; the patient's other fields go on.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_refused_field_is_held_back_with_its_group_and_the_others_go_on() {
     let with_email = |fetched: Fetched| but(fetched, r#""u_ehr_id""#, r#""u_owner_email":"","u_ehr_id""#);
     let mut bench = Bench::with(Policy::default()).await;
@@ -166,7 +166,7 @@ async fn creating(bench: &mut Bench) -> String {
 
 /// The database refuses to take down that a record was created: the operation goes back into the outbox, and its next
 /// try finds the record instead of creating a second one.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_outcome_that_could_not_be_written_down_is_found_again_and_not_created_twice() {
     let mut bench = Bench::with(Policy::default()).await;
     let operation = creating(&mut bench).await;
@@ -206,7 +206,7 @@ async fn an_outcome_that_could_not_be_written_down_is_found_again_and_not_create
 
 /// A creation that waited too long was decided on what the other side lacked then: it is called off, and the next run
 /// looks for candidates again.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_creation_that_waited_too_long_is_called_off_and_candidates_are_looked_for_again() {
     let mut bench = Bench::with(Policy::default()).await;
     bench.start_run().await;
@@ -248,7 +248,7 @@ async fn a_creation_that_waited_too_long_is_called_off_and_candidates_are_looked
 }
 
 /// A record that carries our number and is another patient's half is neither taken nor created a second time: asked.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_found_record_that_belongs_to_another_pair_parks_the_creation() {
     let mut bench = Bench::with(Policy::default()).await;
     bench.start_run().await;
@@ -304,7 +304,7 @@ async fn approve(bench: &mut Bench, plan: &store::PlanRow) {
 
 /// Two people answer the same question differently, and both approve before either was read afresh: one answer is
 /// carried out, the other is turned down with words, before, while and after.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn of_two_rival_plans_one_is_carried_out() {
     let (mut bench, conflict) = disagreeing().await;
     let ours = plan(&mut bench, &conflict, Choice::TakeServiceNow).await;
@@ -342,7 +342,7 @@ async fn of_two_rival_plans_one_is_carried_out() {
 }
 
 /// What was undone is not undone again: neither by a second draft nor by one that was made at the same time.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_plan_is_undone_once() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -373,7 +373,7 @@ async fn a_plan_is_undone_once() {
 
 /// ServiceNow holds the first of January where a year was agreed. When the EHR learns that the animal was really born
 /// on that day, both say the same: nothing is written, now or in any later run.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_birthday_on_the_first_of_january_is_not_written_for_ever() {
     let born =
         |fetched: Fetched| but(fetched, r#""u_ehr_id""#, r#""u_date_of_birth":"2019-01-01","u_ehr_id""#);

@@ -80,7 +80,7 @@ async fn open(bench: &Bench) -> Vec<QuarantineRow> {
     bench.store.quarantine(&filter, 0, 100).await.unwrap().0
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_event_leads_to_its_record_and_rules_write_what_follows() {
     let mut bench = agreed(Policy::default()).await;
     assert!(matches!(told(&mut bench, of_chart("m1", "p1")).await, Accepted::New(_)));
@@ -95,7 +95,7 @@ async fn an_event_leads_to_its_record_and_rules_write_what_follows() {
     assert_eq!(events(&bench).await, [(InboxState::Done, 1)]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_message_counts_once_and_events_of_one_record_are_answered_by_one_look() {
     let mut bench = agreed(Policy::default()).await;
     let inbox = bench.engine.inbox();
@@ -119,7 +119,7 @@ async fn a_message_counts_once_and_events_of_one_record_are_answered_by_one_look
 }
 
 /// Our own write comes back as an event; an event that was overtaken tells nothing.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_known_already_is_no_news() {
     let mut bench = agreed(Policy::default()).await;
     for (message, version) in [("m3", 3), ("m1", 1), ("m2", 2)] {
@@ -131,7 +131,7 @@ async fn what_is_known_already_is_no_news() {
     assert_eq!(reads(&bench).len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_order_of_events_does_not_matter() {
     let orders = [[4, 5, 6], [4, 6, 5], [5, 4, 6], [5, 6, 4], [6, 4, 5], [6, 5, 4]];
     for order in orders {
@@ -156,7 +156,7 @@ async fn the_order_of_events_does_not_matter() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_was_accepted_is_looked_at_by_the_next_process() {
     let mut bench = agreed(Policy::default()).await;
     // Acknowledged, and then the process ends before anything was done.
@@ -173,7 +173,7 @@ async fn what_was_accepted_is_looked_at_by_the_next_process() {
     assert_eq!(events(&bench).await, [(InboxState::Done, 1)]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_event_waits_for_a_remote_that_is_away() {
     let mut bench = agreed(Policy::default()).await;
     told(&mut bench, of_chart("m1", "p1")).await;
@@ -221,7 +221,7 @@ fn reads_are_out(bench: &Bench) -> bool {
     bench.sent.iter().any(|request| matches!(request, Request::ReadRecord { .. }))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_new_record_is_linked_as_a_run_would_link_it() {
     let mut bench = Box::pin(Bench::with(Policy::default())).await;
     let command = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true };
@@ -241,7 +241,7 @@ async fn a_new_record_is_linked_as_a_run_would_link_it() {
 }
 
 /// Its absence on the other side is not proved: a complete run looks, and creates it or asks.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_new_record_without_a_partner_stands_alone_until_a_run() {
     let mut bench = agreed(Policy::default()).await;
     told(&mut bench, of_chart("m1", "p2")).await;
@@ -251,7 +251,7 @@ async fn a_new_record_without_a_partner_stands_alone_until_a_run() {
     assert_eq!(events(&bench).await, [(InboxState::Done, 1)]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_record_that_is_not_there_is_a_question_and_never_a_deletion() {
     let mut bench = agreed(Policy::default()).await;
     told(&mut bench, of_chart("gone", "p1")).await;
@@ -266,7 +266,7 @@ async fn a_record_that_is_not_there_is_a_question_and_never_a_deletion() {
     assert!(bench.sent.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn over_the_brake_events_are_looked_at_and_nothing_is_written() {
     let brake = BrakeLimits { pairs_max: 0, ..BrakeLimits::default() };
     let mut bench = agreed(Policy { brake, ..Policy::default() }).await;
@@ -313,7 +313,7 @@ async fn replay(bench: &mut Bench, entries: &[&str], cause: Option<QuarantineCau
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_unreadable_event_is_kept_edited_and_worked_on_in_its_place() {
     let mut bench = agreed(Policy::default()).await;
     assert!(matches!(told(&mut bench, garbled("m1")).await, Accepted::New(_)));
@@ -358,7 +358,7 @@ async fn an_unreadable_event_is_kept_edited_and_worked_on_in_its_place() {
     assert!(twice.contains("closed"), "{twice}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn events_that_were_refused_are_replayed_by_cause_in_their_order() {
     let mut bench = agreed(Policy::default()).await;
     for (message, id) in [("m1", "x1"), ("m2", "x2"), ("m3", "x3")] {
@@ -384,7 +384,7 @@ async fn events_that_were_refused_are_replayed_by_cause_in_their_order() {
     assert_eq!(closed[0].outcome, ReplayOutcome::Closed);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_replay_of_what_is_still_unreadable_says_so_and_a_dismissal_ends_it() {
     let mut bench = agreed(Policy::default()).await;
     told(&mut bench, garbled("m1")).await;
@@ -402,7 +402,7 @@ async fn a_replay_of_what_is_still_unreadable_says_so_and_a_dismissal_ends_it() 
     assert_eq!(events(&bench).await, [(InboxState::Dismissed, 1)]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_record_that_cannot_be_read_is_corrected_where_it_stands() {
     let mut bench = agreed(Policy::default()).await;
     told(&mut bench, of_chart("m1", "p1")).await;
@@ -480,7 +480,7 @@ fn answers(bench: &mut Bench) -> Vec<Event> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answers_that_arrive_together_share_one_sync() {
     let folder = tempfile::tempdir().unwrap();
     let store = file(&folder, &OpenOptions::default()).await;
@@ -501,7 +501,7 @@ async fn answers_that_arrive_together_share_one_sync() {
 }
 
 /// A disk that is full when the outcome is to be written down.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_cannot_be_made_durable_leaves_nothing_behind_and_is_settled_later() {
     let folder = tempfile::tempdir().unwrap();
     let store = file(&folder, &OpenOptions { most_pages: Some(600), ..OpenOptions::default() }).await;

@@ -56,7 +56,7 @@ async fn read_back_of(bench: &Bench, operation: &str) -> ReadBack {
 
 /// A remote that says yes and keeps the old value has not stored it: the receipt names the field, a person is asked, and
 /// the rule does not send the same again.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_reads_back_otherwise_is_not_stored() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -75,7 +75,7 @@ async fn what_reads_back_otherwise_is_not_stored() {
 }
 
 /// A date column cannot hold a month alone; its first day, read back, is what was sent.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_partial_date_reads_back_filled() {
     let born = |version, date: &str| {
         but(
@@ -102,7 +102,7 @@ async fn a_partial_date_reads_back_filled() {
 }
 
 /// What is read back and cannot be read is kept with the receipt and asked about.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_read_back_that_cannot_be_read_is_asked_about() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -129,7 +129,7 @@ async fn lost_then_moved() -> (Bench, String) {
 }
 
 /// It was carried out after all: the record holds what was sent, and nothing is sent again.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_lost_answer_is_settled_by_what_the_record_holds() {
     let (mut bench, operation) = lost_then_moved().await;
     bench.reads(&[row("r1", 4, NEW, "p1"), chart("p1", 2, NEW, "r1")]).await;
@@ -142,7 +142,7 @@ async fn a_lost_answer_is_settled_by_what_the_record_holds() {
 }
 
 /// Somebody else moved it: the write is called off, and what both sides say now is judged anew.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_lost_answer_is_not_ours_where_the_record_holds_something_else() {
     let (mut bench, operation) = lost_then_moved().await;
     let now = [row("r1", 4, OTHER, "p1"), chart("p1", 2, NEW, "r1")];
@@ -155,7 +155,7 @@ async fn a_lost_answer_is_not_ours_where_the_record_holds_something_else() {
 }
 
 /// An answer that was never lost leaves no doubt: a moved record is read again and planned again on what it is now.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_moved_record_is_planned_again_on_what_it_is_now() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -173,7 +173,7 @@ async fn a_moved_record_is_planned_again_on_what_it_is_now() {
 }
 
 /// A record that is not there any more was not written; nothing is created in its place, and a person is asked.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_record_that_is_gone_is_asked_about() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -186,7 +186,7 @@ async fn a_record_that_is_gone_is_asked_about() {
 }
 
 /// One side of a decision is refused: the other waits behind it and is not changed alone.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_refusal_holds_up_the_rest_of_its_plan() {
     let mut bench = Bench::with(Policy::default()).await;
     bench.start_run().await;
@@ -212,7 +212,7 @@ async fn a_refusal_holds_up_the_rest_of_its_plan() {
 }
 
 /// A remote that answers may be asked at once; one whose breaker is open says when, and then no more.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_breaker_says_when_it_may_be_tried() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();

@@ -98,7 +98,7 @@ async fn actions(bench: &Bench) -> Vec<(String, String)> {
 
 /// A refused write parks with the rest of its plan behind it. Sent again unchanged and accepted, the plan goes on to its
 /// end, with the same idempotency key; the question its refusal raised is answered by that.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_refused_write_is_sent_again_unchanged_and_its_plan_goes_on() {
     let (mut bench, plan) = decided().await;
     let (first, remote, write) = bench.write();
@@ -129,7 +129,7 @@ async fn a_refused_write_is_sent_again_unchanged_and_its_plan_goes_on() {
 
 /// Edit and resend: the corrected value is a plan of its own, shown and approved; its writes take the place of the
 /// refused one and of what waited behind it, and say so.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_refused_write_is_corrected_and_its_replacement_remembers_it() {
     let (mut bench, old) = decided().await;
     let (first, ..) = bench.write();
@@ -173,7 +173,7 @@ async fn a_refused_write_is_corrected_and_its_replacement_remembers_it() {
 }
 
 /// If a record moved since the correction was made, nothing is written.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_correction_is_refused_when_something_moved() {
     let (mut bench, _) = decided().await;
     let (first, ..) = bench.write();
@@ -193,7 +193,7 @@ async fn a_correction_is_refused_when_something_moved() {
 }
 
 /// A write called off is a question, not a write that rules make again; what stood behind it goes with it.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_write_called_off_is_asked_about() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -218,7 +218,7 @@ async fn a_write_called_off_is_asked_about() {
 }
 
 /// The half of a plan that was carried out before the other half was refused can be taken back.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_done_half_of_a_refused_plan_can_be_undone() {
     let (mut bench, plan) = decided().await;
     let (first, ..) = bench.write();
@@ -242,7 +242,7 @@ async fn the_done_half_of_a_refused_plan_can_be_undone() {
 }
 
 /// Alike failures are replayed together: lanes side by side, in the order they were enqueued; others are left alone.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_failed_alike_is_replayed_in_its_original_order() {
     let mut bench = Bench::with(Policy::default()).await;
     let keys = ["r1", "r2", "r3", "r4"];
@@ -299,7 +299,7 @@ async fn what_failed_alike_is_replayed_in_its_original_order() {
 // ---------------------------------------------------------------- waits that a remote asks for
 
 /// A remote that asks to wait costs no try, however often it does; and it is not asked anything else meanwhile.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_remote_that_asks_to_wait_costs_no_try_and_holds_everything_back() {
     let mut bench = Bench::with(Policy { lanes: 1, ..Policy::default() }).await;
     let rows = ["r1", "r2"].map(|key| row(key, 3, OLD, &key.replace('r', "p")));
@@ -331,7 +331,7 @@ async fn a_remote_that_asks_to_wait_costs_no_try_and_holds_everything_back() {
 }
 
 /// Somebody who stands waiting is told at once, not after the wait.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn whoever_stands_waiting_is_told_at_once() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, remote, _) = bench.write();
@@ -346,7 +346,7 @@ async fn whoever_stands_waiting_is_told_at_once() {
 
 /// Five failures open the breaker and an incident; everything waits; a person's try is one write, and its answer lets the
 /// rest go and closes the incident.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_person_tries_an_open_breaker_now() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -388,7 +388,7 @@ async fn a_person_tries_an_open_breaker_now() {
 
 /// A paused remote is asked nothing, by a run, a person or the outbox; the other one goes on; the pause outlives the
 /// process; resumed, everything goes on.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_paused_remote_is_left_alone_until_it_is_resumed() {
     let mut bench = Bench::with(Policy::default()).await;
     bench.start_run().await;
@@ -430,7 +430,7 @@ async fn a_paused_remote_is_left_alone_until_it_is_resumed() {
 }
 
 /// Refused credentials are one incident, however many writes wait; one try an interval, none of theirs is used up.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn refused_credentials_are_one_incident_and_no_storm() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, remote, _) = bench.write();
@@ -459,7 +459,7 @@ async fn refused_credentials_are_one_incident_and_no_storm() {
 }
 
 /// A run's pages obey the breaker: while it is open none is sent, then one; and if that fails the run ends.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_run_obeys_the_breaker() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -495,7 +495,7 @@ async fn a_run_obeys_the_breaker() {
 // ---------------------------------------------------------------- the brake
 
 /// A run over the brake goes on when a second person agrees to what the first asked for, exactly as it was counted.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn two_persons_let_a_stopped_run_go_on() {
     let brake = reconcile::brake::BrakeLimits { pairs_max: 0, ..Default::default() };
     let mut bench = one_write(Policy { brake, ..Policy::default() }).await;
@@ -529,7 +529,7 @@ async fn two_persons_let_a_stopped_run_go_on() {
 }
 
 /// What moved since it was counted is not written on that approval: it is stopped again, and asked anew.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_moved_since_it_was_counted_is_asked_anew() {
     let brake = reconcile::brake::BrakeLimits { pairs_max: 0, ..Default::default() };
     let mut bench = one_write(Policy { brake, ..Policy::default() }).await;

@@ -20,7 +20,7 @@ use store::{ConflictCause, OperationFilter, OperationState};
 
 /// Specification: five tries with 1, 2, 4 and 8 seconds between; then the breaker holds it back for 30 s and lets one
 /// probe through. The run does not wait for that, and nothing is lost.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_write_is_tried_five_times_and_then_waits_for_the_breaker() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, remote, first) = bench.write();
@@ -57,7 +57,7 @@ async fn a_write_is_tried_five_times_and_then_waits_for_the_breaker() {
 }
 
 /// The setting `retry_attempts` counts: after two tries the run goes on without the write, which stays queued.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_write_is_tried_as_often_as_the_settings_say() {
     let mut bench = one_write(Policy { tries: 2, ..Policy::default() }).await;
     let (operation, ..) = bench.write();
@@ -72,7 +72,7 @@ async fn a_write_is_tried_as_often_as_the_settings_say() {
 }
 
 /// What the remote asks for wins over our own steps.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn retry_after_wins() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -88,7 +88,7 @@ async fn retry_after_wins() {
 }
 
 /// Refused credentials do not use tries up, do not hold the run, and say so on the home screen.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn refused_credentials_keep_the_write_and_end_the_run() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
@@ -104,7 +104,7 @@ async fn refused_credentials_keep_the_write_and_end_the_run() {
 }
 
 /// Two records carry the key of a create that is looked up: parked with a question, and never created a third time.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn two_records_with_our_key_are_a_question() {
     let mut bench = Bench::with(Policy::default()).await;
     bench.start_run().await;
@@ -127,7 +127,7 @@ async fn two_records_with_our_key_are_a_question() {
 }
 
 /// The brake stops a run before its first write, with words and a way out.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_brake_stops_before_anything_is_written() {
     let brake = BrakeLimits { pairs_max: 0, ..BrakeLimits::default() };
     let mut bench = one_write(Policy { brake, ..Policy::default() }).await;
@@ -145,7 +145,7 @@ async fn the_brake_stops_before_anything_is_written() {
 }
 
 /// A run that was stopped takes no answers any more, and another one may begin at once.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answers_of_a_stopped_run_are_nobodys() {
     let mut bench = Bench::with(Policy::default()).await;
     let first = bench.start_run().await;
@@ -168,7 +168,7 @@ async fn answers_of_a_stopped_run_are_nobodys() {
 }
 
 /// Operations of one patient go one after the other; those of different patients side by side.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn lanes_are_in_order_and_side_by_side() {
     let mut bench = Bench::with(Policy::default()).await;
     let rows = |phone: &str| ["r1", "r2"].map(|key| row(key, 3, phone, &key.replace('r', "p")));
@@ -219,7 +219,7 @@ async fn lanes_are_in_order_and_side_by_side() {
 }
 
 /// What is stored as the plan is what is approved: a hash that is not the plan's is refused, whoever shows it.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_plan_is_approved_as_it_was_shown_or_not_at_all() {
     let mut bench = Bench::with(Policy::default()).await;
     bench.start_run().await;

@@ -76,6 +76,22 @@ pub struct Bench {
     pub notices: Vec<Notice>,
     pub wake_at_ms: Option<i64>,
     folder: Arc<tempfile::TempDir>,
+    /// The last field, so that it goes when the engine is gone.
+    _closing: Closing,
+}
+
+/// Closes the store when its last user goes: SQLCipher tidies up when the process ends, and a connection that is still
+/// closing then ends it with a segmentation fault.
+struct Closing(Arc<dyn Store>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.0) > 1 {
+            return;
+        }
+        let closed = self.0.close();
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(closed));
+    }
 }
 
 impl Bench {
@@ -98,6 +114,7 @@ impl Bench {
             Engine::new(Arc::clone(&store), Arc::new(lenses()), policy, Arc::new(SeededIds::new(seed)));
         let mut bench = Bench {
             engine,
+            _closing: Closing(Arc::clone(&store)),
             store,
             now_ms,
             sent: Vec::new(),
