@@ -70,8 +70,10 @@ pub fn undo_writes(
 /// of being settled by the same rule again.
 ///
 /// `pair` holds the base from before the undo and the two records as read back. Of the undone fields, those on which
-/// the remotes differ lose their base where that makes a person be asked (two different values never agreed), and
-/// keep it where only the agreed value does (a filled blank that was taken back looks blanked).
+/// the remotes differ lose their base where that makes a person be asked (two different values never agreed), keep it
+/// where only the agreed value does (a filled blank that was taken back looks blanked), and otherwise get the value of
+/// the side that says more: a person had the EHR emptied after ServiceNow and took that back, so one side looks
+/// blanked again, as it did before.
 pub fn base_after_undo(pair: &PairState<'_>, undone: &PairPlan, agreed_at_ms: i64, agreed_by: &str) -> Base {
     let fields = pair
         .catalogue
@@ -100,7 +102,15 @@ pub fn base_after_undo(pair: &PairState<'_>, undone: &PairPlan, agreed_at_ms: i6
             let asks = |base: &FieldState| {
                 matches!(judge_field(spec, base, servicenow, ehr).settlement, Settlement::Ask { .. })
             };
-            if asks(&FieldState::Unknown) || !asks(&before.state) { BaseField::default() } else { before }
+            if asks(&FieldState::Unknown) {
+                return BaseField::default();
+            }
+            if asks(&before.state) {
+                return before;
+            }
+            [servicenow, ehr].into_iter().find(|state| asks(state)).map_or_else(BaseField::default, |state| {
+                BaseField { state: state.clone(), agreed_at_ms, agreed_by: agreed_by.to_owned() }
+            })
         })
         .collect();
     Base { fields }

@@ -265,6 +265,32 @@ fn undo_takes_back_asks_for_two_and_stays_undone() {
     assert!(matches!(breed.settlement, Settlement::Ask { .. }), "{breed:?}");
 }
 
+/// ServiceNow emptied a phone, two persons had the EHR emptied too, and that was taken back: the EHR's phone is what is
+/// asked about, as before, and not a new value that fills ServiceNow's blank.
+#[test]
+fn a_decided_emptying_that_is_taken_back_is_asked_about_again() {
+    let catalogue = catalogue();
+    let known = [("owner_name", Some("Amy")), ("owner_phone", Some("415-555-2671"))];
+    let before = base(&catalogue, &known);
+    let (servicenow, ehr) =
+        (record(&catalogue, "s", &[("owner_name", Some("Amy"))]), record(&catalogue, "e", &known));
+    let both = pair(&catalogue, Some(&before), &servicenow, &ehr);
+    let phone = field(&catalogue, "owner_phone");
+    let decision = FieldDecision { field: phone, choice: Choice::TakeServiceNow };
+    let executed = plan(&both, &compare(&both), &[decision]).expect("a decision about what is asked");
+    let (servicenow, emptied) = apply(&executed, &servicenow, &ehr);
+    let agreed = base_after(&both, &executed, &servicenow, &emptied, 77, "anna");
+    assert_eq!(agreed.state(phone), &FieldState::Blank);
+
+    let undo = undo_writes(&catalogue, &executed, Some(&servicenow), Some(&emptied));
+    let (servicenow, undone) = apply(&undo.plan, &servicenow, &emptied);
+    let base =
+        base_after_undo(&pair(&catalogue, Some(&agreed), &servicenow, &undone), &undo.plan, 78, "ines");
+    let again = pair(&catalogue, Some(&base), &servicenow, &undone);
+    let replanned = plan(&again, &compare(&again), &[]).expect("no decisions");
+    assert_eq!((replanned.open.clone(), replanned.is_empty()), (vec![phone], true), "{replanned:?}");
+}
+
 /// What changed since is left out and named, with its whole group.
 #[test]
 fn undo_leaves_out_what_changed_since() {

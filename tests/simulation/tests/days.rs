@@ -21,6 +21,10 @@ const ONCE_WRONG: &[(u64, &str)] = &[
         "two records were said to be the same animal when one was gone already, and nobody was asked ever after",
     ),
     (919, "a decision whose record was deleted meanwhile left its question being carried out for ever"),
+    (
+        2_159,
+        "a decided emptying was taken back, and a rule filled the other side with the value that was back",
+    ),
 ];
 
 #[test]
