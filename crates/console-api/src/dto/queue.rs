@@ -280,39 +280,6 @@ dto! {
         pub resets_at_ms: Option<i64>,
         pub rule: Option<String>,
     }
-    pub struct BrakedView {
-        /// What the brake stopped, if anything waits behind it.
-        pub braked: Option<BrakedRun>,
-    }
-    /// A run that would change more than the brake allows, until two persons let exactly that go on.
-    pub struct BrakedRun {
-        pub run_id: String,
-        /// Names exactly what was counted.
-        pub hash: String,
-        /// Why it was stopped.
-        pub words: String,
-        pub patients: u32,
-        pub writes_service_now: u32,
-        pub writes_ehr: u32,
-        pub creates: u32,
-        #[ts(type = "number")]
-        pub stopped_at_ms: i64,
-        /// Who asks to go on; none while nobody has.
-        pub maker: Option<String>,
-        pub reason: Option<String>,
-        pub may_continue: bool,
-        pub who_can: Option<String>,
-    }
-    /// The first person asks with a reason; another one agrees. The hash is what both saw.
-    pub struct ContinueBraked {
-        pub hash: String,
-        pub reason: Option<String>,
-    }
-    pub struct Continued {
-        /// None while it waits for the second person.
-        pub run: Option<super::RunView>,
-        pub braked: Option<BrakedRun>,
-    }
     pub struct RemoteAction {
         pub remote: RemoteName,
         /// Why; needed to pause.
@@ -350,9 +317,4 @@ dto! {
     }
 }
 
-/// The TypeScript of every type here.
-pub(super) fn declarations(config: &ts_rs::Config) -> Vec<String> {
-    let mut all = enum_declarations(config);
-    all.extend(struct_declarations(config));
-    all
-}
+declared_here!();

@@ -1,0 +1,177 @@
+//! What crosses the seam for *Home*: the two systems, the metrics and the runs.
+
+use super::RemoteName;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+dto_enum! {
+    /// Health of a remote as last seen.
+    pub enum RemoteHealth {
+        Answering,
+        Failing,
+        BreakerOpen,
+        Paused,
+        SignInRefused,
+        NeverTried,
+    }
+    /// Where a run stands.
+    pub enum RunStatus {
+        Running,
+        Done,
+        Stopped,
+        Failed,
+    }
+    /// Phase of a run, for its progress line.
+    pub enum RunPhase {
+        ReadingServiceNow,
+        ReadingEhr,
+        Linking,
+        Comparing,
+        Writing,
+        Finished,
+    }
+}
+
+dto! {
+    pub struct RemoteState {
+        pub remote: RemoteName,
+        pub label: String,
+        pub health: RemoteHealth,
+        pub latency_ms: Option<u32>,
+        pub detail: String,
+        #[ts(type = "number | null")]
+        pub last_answer_at_ms: Option<i64>,
+        #[ts(type = "number | null")]
+        pub next_try_at_ms: Option<i64>,
+        pub waiting: u32,
+    }
+    pub struct Metric {
+        pub id: String,
+        pub label: String,
+        /// Already formatted: "99.2 %".
+        pub value: String,
+        pub detail: String,
+        /// Oldest first; empty when there is no history yet.
+        pub trend: Vec<f64>,
+        pub ok: bool,
+    }
+    pub struct Progress {
+        pub run_id: String,
+        pub phase: RunPhase,
+        pub done: u32,
+        pub total: Option<u32>,
+        pub per_second: u32,
+        /// A sentence.
+        pub text: String,
+    }
+    pub struct RunView {
+        pub id: String,
+        pub trigger: String,
+        pub actor: Option<String>,
+        pub status: RunStatus,
+        #[ts(type = "number")]
+        pub started_at_ms: i64,
+        #[ts(type = "number | null")]
+        pub ended_at_ms: Option<i64>,
+        pub counts: RunCounts,
+        pub problem: Option<String>,
+        pub progress: Option<Progress>,
+    }
+    #[derive(Default)]
+    pub struct RunCounts {
+        pub servicenow: u32,
+        pub ehr: u32,
+        pub linked: u32,
+        pub compared: u32,
+        pub equal: u32,
+        pub settled: u32,
+        pub conflicts: u32,
+        pub created: u32,
+        pub writes_servicenow: u32,
+        pub writes_ehr: u32,
+        pub malformed: u32,
+        pub possible_duplicates: u32,
+    }
+    /// A run, and what a run that only plans would do.
+    pub struct RunReport {
+        pub run: RunView,
+        /// Patients that rules settle or create.
+        pub to_settle: u32,
+        pub planned_writes_servicenow: u32,
+        pub planned_writes_ehr: u32,
+        pub to_create: u32,
+        pub writes_failed: u32,
+        pub vanished: u32,
+    }
+    pub struct Home {
+        pub remotes: Vec<RemoteState>,
+        pub metrics: Vec<Metric>,
+        pub need_you: u32,
+        pub need_second: u32,
+        pub settled_last_run: u32,
+        pub status_counts: StatusCounts,
+        pub run: Option<RunView>,
+        pub last_run: Option<RunView>,
+        pub settled: Vec<SettledItem>,
+        /// Read only from the cache: a remote is not answering.
+        pub offline: bool,
+    }
+    #[derive(Default)]
+    pub struct StatusCounts {
+        pub agreed: u32,
+        pub waiting: u32,
+        pub differs: u32,
+        pub only_service_now: u32,
+        pub only_ehr: u32,
+    }
+    /// One automatic settlement, for review.
+    pub struct SettledItem {
+        pub plan_id: String,
+        pub patient_id: String,
+        pub patient: String,
+        pub sentence: String,
+        #[ts(type = "number")]
+        pub at_ms: i64,
+    }
+    pub struct StartRun {
+        /// One patient, or everything.
+        pub patient_id: Option<String>,
+        /// Compare and plan, write nothing.
+        pub plan_only: bool,
+    }
+    pub struct BrakedView {
+        /// What the brake stopped, if anything waits behind it.
+        pub braked: Option<BrakedRun>,
+    }
+    /// A run that would change more than the brake allows, until two persons let exactly that go on.
+    pub struct BrakedRun {
+        pub run_id: String,
+        /// Names exactly what was counted.
+        pub hash: String,
+        /// Why it was stopped.
+        pub words: String,
+        pub patients: u32,
+        pub writes_service_now: u32,
+        pub writes_ehr: u32,
+        pub creates: u32,
+        #[ts(type = "number")]
+        pub stopped_at_ms: i64,
+        /// Who asks to go on; none while nobody has.
+        pub maker: Option<String>,
+        pub reason: Option<String>,
+        pub may_continue: bool,
+        pub who_can: Option<String>,
+    }
+    /// The first person asks with a reason; another one agrees. The hash is what both saw.
+    pub struct ContinueBraked {
+        pub hash: String,
+        pub reason: Option<String>,
+    }
+    pub struct Continued {
+        /// None while it waits for the second person.
+        pub run: Option<RunView>,
+        pub braked: Option<BrakedRun>,
+    }
+}
+
+declared_here!();
