@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useCallback, useEffect, useRef, useState } from "react";
 import type { PatientRow } from "../../bindings/types";
+import listbox from "../../shared/Listbox.module.css";
 import { SpeciesIcon } from "../../shared/Species";
 import { PatientStatusWord } from "../../shared/Status";
 import { useListKeys } from "../../shared/useListKeys";
@@ -54,11 +55,11 @@ export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
   const choose = useCallback((index: number) => chosen.current(index), []);
 
   return (
-    <div className={classes.frame}>
+    <div className={listbox.frame}>
       <div
         id="patient-grid"
         ref={scroller}
-        className={classes.grid}
+        className={listbox.list}
         role="grid"
         tabIndex={0}
         aria-label="Patients"

@@ -10,9 +10,9 @@ import { Chips } from "../../shared/Chips";
 import { Empty } from "../../shared/Empty";
 import { Failure } from "../../shared/Failure";
 import { Page } from "../../shared/Page";
+import shared from "../../shared/shared.module.css";
 import { patientStatusWords, plural } from "../../words/words";
 import { PatientGrid } from "./PatientGrid";
-import classes from "./Patients.module.css";
 import { usePatientRows } from "./usePatientRows";
 
 const TYPING_MS = 10;
@@ -57,10 +57,10 @@ export function PatientsScreen() {
       title="Patients"
       lead={<span data-testid="patient-total">{rows.pending ? "Searching…" : `${rows.capped ? "more than " : ""}${plural(rows.total, "patient")}${query || status ? " found" : ""}`}</span>}
     >
-      <div className={classes.filters}>
+      <div className={shared.filters}>
         <TextInput
           ref={input}
-          className={classes.search}
+          className={shared.search}
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
           onKeyDown={(event) => {

@@ -11,6 +11,7 @@ import { plural, quarantineStatusWords } from "../../words/words";
 import { EntryEdit } from "./EntryEdit";
 import { EntryState, whatItIs } from "./EntryRow";
 import classes from "./Operation.module.css";
+import { useEditing } from "./useEditing";
 import { useEntryActions } from "./useEntryActions";
 
 export function EntryScreen() {
@@ -74,8 +75,8 @@ function Entry({ view }: { view: QuarantineView }) {
   const { edit } = useSearch({ from: "/queue/unreadable/$entryId" });
   const mayWork = useMay("work_quarantine");
   const actions = useEntryActions();
-  const editing = Boolean(edit) && item.canEdit;
-  const setEdit = (on: boolean) => void navigate({ to: "/queue/unreadable/$entryId", params: { entryId: item.id }, search: on ? { edit: true } : {}, replace: true });
+  const [asked, setEdit] = useEditing(Boolean(edit), (on) => void navigate({ to: "/queue/unreadable/$entryId", params: { entryId: item.id }, search: on ? { edit: true } : {}, replace: true }));
+  const editing = asked && item.canEdit;
   return (
     <Page
       testId="entry"

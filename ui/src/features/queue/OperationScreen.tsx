@@ -14,6 +14,7 @@ import { EditForm } from "./EditForm";
 import { Lineage } from "./Lineage";
 import classes from "./Operation.module.css";
 import { StateWord } from "./StateWord";
+import { useEditing } from "./useEditing";
 import { useOperationActions } from "./useOperationActions";
 
 export function OperationScreen() {
@@ -104,8 +105,8 @@ function Operation({ detail }: { detail: QueueDetail }) {
   const mayEdit = useMay("edit_queue");
   const actions = useOperationActions(detail.patient);
   const editable = item.mayEdit && detail.notEditableBecause === null;
-  const editing = Boolean(edit) && editable;
-  const setEdit = (on: boolean) => void navigate({ to: "/queue/$operationId", params: { operationId: item.id }, search: on ? { edit: true } : {}, replace: true });
+  const [asked, setEdit] = useEditing(Boolean(edit), (on) => void navigate({ to: "/queue/$operationId", params: { operationId: item.id }, search: on ? { edit: true } : {}, replace: true }));
+  const editing = asked && editable;
   return (
     <Page
       testId="operation"

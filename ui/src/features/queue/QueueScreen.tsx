@@ -9,19 +9,20 @@ import { KeyButton } from "../../keyboard/KeyButton";
 import { Chips } from "../../shared/Chips";
 import { Empty } from "../../shared/Empty";
 import { Failure } from "../../shared/Failure";
+import { Listbox } from "../../shared/Listbox";
 import { notifyDone, notifyFailure } from "../../shared/notify";
 import { Page } from "../../shared/Page";
 import { ReasonDialog } from "../../shared/ReasonDialog";
+import shared from "../../shared/shared.module.css";
 import { Waiting } from "../../shared/Waiting";
 import { plural, remoteWords } from "../../words/words";
 import { CauseBar } from "./CauseBar";
 import { CauseRow, commonTo } from "./CauseRow";
 import { OperationRow } from "./OperationRow";
 import classes from "./Queue.module.css";
-import { QueueListbox } from "./QueueListbox";
 import { QueueTabs } from "./QueueTabs";
 import { RemotesPanel } from "./RemotesPanel";
-import { causeRows, laneRows, type QueueRow } from "./rows";
+import { causeRows, laneRows, type QueueRow, queueRowPx } from "./rows";
 import { useOperationActions } from "./useOperationActions";
 import { useQueue } from "./useQueue";
 
@@ -127,7 +128,7 @@ function Queue() {
     >
       <QueueTabs writes={counts === undefined ? undefined : unfinished} />
       <RemotesPanel />
-      <div className={classes.filters}>
+      <div className={shared.filters}>
         {!search.group && <Chips label="Where it stands" options={stateChips(counts)} value={state} choose={(one) => narrow({ state: one })} />}
         <Chips label="System" options={remoteWords} value={remote} choose={(one) => narrow({ remote: one })} />
         {causeKey && <Chips label="Cause" options={{ [causeKey]: chosen ? commonTo(chosen) : "One cause" }} value={causeKey} choose={() => narrow({ cause: undefined })} />}
@@ -147,9 +148,12 @@ function Queue() {
               : "What was decided and is still to be written to ServiceNow or the EHR stands here until the system has confirmed it."}
         </Empty>
       ) : (
-        <QueueListbox
+        <Listbox
+          id="queue-list"
           rows={rows}
           label="Queue"
+          group="Queue"
+          heightPx={queueRowPx}
           show={(row) => (row.kind === "cause" ? <CauseRow cause={row.cause} /> : <OperationRow row={row} />)}
           testId={(row) => (row.kind === "cause" ? "queue-cause" : "queue-row")}
           resetKey={JSON.stringify(search)}

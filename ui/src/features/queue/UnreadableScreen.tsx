@@ -7,14 +7,15 @@ import { KeyButton } from "../../keyboard/KeyButton";
 import { Chips } from "../../shared/Chips";
 import { Empty } from "../../shared/Empty";
 import { Failure } from "../../shared/Failure";
+import { Listbox } from "../../shared/Listbox";
 import { Page } from "../../shared/Page";
+import shared from "../../shared/shared.module.css";
 import { Waiting } from "../../shared/Waiting";
 import { plural, quarantineStatusWords, remoteWords } from "../../words/words";
 import { EntryCauseRow, EntryRow } from "./EntryRow";
 import classes from "./Queue.module.css";
-import { QueueListbox } from "./QueueListbox";
 import { QueueTabs } from "./QueueTabs";
-import { entryCauseRows, entryRows, type EntryRow as Row } from "./rows";
+import { entryCauseRows, entryRows, queueRowPx, type EntryRow as Row } from "./rows";
 import { useEntries } from "./useEntries";
 import { useEntryActions } from "./useEntryActions";
 
@@ -108,7 +109,7 @@ function Unreadable() {
       }
     >
       <QueueTabs writes={undefined} />
-      <div className={classes.filters}>
+      <div className={shared.filters}>
         {!group && <Chips label="Where it stands" options={closedWords} value={status as keyof typeof closedWords | undefined} choose={(one) => narrow({ status: one })} />}
         <Chips label="System" options={remoteWords} value={remote} choose={(one) => narrow({ remote: one })} />
         {causeKey && <Chips label="Cause" options={{ [causeKey]: "One cause" }} value={causeKey} choose={() => narrow({ cause: undefined })} />}
@@ -139,9 +140,12 @@ function Unreadable() {
           {filtered ? "Take away a filter to see more." : "A message or a record that VetSync cannot read is kept here with its text, blocks nobody else, and can be edited and worked on again."}
         </Empty>
       ) : (
-        <QueueListbox
+        <Listbox
+          id="queue-list"
           rows={rows}
           label="Unreadable"
+          group="Unreadable"
+          heightPx={queueRowPx}
           show={(row) => (row.kind === "cause" ? <EntryCauseRow cause={row.cause} /> : <EntryRow item={row.item} />)}
           testId={(row) => (row.kind === "cause" ? "unreadable-cause" : "unreadable-row")}
           resetKey={JSON.stringify(search)}

@@ -14,3 +14,9 @@ export type EntryRow = { kind: "cause"; id: string; cause: QuarantineCauseView }
 export const entryRows = (items: QuarantineItem[]): EntryRow[] => items.map((item) => ({ kind: "entry", id: item.id, item }));
 
 export const entryCauseRows = (causes: QuarantineCauseView[]): EntryRow[] => causes.map((cause) => ({ kind: "cause", id: cause.cause, cause }));
+
+const ROW_PX = 68;
+const STACKED_PX = 132;
+
+/** On a narrow window the state stands below. */
+export const queueRowPx = (_row: unknown, narrow: boolean): number => (narrow ? STACKED_PX : ROW_PX);

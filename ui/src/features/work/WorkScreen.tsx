@@ -1,7 +1,7 @@
 import { TextInput } from "@mantine/core";
 import { IconListCheck, IconSearch } from "@tabler/icons-react";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import type { WorkSearch } from "../../app/router";
 import type { ConflictItem } from "../../bindings/types";
 import { useAct } from "../../data/useRead";
@@ -11,15 +11,17 @@ import { useKeys } from "../../keyboard/useKeys";
 import { Chips } from "../../shared/Chips";
 import { Empty } from "../../shared/Empty";
 import { Failure } from "../../shared/Failure";
+import { Listbox } from "../../shared/Listbox";
 import { notifyDone, notifyFailure } from "../../shared/notify";
 import { Page } from "../../shared/Page";
 import { SnoozeDialog } from "../../shared/SnoozeDialog";
+import shared from "../../shared/shared.module.css";
 import { Waiting } from "../../shared/Waiting";
 import { causeWords, conflictStatusWords, gradeWords, plural } from "../../words/words";
-import { workRows } from "./grouping";
+import { ConflictRow } from "./ConflictRow";
+import { GroupRow } from "./GroupRow";
+import { type WorkRow, workRowPx, workRows } from "./grouping";
 import { useConflicts } from "./useConflicts";
-import classes from "./Work.module.css";
-import { WorkListbox } from "./WorkListbox";
 
 const grades = { "4": gradeWords(4), "3": gradeWords(3) };
 const statuses = { open: conflictStatusWords.open, awaiting_second: conflictStatusWords.awaiting_second };
@@ -41,8 +43,10 @@ export function WorkScreen() {
     void navigate({ search: (before) => Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined && value !== "")), replace: true });
   useKeys([{ key: "/", says: "Search the work list", group: "Work list", run: () => input.current?.select() }]);
 
-  const items = conflicts.data?.items ?? [];
-  const rows = workRows(items, search.group ?? false, opened);
+  const found = conflicts.data?.items;
+  const items = found ?? [];
+  const rows = useMemo(() => workRows(found ?? [], search.group ?? false, opened), [found, search.group, opened]);
+  const mark = useCallback((row: WorkRow | null) => setActive(row?.kind === "conflict" ? row.item : null), []);
   const filtered = Boolean(search.text || search.grade || search.field || search.cause || search.status);
   const filteredToAlike = search.cause !== undefined && search.field !== undefined;
   const openConflict = (item: ConflictItem) => void navigate({ to: "/work/$conflictId", params: { conflictId: item.id } });
@@ -75,10 +79,10 @@ export function WorkScreen() {
         </>
       }
     >
-      <div className={classes.filters}>
+      <div className={shared.filters}>
         <TextInput
           ref={input}
-          className={classes.search}
+          className={shared.search}
           value={text}
           onChange={(event) => {
             setText(event.currentTarget.value);
@@ -117,7 +121,19 @@ export function WorkScreen() {
           {filtered ? "Take away a filter to see more." : "When the two systems differ and no rule may settle it, the difference waits here for you."}
         </Empty>
       ) : (
-        <WorkListbox rows={rows} resetKey={JSON.stringify(search)} open={openConflict} toggle={toggle} setActive={setActive} stale={conflicts.isPlaceholderData} />
+        <Listbox
+          id="work-list"
+          rows={rows}
+          label="Conflicts"
+          group="Work list"
+          resetKey={JSON.stringify(search)}
+          heightPx={workRowPx}
+          show={(row) => (row.kind === "group" ? <GroupRow row={row} /> : <ConflictRow item={row.item} inGroup={row.inGroup} />)}
+          testId={(row) => (row.kind === "group" ? "work-group" : "work-row")}
+          open={(row) => (row.kind === "group" ? toggle(row.key) : openConflict(row.item))}
+          setActive={mark}
+          stale={conflicts.isPlaceholderData}
+        />
       )}
       {snoozing && <SnoozeDialog item={snoozing} close={() => setSnoozing(null)} />}
     </Page>

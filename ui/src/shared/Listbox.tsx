@@ -1,39 +1,51 @@
 import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
-import { mayTakeFocus } from "../../shared/arriving";
-import { useListKeys } from "../../shared/useListKeys";
-import classes from "./Queue.module.css";
+import { type ReactNode, useCallback, useEffect, useLayoutEffect, useRef } from "react";
+import { mayTakeFocus } from "./arriving";
+import classes from "./Listbox.module.css";
+import { useListKeys } from "./useListKeys";
 
-const ROW_PX = 68;
-/** On a narrow window the state stands below. */
-const STACKED_PX = 132;
+/** Below this the parts of a row stand one below the other. */
 const NARROW = "(max-width: 860px)";
 /** So many rows before the end the next ones are fetched. */
 const AHEAD = 20;
 
 interface Props<Row> {
-  rows: Row[];
+  /** Of the element; the rows' ids begin with it. */
+  id: string;
+  rows: readonly Row[];
+  /** What it lists, for screen readers. */
   label: string;
+  /** Under which its keys stand in the help. */
+  group: string;
+  /** The list starts at the top again when this changes. */
   resetKey: string;
+  heightPx: (row: Row, narrow: boolean) => number;
   show: (row: Row) => ReactNode;
   testId: (row: Row) => string;
+  /** Enter, or a click. */
   open: (row: Row) => void;
+  /** Told which row is marked, whenever that changes. */
   setActive: (row: Row | null) => void;
   /** The rows still answer the question before. */
   stale: boolean;
-  nearEnd: () => void;
+  /** The end comes into sight. */
+  nearEnd?: () => void;
 }
 
-/** A list that may be long and moves while one looks at it. */
-export function QueueListbox<Row extends { id: string }>({ rows, label, resetKey, show, testId, open, setActive: tell, stale, nearEnd }: Props<Row>) {
+/** A list that may be long and moves while one looks at it. Only the rows in sight exist; the mark stays on its row. */
+export function Listbox<Row extends { id: string }>({ id, rows, label, group, resetKey, heightPx, show, testId, open, setActive: tell, stale, nearEnd }: Props<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
   const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => (narrow ? STACKED_PX : ROW_PX),
-    getItemKey: (index) => rows[index]?.id ?? index,
+    estimateSize: (index) => {
+      const row = rows[index];
+      return row ? heightPx(row, narrow) : 0;
+    },
+    // Another function for other rows: then their places are computed anew.
+    getItemKey: useCallback((index: number) => rows[index]?.id ?? index, [rows]),
     overscan: 8,
     initialRect: { width: 1000, height: 600 },
   });
@@ -43,12 +55,12 @@ export function QueueListbox<Row extends { id: string }>({ rows, label, resetKey
     const row = rows[index];
     if (row) open(row);
   };
-  const { active, setActive } = useListKeys({ count: rows.length, group: label, open: act, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
+  const { active, setActive } = useListKeys({ count: rows.length, group, open: act, scrollTo: (index) => virtual.scrollToIndex(index), resetKey });
   const current = rows[active] ?? null;
   const followed = useRef<{ id: string; resetKey: string } | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only new rows can move the mark; a key moves it itself
   useLayoutEffect(() => {
-    // Writes come and go while one looks: the mark stays on the write, not on its place.
+    // Rows come and go while one looks: the mark stays on the row, not on its place.
     const before = followed.current;
     const moved = before?.resetKey === resetKey ? rows.findIndex((row) => row.id === before.id) : -1;
     if (moved >= 0) setActive(moved);
@@ -63,21 +75,21 @@ export function QueueListbox<Row extends { id: string }>({ rows, label, resetKey
   const shown = virtual.getVirtualItems();
   const furthest = Math.max(active, shown.at(-1)?.index ?? 0);
   useEffect(() => {
-    if (furthest + AHEAD >= rows.length) nearEnd();
+    if (furthest + AHEAD >= rows.length) nearEnd?.();
   }, [furthest, rows.length, nearEnd]);
 
   return (
     <div className={classes.frame}>
       <div
-        id="queue-list"
+        id={id}
         ref={scroller}
         className={classes.list}
         role="listbox"
         tabIndex={0}
         aria-label={label}
         aria-busy={stale}
-        aria-activedescendant={rows.length > 0 ? `queue-row-${active}` : undefined}
-        data-testid="queue-list"
+        aria-activedescendant={rows.length > 0 ? `${id}-${active}` : undefined}
+        data-testid={id}
       >
         <div role="presentation" style={{ height: virtual.getTotalSize(), position: "relative" }}>
           {shown.map((place) => {
@@ -86,7 +98,7 @@ export function QueueListbox<Row extends { id: string }>({ rows, label, resetKey
             return (
               <div
                 key={place.key}
-                id={`queue-row-${place.index}`}
+                id={`${id}-${place.index}`}
                 role="option"
                 aria-selected={place.index === active}
                 aria-setsize={rows.length}
