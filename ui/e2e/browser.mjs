@@ -32,6 +32,28 @@ export async function showBuild(page, folder) {
   });
 }
 
+/**
+ * Types as fast as the browser takes it: nothing is waited for between two keys. A capital or a sign of two keys comes
+ * as one, as from a keyboard's own text.
+ * @param {import("playwright-core").Page} page
+ * @param {string[]} keys single characters, "Enter" or "Control+k"
+ */
+export async function typeAtOnce(page, keys) {
+  const session = await page.context().newCDPSession(page);
+  const events = keys.flatMap((name) => {
+    const control = name.startsWith("Control+");
+    const key = control ? name.slice("Control+".length) : name;
+    const text = control ? undefined : key === "Enter" ? "\r" : key;
+    const common = { key, modifiers: control ? 2 : 0, ...(key === "Enter" ? { windowsVirtualKeyCode: 13 } : {}) };
+    return [
+      { ...common, type: /** @type {const} */ (text === undefined ? "rawKeyDown" : "keyDown"), ...(text === undefined ? {} : { text }) },
+      { ...common, type: /** @type {const} */ ("keyUp") },
+    ];
+  });
+  await Promise.all(events.map((event) => session.send("Input.dispatchKeyEvent", event)));
+  await session.detach();
+}
+
 const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /**

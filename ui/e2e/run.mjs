@@ -10,7 +10,7 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { checkAxe, openBrowser, showBuild } from "./browser.mjs";
+import { checkAxe, openBrowser, showBuild, typeAtOnce } from "./browser.mjs";
 
 const url = process.env.VETSYNC_URL;
 const shots = process.env.VETSYNC_SHOTS;
@@ -107,8 +107,8 @@ async function helpAndPalette() {
   await look_at("help");
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  await page.keyboard.press("Control+k");
-  await page.getByPlaceholder(/something to do/).fill("rec");
+  await typeAtOnce(page, ["Control+k", ..."receipt"]);
+  assert.equal(await page.getByPlaceholder(/something to do/).inputValue(), "receipt", "the palette gets every letter");
   await look_at("palette");
   await page.keyboard.press("Escape");
   await page.getByPlaceholder(/something to do/).waitFor({ state: "detached" });
@@ -166,8 +166,10 @@ async function queue() {
   await at("literal-request").waitFor();
   await look_at("operation");
   await page.locator("h1").focus();
-  await page.keyboard.press("e");
+  const corrected = at("edit-form").locator("input, textarea").first();
+  await typeAtOnce(page, ["e", ..."303-555"]);
   await at("edit-form").waitFor();
+  assert.match(await corrected.inputValue(), /303-555/, "a form opened by key gets every letter");
   await look_at("operation-edit");
   await page.locator("h1").focus();
   await page.keyboard.press("Escape");
@@ -218,10 +220,10 @@ async function trouble(/** @type {string} */ address) {
 async function pauseAndResume() {
   await go("q");
   await at("pause-service_now").waitFor();
-  await page.keyboard.press("p");
-  await page.keyboard.press("1");
-  await page.getByRole("dialog").waitFor();
-  await page.keyboard.type("Upgrade of the instance until noon");
+  // People do not wait for a dialog before they type.
+  const why = "Upgrade of the instance until noon";
+  await typeAtOnce(page, ["p", "1", ...why]);
+  assert.equal(await page.getByRole("dialog").getByRole("textbox").inputValue(), why, "a dialog opened by key gets every letter");
   await look_at("pause");
   await page.keyboard.press("Control+Enter");
   await at("resume-service_now").waitFor();

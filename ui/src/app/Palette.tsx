@@ -2,7 +2,7 @@ import "@mantine/spotlight/styles.css";
 import { createSpotlight, Spotlight, type SpotlightActionData } from "@mantine/spotlight";
 import { IconSearch } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useCallback, useLayoutEffect, useState } from "react";
 import { useMay } from "../data/session";
 import { useRead } from "../data/useRead";
 import { keyWords } from "../keyboard/KeyHint";
@@ -19,7 +19,9 @@ export function Palette({ close }: { close: () => void }) {
   const [doable] = useState(() => activeBindings().filter((binding) => !["mod+k", "escape", "j", "k", "arrowdown", "arrowup", "enter"].includes(binding.key)));
   const maySearch = useMay("see_patients");
   const found = useRead("patients.search", { query: query.trim(), status: null, offset: 0, limit: 6 }, { enabled: maySearch && query.trim().length > 1, placeholderData: (before) => before });
-  useEffect(() => spotlight.open(), []);
+  useLayoutEffect(() => spotlight.open(), []);
+  // Within the event that opened it: people type on.
+  const focus = useCallback((field: HTMLInputElement | null) => field?.focus(), []);
 
   const wanted = query.trim().toLowerCase();
   const actions: SpotlightActionData[] = doable
@@ -51,10 +53,10 @@ export function Palette({ close }: { close: () => void }) {
       filter={(_query, all) => all}
       actions={[...actions, ...patients]}
       nothingFound="Nothing of that name. Try an owner, a phone number or a microchip."
-      searchProps={{ leftSection: <IconSearch size={16} aria-hidden="true" />, placeholder: "Patient, owner, microchip, or something to do", "aria-label": "Find or do" }}
+      searchProps={{ ref: focus, leftSection: <IconSearch size={16} aria-hidden="true" />, placeholder: "Patient, owner, microchip, or something to do", "aria-label": "Find or do" }}
       scrollable
       maxHeight={420}
-      transitionProps={{ duration: 80 }}
+      transitionProps={{ duration: 0 }}
       attributes={{ content: { "aria-label": "Find or do", "data-testid": "palette" } }}
       styles={{ actionSection: { opacity: 1 }, actionDescription: { opacity: 1, color: "inherit" } }}
     />

@@ -1,10 +1,11 @@
 import { Outlet, useNavigate, useRouter, useRouterState } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { useMay, useSession } from "../data/session";
 import { useRead } from "../data/useRead";
 import { useKeyboard, useKeys } from "../keyboard/useKeys";
 import { announce } from "../shared/announce";
 import { focusContent } from "../shared/arriving";
+import { later } from "../shared/later";
 import { countWords } from "../words/words";
 import { Header } from "./Header";
 import { Nav } from "./Nav";
@@ -14,8 +15,10 @@ import classes from "./Shell.module.css";
 /** Menus and dialogs give the focus back to their button when they are gone; then the new screen takes it. */
 const CLOSING_MS = 160;
 
-const Palette = lazy(() => import("./Palette").then((module) => ({ default: module.Palette })));
-const Help = lazy(() => import("./Help").then((module) => ({ default: module.Help })));
+const palettePart = later(() => import("./Palette").then((module) => module.Palette));
+const helpPart = later(() => import("./Help").then((module) => module.Help));
+const { Part: Palette } = palettePart;
+const { Part: Help } = helpPart;
 
 export function Shell() {
   const navigate = useNavigate();
@@ -44,7 +47,10 @@ export function Shell() {
   const usable = home.data !== undefined;
   useEffect(() => {
     // The measures of the window read this: from here on a person can work.
-    if (usable) performance.mark("usable");
+    if (!usable) return;
+    performance.mark("usable");
+    void palettePart.fetch();
+    void helpPart.fetch();
   }, [usable]);
   const needYou = home.data?.needYou;
   useEffect(() => {

@@ -1,3 +1,5 @@
+import { flushSync } from "react-dom";
+
 /** One thing that can be done by key. `key` is "j", "arrowdown", "mod+enter" or a sequence like "g h". */
 export interface KeyBinding {
   key: string;
@@ -102,5 +104,6 @@ export function handleKey(event: KeyboardEvent): void {
   const binding = bindingFor(key, event.timeStamp);
   if (!binding || (isSingle(binding.key) && !singleLetters)) return;
   event.preventDefault();
-  binding.run();
+  // What a key opens stands, and has the focus, before the next key is handled: people type on.
+  flushSync(binding.run);
 }

@@ -54,7 +54,8 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
     if (!current.mayDecide) return announce(`${current.label}: you may not decide this.${current.whoCan ? ` Ask: ${current.whoCan}.` : ""}`);
     if (!current.choices.includes(choice)) return announce(`${current.label}: this is not on offer.`);
     decisions.decide(current, choice, choice === "own" ? (choices.get(current.field)?.own ?? "") : undefined);
-    if (choice === "own") requestAnimationFrame(() => document.getElementById(`own-${current.field}`)?.focus());
+    // After the field is drawn, and before the next key.
+    if (choice === "own") queueMicrotask(() => document.getElementById(`own-${current.field}`)?.focus());
   };
   const keys: [string, string, Parameters<typeof pick>[0]][] = [
     ["1", "Take ServiceNow", "take_service_now"],
