@@ -216,6 +216,42 @@ async function trouble(/** @type {string} */ address) {
   }
 }
 
+/** A comparison that the brake stopped: one administrator asks with a reason, another one agrees, all by keyboard. */
+async function brake(/** @type {string} */ address) {
+  for (const scheme of /** @type {const} */ (["light", "dark"])) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    for (const [width, height] of /** @type {const} */ ([
+      [1280, 800],
+      [1920, 1080],
+    ])) {
+      look = `${scheme}-${width}`;
+      await page.setViewportSize({ width, height });
+      await page.goto(`${address}&trouble=brake`);
+      await at("braked").waitFor();
+      await look_at("home-braked");
+      await page.locator("h1").first().focus();
+      const why = "A new telephone system: all numbers were typed anew";
+      await typeAtOnce(page, ["c", ...why]);
+      assert.equal(await page.getByRole("dialog").getByRole("textbox").inputValue(), why);
+      await look_at("braked-continue");
+      await page.keyboard.press("Control+Enter");
+      await at("braked-maker").waitFor();
+      await at("who-can").filter({ hasText: "another administrator" }).waitFor();
+      await look_at("home-braked-asked");
+      await at("person").click();
+      await at("person-chief").click();
+      await at("braked-agree").waitFor();
+      await page.locator("h1").first().focus();
+      await page.keyboard.press("a");
+      await page.getByRole("dialog").getByText(why).waitFor();
+      await look_at("braked-agree");
+      await page.keyboard.press("Control+Enter");
+      await at("braked").waitFor({ state: "detached" });
+      await at("run-progress").waitFor();
+    }
+  }
+}
+
 /** Pauses a system and resumes it. */
 async function pauseAndResume() {
   await go("q");
@@ -318,7 +354,10 @@ try {
     await pauseAndResume();
     await decide();
   }
-  if (url.includes("host=fake")) await trouble(url);
+  if (url.includes("host=fake")) {
+    await trouble(url);
+    await brake(url);
+  }
   assert.deepEqual(complaints, [], "the browser's console stays clean");
   console.log("all screens and one whole decision passed");
 } catch (thrown) {

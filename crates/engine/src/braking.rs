@@ -3,13 +3,16 @@
 //! it moved meanwhile, nothing is written and it is asked anew.
 
 use crate::error::{EngineError, Result, decode, encode};
+use crate::judge::index;
 use crate::lens::sha256_hex;
 use crate::runs::RunState;
-use crate::step::{Effects, Engine, Reply, Request};
+use crate::step::{Effects, Engine, Notice, Reply, Request};
 use reconcile::PairPlan;
 use reconcile::brake::Brake;
-use record::Remote;
+use reconcile::plan::{blanks, drops_allergy};
+use record::{Catalogue, FieldIx, Remote};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use store::{AuditRow, Change, RunRow, Store};
 
 /// What the brake stopped, as kept until it is carried out or counted anew.
@@ -27,6 +30,18 @@ pub struct Braked {
     pub writes: [u64; 2],
     /// Records that would be created.
     pub creates: u64,
+    /// Of these, in ServiceNow and in the EHR.
+    #[serde(default)]
+    pub creates_in: [u64; 2],
+    /// Which limit was reached, in numbers.
+    #[serde(default)]
+    pub brake: Option<Brake>,
+    /// What would be written to what both sides have, by field, most first.
+    #[serde(default)]
+    pub fields: Vec<FieldCount>,
+    /// What somebody had asked for before it came to this count.
+    #[serde(default)]
+    pub before: Option<AskedBefore>,
     /// Of which remotes the stopped run had read everything.
     pub proven: [bool; 2],
     /// When it was stopped.
@@ -35,6 +50,56 @@ pub struct Braked {
     pub maker: Option<String>,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// How many values of one field would be written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldCount {
+    /// The field's id.
+    pub field: String,
+    /// Values written in ServiceNow and in the EHR.
+    pub writes: [u64; 2],
+    /// Of all these, values that would be emptied, dropped allergies included.
+    pub emptied: u64,
+}
+
+/// A count that somebody asked to let go on, and that is another one since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedBefore {
+    /// Who had asked.
+    pub maker: String,
+    /// Patients of that count.
+    pub patients: u64,
+}
+
+/// Adds up what plans would write, by field.
+#[derive(Debug, Default)]
+pub(crate) struct FieldTally(BTreeMap<FieldIx, ([u64; 2], u64)>);
+
+impl FieldTally {
+    pub(crate) fn add(&mut self, plan: &PairPlan) {
+        for remote in Remote::BOTH {
+            for write in plan.writes(remote) {
+                let (writes, emptied) = self.0.entry(write.field).or_default();
+                writes[index(remote)] += 1;
+                *emptied += u64::from(blanks(write) || drops_allergy(write));
+            }
+        }
+    }
+
+    /// The worst first: what empties most, then what writes most.
+    fn counts(&self, catalogue: &Catalogue) -> Vec<FieldCount> {
+        let mut counts: Vec<FieldCount> = self
+            .0
+            .iter()
+            .filter_map(|(field, (writes, emptied))| {
+                let spec = catalogue.spec(*field)?;
+                Some(FieldCount { field: spec.id.clone(), writes: *writes, emptied: *emptied })
+            })
+            .collect();
+        counts.sort_by_key(|count| std::cmp::Reverse((count.emptied, count.writes.iter().sum::<u64>())));
+        counts
+    }
 }
 
 const KEY: &str = "brake.patient";
@@ -57,17 +122,20 @@ pub(crate) fn counted(so_far: &str, pair: &str, versions: [&str; 2], plan: &Pair
 }
 
 impl Engine {
-    /// The creations join the count: which record they come from, and what it says.
-    async fn counted_with_creations(&self, run: &RunState) -> Result<String> {
+    /// The creations join the count: which record they come from, and what it says. With it, how many would be created
+    /// in ServiceNow and in the EHR.
+    async fn counted_with_creations(&self, run: &RunState) -> Result<(String, [u64; 2])> {
         let mut hash = run.counted().to_owned();
+        let mut creates_in = [0; 2];
         for pair in run.creations() {
             let row = self.pair(pair).await?;
             for (remote, key) in crate::errands::keys_of(&row) {
+                creates_in[index(remote.other())] += 1;
                 let raw = self.side(remote, key).await?.map(|side| side.snapshot.raw).unwrap_or_default();
                 hash = sha256_hex(&encode("brake", &(&hash, pair, remote, sha256_hex(&raw)))?);
             }
         }
-        Ok(hash)
+        Ok((hash, creates_in))
     }
 
     /// Whether a run may settle: under the brake, or counted again exactly as it was approved.
@@ -85,16 +153,22 @@ impl Engine {
             }
             return Ok(());
         };
-        let hash = self.counted_with_creations(run).await?;
+        let (hash, creates_in) = self.counted_with_creations(run).await?;
         if approved == Some(hash.as_str()) {
             return Ok(self.store.commit(vec![kept(None)?]).await?);
         }
         let (writes, creates) = run.planned();
         let patients = run.to_settle();
         let words = brake.to_string();
-        // Asked for already, and still the same: whoever asked need not ask again.
-        let known = braked(&*self.store).await?.filter(|known| known.hash == hash);
-        let (maker, reason) = known.map_or((None, None), |known| (known.maker, known.reason));
+        // Asked for already, and still the same: whoever asked need not ask again. If it is another count, they read that.
+        let (maker, reason, before) = match braked(&*self.store).await? {
+            Some(known) if known.hash == hash => (known.maker, known.reason, known.before),
+            Some(Braked { maker: Some(maker), patients, .. }) => {
+                (None, None, Some(AskedBefore { maker, patients }))
+            }
+            Some(known) => (None, None, known.before),
+            None => (None, None, None),
+        };
         let row = Braked {
             run: run.id().to_owned(),
             hash,
@@ -102,6 +176,10 @@ impl Engine {
             patients,
             writes,
             creates,
+            creates_in,
+            brake: Some(brake),
+            fields: run.fields.counts(self.lenses.catalogue()),
+            before,
             proven: run.proven(),
             stopped_at_ms: now_ms,
             maker,
@@ -116,7 +194,7 @@ impl Engine {
         Err(EngineError::NotNow {
             what,
             way_out: "if this many changes are right, two administrators can let exactly these go on \
-                      (`vetsync reconcile --continue`), or raise [brake] in the settings and run again"
+                      on Home (or with `vetsync reconcile --continue`), or raise [brake] in the settings and run again"
                 .to_owned(),
         })
     }
@@ -136,7 +214,7 @@ impl Engine {
         })?;
         if waiting.hash != hash {
             return Err(EngineError::Moved {
-                what: "what the run would write".to_owned(),
+                what: "what the run would write is not what you saw any more".to_owned(),
                 fields: Vec::new(),
             });
         }
@@ -146,6 +224,8 @@ impl Engine {
                 way_out: "wait for its end, then look again".to_owned(),
             });
         }
+        let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+        let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let audit = |engine: &Engine, action: &str| {
             Change::Audit(AuditRow {
                 id: engine.new_id(now_ms),
@@ -153,21 +233,21 @@ impl Engine {
                 actor: person.to_owned(),
                 action: action.to_owned(),
                 subject: waiting.run.clone(),
-                detail: format!("{} patients, {}", waiting.patients, waiting.hash),
+                detail: format!("{} patients, {}{because}", waiting.patients, waiting.hash),
             })
         };
         match &waiting.maker {
             None => {
-                let reason =
-                    reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(|| EngineError::NotNow {
-                        what: "this needs a reason".to_owned(),
-                        way_out: "write why this many changes are right".to_owned(),
-                    })?;
+                let reason = reason.clone().ok_or_else(|| EngineError::NotNow {
+                    what: "this needs a reason".to_owned(),
+                    way_out: "write why this many changes are right".to_owned(),
+                })?;
                 let asked =
                     Braked { maker: Some(person.to_owned()), reason: Some(reason), ..waiting.clone() };
                 let alone = self.policy.one_person_may_approve;
                 let action = if alone { "brake.approved" } else { "brake.submitted" };
                 self.store.commit(vec![kept(Some(&asked))?, audit(self, action)]).await?;
+                effects.notices.push(Notice::Braked);
                 if !alone {
                     return Ok(Reply::Done);
                 }
@@ -178,7 +258,10 @@ impl Engine {
                     way_out: "ask a second person to look at it".to_owned(),
                 });
             }
-            Some(_) => self.store.commit(vec![audit(self, "brake.approved")]).await?,
+            Some(_) => {
+                self.store.commit(vec![audit(self, "brake.approved")]).await?;
+                effects.notices.push(Notice::Braked);
+            }
         }
         let row = RunRow {
             id: self.new_id(now_ms),

@@ -152,6 +152,7 @@ impl Engine {
         for context in self.contexts(pages).await? {
             let judgement = judge::judge(&context, &self.lenses, terms, &mut || self.ids.next(now_ms))?;
             run.totals.add(&judgement.plan);
+            run.fields.add(&judgement.plan);
             match judgement.status {
                 Some(PairStatus::Agreed) => run.counts.equal += 1,
                 _ if judgement.plan.is_empty() => {}

@@ -1,6 +1,7 @@
 //! A run over everything: read both remotes completely (`reading`), link (`pairing`), compare (`comparing`), settle
 //! (`settling`), wait for the writes.
 
+use crate::braking::FieldTally;
 use crate::error::{EngineError, Result, decode, encode};
 use crate::judge::index;
 use crate::pairing;
@@ -86,6 +87,8 @@ pub struct RunState {
     pub(crate) waiting_for: HashSet<String>,
     pub(crate) counts: RunCounts,
     pub(crate) totals: Totals,
+    /// What rules would write, by field.
+    pub(crate) fields: FieldTally,
     /// Hash over what was counted so far, for the brake.
     pub(crate) counted: String,
     /// The hash that two persons approved, if this run goes on behind the brake.
@@ -177,6 +180,7 @@ impl Engine {
             waiting_for: HashSet::new(),
             counts: RunCounts::default(),
             totals: Totals::default(),
+            fields: FieldTally::default(),
             counted: String::new(),
             approved: None,
         });
@@ -399,6 +403,7 @@ impl RunState {
             waiting_for: HashSet::new(),
             counts: RunCounts::default(),
             totals: Totals::default(),
+            fields: FieldTally::default(),
             counted: String::new(),
             approved: Some(approved),
         }

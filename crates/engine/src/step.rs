@@ -235,6 +235,8 @@ pub enum Notice {
     Health(Remote),
     Progress(RunProgress),
     RunEnded(String),
+    /// Somebody asked to let a stopped run go on, or agreed to it.
+    Braked,
     /// The quarantine or the inbox changed.
     Quarantine,
 }

@@ -502,6 +502,10 @@ async fn two_persons_let_a_stopped_run_go_on() {
     assert_eq!(bench.last_run().await.state, "stopped");
     let waiting = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
     assert_eq!((waiting.patients, waiting.writes, waiting.creates), (1, [1, 0], 0));
+    assert_eq!(waiting.brake, Some(reconcile::brake::Brake::TooManyPairs { pairs: 1, limit: 0 }));
+    let fields: Vec<_> =
+        waiting.fields.iter().map(|count| (count.field.as_str(), count.writes, count.emptied)).collect();
+    assert_eq!(fields, [("owner_phone", [1, 0], 0)], "what would be written, by field and remote");
     let ask = |hash: &str, person: &str, reason: Option<&str>| Command::ContinueBraked {
         hash: hash.to_owned(),
         person: person.to_owned(),
@@ -554,4 +558,6 @@ async fn what_moved_since_it_was_counted_is_asked_anew() {
     let again = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
     assert_ne!(again.hash, waiting.hash);
     assert_eq!(again.maker, None, "asked anew");
+    let before = engine::braking::AskedBefore { maker: "dana".to_owned(), patients: 1 };
+    assert_eq!(again.before, Some(before), "and says what was asked for before");
 }

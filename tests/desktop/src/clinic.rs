@@ -153,6 +153,12 @@ impl Clinic {
 
     /// An animal that both remotes know and agree on, with something in each of these columns.
     pub async fn agreeing(&self, columns: &[&str]) -> Result<Animal> {
+        let all = self.all_agreeing(columns).await?;
+        all.into_iter().next().with_context(|| format!("the clinic has no agreeing animal with {columns:?}"))
+    }
+
+    /// All of these, each with a name of its own.
+    pub async fn all_agreeing(&self, columns: &[&str]) -> Result<Vec<Animal>> {
         let truth = self.control(Method::GET, "/_sim/clinic/truth", &Value::Null).await?;
         let rows = self.control(Method::GET, TABLE, &Value::Null).await?;
         let rows = rows["rows"].as_array().context("the table has no rows")?;
@@ -164,6 +170,7 @@ impl Clinic {
             let is_full = columns.iter().all(|column| row[column] != "");
             is_plain && is_full && row["u_deceased"] == "false" && named(&row["u_patient_name"]) == 1
         };
+        let mut animals = Vec::new();
         for pair in truth["pairs"].as_array().context("the truth has no pairs")? {
             let fields = pair["fields"].as_array().context("a pair has no fields")?;
             if pair["link"] != "cross_reference" || fields.iter().any(|field| field["expected"] != "equal") {
@@ -172,14 +179,14 @@ impl Clinic {
             let row = rows.iter().find(|row| row["sys_id"] == pair["servicenow_key"]);
             if let Some(row) = row.filter(|row| fits(row)) {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                return Ok(Animal {
+                animals.push(Animal {
                     servicenow_key: text(&pair["servicenow_key"]),
                     ehr_key: text(&pair["ehr_key"]),
                     name: text(&row["u_patient_name"]),
                 });
             }
         }
-        anyhow::bail!("the clinic has no agreeing animal with {columns:?}")
+        Ok(animals)
     }
 
     /// A column of the animal's row as it is stored now.

@@ -18,16 +18,19 @@ const screens = [
 
 interface Props {
   path: string;
+  /** A stopped comparison waits for this person. */
+  stopped: boolean;
   needYou: number | undefined;
   /** Writes that wait for an edit. */
   needEdit: number | undefined;
   openHelp: () => void;
 }
 
-export function Nav({ path, needYou, needEdit, openHelp }: Props) {
+export function Nav({ path, stopped, needYou, needEdit, openHelp }: Props) {
   const { capabilities, version } = useSession();
   const single = useSingleLetters();
   const counts: Record<string, { count: number | undefined; says: string }> = {
+    "/": { count: stopped ? 1 : 0, says: "stopped comparison needs you" },
     "/work": { count: needYou, says: "need you" },
     "/queue": { count: needEdit, says: needEdit === 1 ? "needs an edit" : "need an edit" },
   };

@@ -28,6 +28,7 @@ export function Shell() {
   const mayQueue = useMay("see_queue");
   const mayUnreadable = useMay("see_quarantine");
   const parked = useRead("queue.list", { states: ["parked"], remote: null, cause: null, patientId: null, offset: 0, limit: 1 }, { enabled: mayQueue });
+  const stopped = useRead("run.braked", {}, { enabled: useMay("see_conflicts") });
   const path = useRouterState({ select: (state) => state.location.pathname });
   const [help, setHelp] = useState(false);
   const [palette, setPalette] = useState(false);
@@ -67,7 +68,7 @@ export function Shell() {
       <button type="button" className={classes.skip} onClick={() => document.getElementById("content")?.focus()}>
         Skip to the content
       </button>
-      <Nav path={path} needYou={needYou} needEdit={mayQueue ? parked.data?.counts.parked : undefined} openHelp={() => setHelp(true)} />
+      <Nav path={path} stopped={stopped.data?.braked?.mayContinue ?? false} needYou={needYou} needEdit={mayQueue ? parked.data?.counts.parked : undefined} openHelp={() => setHelp(true)} />
       <div className={classes.main}>
         <Header session={session} openPalette={() => setPalette(true)} />
         {home.data?.offline && <OfflineBanner remotes={home.data.remotes} />}

@@ -38,19 +38,45 @@ ambiguous: boolean,
  */
 counted: boolean, };
 
+export type BrakedCount = { 
+/**
+ * "Owner's phone"
+ */
+label: string, serviceNow: number, ehr: number, 
+/**
+ * Of these, values that would be emptied.
+ */
+emptied: number, };
+
 export type BrakedRun = { runId: string, 
 /**
  * Names exactly what was counted.
  */
 hash: string, 
 /**
- * Why it was stopped.
+ * Why it was stopped: how many would be changed, and how many may be.
  */
-words: string, patients: number, writesServiceNow: number, writesEhr: number, creates: number, stoppedAtMs: number, 
+words: string, 
+/**
+ * What would be written, the gravest first.
+ */
+counts: Array<BrakedCount>, 
+/**
+ * What becomes of an earlier request whose count is another one by now.
+ */
+recounted: string | null, patients: number, writesServiceNow: number, writesEhr: number, creates: number, stoppedAtMs: number, 
 /**
  * Who asks to go on; none while nobody has.
  */
-maker: string | null, reason: string | null, mayContinue: boolean, whoCan: string | null, };
+maker: string | null, reason: string | null, mayContinue: boolean, whoCan: string | null, 
+/**
+ * One person is enough here: what is asked for begins at once.
+ */
+onePerson: boolean, 
+/**
+ * A run is under way: until its end nothing can be asked.
+ */
+runUnderWay: boolean, };
 
 export type BrakedView = { 
 /**

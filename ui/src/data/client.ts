@@ -22,6 +22,7 @@ export function newQueryClient(): QueryClient {
 const tagOf: Partial<Record<CommandName, Tag>> = {
   "session.get": "session",
   "home.get": "home",
+  "run.braked": "runs",
   "patients.search": "patients",
   "patients.get": "patient",
   "patients.raw": "patient",

@@ -6,17 +6,19 @@ interface Props {
   title: string;
   label: string;
   act: string;
+  /** Whether it may stay empty. */
+  needed?: boolean;
   busy: boolean;
   close: () => void;
   send: (reason: string) => void;
   children?: ReactNode;
 }
 
-/** Asks for the reason that some decisions must carry. */
-export function ReasonDialog({ title, label, act, busy, close, send, children }: Props) {
+/** Asks for the reason that a decision carries. */
+export function ReasonDialog({ title, label, act, needed = true, busy, close, send, children }: Props) {
   const [reason, setReason] = useState("");
   const [asked, setAsked] = useState(false);
-  const missing = reason.trim() === "";
+  const missing = needed && reason.trim() === "";
   const submit = () => {
     setAsked(true);
     if (!missing && !busy) send(reason.trim());
@@ -44,7 +46,7 @@ export function ReasonDialog({ title, label, act, busy, close, send, children }:
           autosize
           minRows={3}
           data-autofocus
-          aria-required
+          aria-required={needed}
         />
         <Group justify="flex-end" mt="md" gap="xs">
           <Button variant="default" onClick={close}>

@@ -148,8 +148,12 @@ dto! {
         pub run_id: String,
         /// Names exactly what was counted.
         pub hash: String,
-        /// Why it was stopped.
+        /// Why it was stopped: how many would be changed, and how many may be.
         pub words: String,
+        /// What would be written, the gravest first.
+        pub counts: Vec<BrakedCount>,
+        /// What becomes of an earlier request whose count is another one by now.
+        pub recounted: Option<String>,
         pub patients: u32,
         pub writes_service_now: u32,
         pub writes_ehr: u32,
@@ -161,6 +165,19 @@ dto! {
         pub reason: Option<String>,
         pub may_continue: bool,
         pub who_can: Option<String>,
+        /// One person is enough here: what is asked for begins at once.
+        pub one_person: bool,
+        /// A run is under way: until its end nothing can be asked.
+        pub run_under_way: bool,
+    }
+    /// Values that would be written, of one field, or records that would be created.
+    pub struct BrakedCount {
+        /// "Owner's phone"
+        pub label: String,
+        pub service_now: u32,
+        pub ehr: u32,
+        /// Of these, values that would be emptied.
+        pub emptied: u32,
     }
     /// The first person asks with a reason; another one agrees. The hash is what both saw.
     pub struct ContinueBraked {

@@ -236,8 +236,16 @@ async fn two_administrators_let_a_stopped_run_go_on() {
     let view: BrakedView = desk.call("run.braked", json!({})).await;
     let braked = view.braked.expect("something waits behind the brake");
     assert_eq!((braked.patients, braked.writes_service_now), (3, 3));
+    assert_eq!(braked.words, "Stopped before the first write: 3 patients would be changed, the limit is 1.");
+    let counts: Vec<_> =
+        braked.counts.iter().map(|count| (count.label.as_str(), count.service_now, count.ehr)).collect();
+    assert_eq!(counts, [("Owner's phone", 3, 0)], "what would be written, by field and system");
     let error = desk.refused("run.continue", json!({ "hash": braked.hash, "reason": null })).await;
-    assert_eq!(error.code, ErrorCode::Invalid, "a reason is needed: {error:?}");
+    assert_eq!(
+        (error.code, error.field.as_deref()),
+        (ErrorCode::Invalid, Some("reason")),
+        "a reason is needed: {error:?}"
+    );
     let asked: console_api::dto::Continued =
         desk.call("run.continue", json!({ "hash": braked.hash, "reason": "a new telephone system" })).await;
     assert!(asked.run.is_none() && asked.braked.is_some_and(|braked| !braked.may_continue));

@@ -7,6 +7,7 @@ import { Failure } from "../../shared/Failure";
 import { Page } from "../../shared/Page";
 import { Waiting } from "../../shared/Waiting";
 import { Asks } from "./Asks";
+import { Braked } from "./Braked";
 import classes from "./Home.module.css";
 import { Metrics } from "./Metrics";
 import { Remotes } from "./Remotes";
@@ -18,6 +19,7 @@ export function HomeScreen() {
   const home = useRead("home.get", {}, { refetchInterval: 30_000 });
   const navigate = useNavigate();
   const mayDecide = useMay("see_conflicts");
+  const stopped = useRead("run.braked", {}, { enabled: mayDecide });
   if (home.isPending)
     return (
       <Page title="Home" testId="home">
@@ -32,22 +34,34 @@ export function HomeScreen() {
     );
   const { needYou, needSecond, offline, remotes, metrics, statusCounts, settled, settledLastRun } = home.data;
   // Green only when there is truly nothing: nobody is asked, nothing differs, and both systems answer.
-  const calm = needYou === 0 && needSecond === 0 && statusCounts.differs === 0 && !offline && remotes.every((remote) => remote.health === "answering");
+  const braked = stopped.data?.braked ?? null;
+  const calm = braked === null && needYou === 0 && needSecond === 0 && statusCounts.differs === 0 && !offline && remotes.every((remote) => remote.health === "answering");
   return (
     <Page
       testId="home"
       title={
         <span className={classes.headline} data-calm={calm} data-testid="headline">
           {calm ? <IconCircleCheck size={24} aria-hidden="true" /> : <IconAlertCircle size={24} aria-hidden="true" />}
-          {calm ? "Both systems tell the same story" : needYou > 0 ? "Some patients need you" : needSecond > 0 ? "A second person is needed" : "Not everything is settled"}
+          {calm
+            ? "Both systems tell the same story"
+            : braked
+              ? braked.mayContinue
+                ? "A stopped comparison needs you"
+                : "A comparison was stopped before it wrote anything"
+              : needYou > 0
+                ? "Some patients need you"
+                : needSecond > 0
+                  ? "A second person is needed"
+                  : "Not everything is settled"}
         </span>
       }
       actions={
         mayDecide && (
-          <KeyButton shortcut="enter" says="Open the work list" group="Home" run={() => void navigate({ to: "/work" })} variant={needYou > 0 ? "filled" : "default"} data-testid="open-work" />
+          <KeyButton shortcut="enter" says="Open the work list" group="Home" run={() => void navigate({ to: "/work" })} variant={needYou > 0 && !braked?.mayContinue ? "filled" : "default"} data-testid="open-work" />
         )
       }
     >
+      {braked && <Braked key={braked.hash} braked={braked} again={() => void stopped.refetch()} />}
       <Asks needYou={needYou} needSecond={needSecond} settled={settledLastRun} listed={settled.length > 0} />
       <div className={classes.columns}>
         <div className={classes.stack}>
@@ -56,7 +70,7 @@ export function HomeScreen() {
           <Metrics metrics={metrics} />
         </div>
         <div className={classes.stack}>
-          <RunCard run={home.data.run} lastRun={home.data.lastRun} />
+          <RunCard run={home.data.run} lastRun={home.data.lastRun} braked={braked} />
           <Settled items={settled} total={settledLastRun} />
         </div>
       </div>

@@ -1,5 +1,5 @@
 import { Progress } from "@mantine/core";
-import type { RunView } from "../../bindings/types";
+import type { BrakedRun, RunView } from "../../bindings/types";
 import { useMay } from "../../data/session";
 import { useAct } from "../../data/useRead";
 import { KeyButton } from "../../keyboard/KeyButton";
@@ -31,7 +31,7 @@ function Running({ run }: { run: RunView }) {
   );
 }
 
-function Finished({ run }: { run: RunView }) {
+function Finished({ run, problem }: { run: RunView; problem: string | null }) {
   const { counts } = run;
   return (
     <div data-testid="last-run">
@@ -39,7 +39,7 @@ function Finished({ run }: { run: RunView }) {
         {runStatusWords[run.status]} <Moment atMs={run.endedAtMs ?? run.startedAtMs} />
         {run.endedAtMs !== null && `, took ${lasted(run.endedAtMs - run.startedAtMs)}`} · {run.actor ?? triggerWords(run.trigger)}
       </p>
-      {run.problem && <p className={classes.problem}>{run.problem}</p>}
+      {problem && <p className={classes.problem}>{problem}</p>}
       <dl className={classes.figures}>
         <div>
           <dt>compared</dt>
@@ -76,7 +76,14 @@ function Finished({ run }: { run: RunView }) {
   );
 }
 
-export function RunCard({ run, lastRun }: { run: RunView | null; lastRun: RunView | null }) {
+interface Props {
+  run: RunView | null;
+  lastRun: RunView | null;
+  /** The one that the brake stopped: it stands above with all it counted. */
+  braked: BrakedRun | null;
+}
+
+export function RunCard({ run, lastRun, braked }: Props) {
   const maySyncAll = useMay("sync_all");
   const start = useAct("run.start", ["home", "runs"], () => announce("The comparison of all patients has started."));
   const stop = useAct("run.stop", ["home", "runs"], () => announce("The comparison was stopped."));
@@ -98,7 +105,13 @@ export function RunCard({ run, lastRun }: { run: RunView | null; lastRun: RunVie
             />
           ))}
       </div>
-      {run ? <Running run={run} /> : lastRun ? <Finished run={lastRun} /> : <p className={classes.small}>None yet. The first one shows here how many patients were compared and what came of it.</p>}
+      {run ? (
+        <Running run={run} />
+      ) : lastRun ? (
+        <Finished run={lastRun} problem={lastRun.id === braked?.runId ? "Stopped before the first write; what it would write stands above." : lastRun.problem} />
+      ) : (
+        <p className={classes.small}>None yet. The first one shows here how many patients were compared and what came of it.</p>
+      )}
     </section>
   );
 }

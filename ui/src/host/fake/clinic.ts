@@ -1,6 +1,7 @@
 import type { Commands } from "../../bindings/commands";
 import type { ApiError, Capability, ConflictItem, FieldChoice, FieldView, Home, PatientRow, Person, PlanView, Progress, ReceiptView, RunView, Session, Tag } from "../../bindings/types";
 import { CallFailed } from "../types";
+import { SampleBrake } from "./brake";
 import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
 import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./patients";
 import { plannedWrites, receiptOf, undoPlan } from "./plans";
@@ -15,29 +16,32 @@ const people: Person[] = [
   { id: "desk", name: "Dana Whitfield", role: "front_desk" },
   { id: "vet", name: "Dr. Imre Lang", role: "clinician" },
   { id: "admin", name: "Mara Quinn", role: "admin" },
+  { id: "chief", name: "Petra Holm", role: "admin" },
   { id: "it", name: "Theo Brandt", role: "it" },
 ];
 
 const everyone: Capability[] = ["see_patients", "see_conflicts", "see_receipts", "switch_person"];
 const queue: Capability[] = ["see_queue", "edit_queue", "control_remotes", "acknowledge_incidents"];
+const admin: Capability[] = [
+  ...everyone,
+  "decide_demographic",
+  "decide_clinical",
+  "approve_second",
+  "sync_one",
+  "sync_all",
+  "verify_patient",
+  "undo",
+  "link_patients",
+  "see_raw",
+  "see_quarantine",
+  "work_quarantine",
+  ...queue,
+];
 const may: Record<string, Capability[]> = {
   desk: [...everyone, "decide_demographic", "sync_one", "undo", "link_patients"],
   vet: [...everyone, "decide_clinical", "verify_patient", "undo"],
-  admin: [
-    ...everyone,
-    "decide_demographic",
-    "decide_clinical",
-    "approve_second",
-    "sync_one",
-    "sync_all",
-    "verify_patient",
-    "undo",
-    "link_patients",
-    "see_raw",
-    "see_quarantine",
-    "work_quarantine",
-    ...queue,
-  ],
+  admin,
+  chief: admin,
   it: [...everyone, "see_raw", "see_quarantine", "work_quarantine", ...queue],
 };
 
@@ -53,6 +57,7 @@ export class SampleClinic {
   receipts: ReceiptView[] = [];
   readonly queue: SampleQueue;
   readonly quarantine: SampleQuarantine;
+  readonly brake: SampleBrake;
   private readonly drafts = new Map<string, FieldChoice[]>();
   private readonly snoozed = new Map<string, number>();
   private readonly versions = new Map<string, number>();
@@ -68,6 +73,11 @@ export class SampleClinic {
     const around = { person: () => this.person.name, may: (capability: Capability) => (may[this.person.id] ?? []).includes(capability), changed, fail };
     this.queue = new SampleQueue(around);
     this.quarantine = new SampleQuarantine(around);
+    this.brake = new SampleBrake(
+      around,
+      () => this.run?.status === "running",
+      () => void this.startRun(null),
+    );
     const chip = this.conflict("c-chip");
     const plan = this.draftPlan(chip, [{ field: "patient.microchip_id", choice: "take_ehr", own: null }], "The chip was replaced on 12 November; the card in the folder shows the new number.");
     plan.status = "awaiting_second";
@@ -80,7 +90,7 @@ export class SampleClinic {
     "session.get": () => this.session(),
     "session.switch": ({ personId }) => {
       this.person = people.find((one) => one.id === personId) ?? this.person;
-      this.changed(["session", "home", "conflicts", "conflict", "plans", "receipts", "patient", "queue", "remotes"], null);
+      this.changed(["session", "home", "runs", "conflicts", "conflict", "plans", "receipts", "patient", "queue", "remotes"], null);
       return this.session();
     },
     "home.get": () => this.home(),
@@ -89,8 +99,8 @@ export class SampleClinic {
       if (!this.run) return fail("not_found", "There is no such run any more.", "Go back to the list and look again.");
       return { run: this.run, toSettle: 0, plannedWritesServicenow: 0, plannedWritesEhr: 0, toCreate: 0, writesFailed: 0, vanished: 0 };
     },
-    "run.braked": () => ({ braked: null }),
-    "run.continue": () => fail("invalid", "Nothing waits behind the brake.", "Compare everything again."),
+    "run.braked": () => ({ braked: this.brake.view() }),
+    "run.continue": (request) => ({ run: this.brake.continue(request) ? this.run : null, braked: this.brake.view() }),
     "run.stop": () => {
       if (!this.run) return fail("not_found", "No run is under way.", "Start one.");
       this.run = { ...this.run, status: "stopped", endedAtMs: Date.now(), progress: null };

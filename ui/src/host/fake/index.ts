@@ -10,8 +10,12 @@ export function fakeHost(delayMs = 15): Host & { clinic: SampleClinic; emit(even
   };
   const changed = (tags: Tag[], id: string | null) => emit({ kind: "changed", data: { tags, id } });
   const clinic = new SampleClinic(changed, (progress) => emit({ kind: "progress", data: progress }));
-  // `?trouble=ehr.breaker_open` lets one look at a system that fails.
+  // `?trouble=ehr.breaker_open` lets one look at a system that fails, `?trouble=brake` at a run that the brake stopped.
   for (const trouble of new URLSearchParams(globalThis.location?.search ?? "").getAll("trouble")) {
+    if (trouble === "brake") {
+      clinic.brake.stop();
+      continue;
+    }
     const [remote, health] = trouble.split(".");
     clinic.queue.trouble(remote === "ehr" ? "ehr" : "service_now", health === "sign_in_refused" || health === "failing" ? health : "breaker_open");
   }
