@@ -28,6 +28,7 @@ const fn cause(cause: ConflictCause) -> Cause {
         ConflictCause::NotStored => Cause::NotStored,
         ConflictCause::Vanished => Cause::Vanished,
         ConflictCause::CannotCreate => Cause::CannotCreate,
+        ConflictCause::Overwritten => Cause::Overwritten,
     }
 }
 
@@ -38,6 +39,7 @@ const fn stored_cause(cause: Cause) -> ConflictCause {
         Cause::NotStored => ConflictCause::NotStored,
         Cause::Vanished => ConflictCause::Vanished,
         Cause::CannotCreate => ConflictCause::CannotCreate,
+        Cause::Overwritten => ConflictCause::Overwritten,
     }
 }
 
@@ -208,7 +210,8 @@ impl Console {
             ConflictCause::FieldsDiffer
             | ConflictCause::NotStored
             | ConflictCause::Vanished
-            | ConflictCause::CannotCreate => {
+            | ConflictCause::CannotCreate
+            | ConflictCause::Overwritten => {
                 let catalogue = self.parts.lenses.catalogue();
                 let mut fields =
                     row.fields.split(',').filter_map(|id| catalogue.spec(catalogue.index_of(id)?)).peekable();
@@ -269,6 +272,9 @@ impl Console {
             ConflictCause::CannotCreate => {
                 "Only one system has this record, and it cannot be created in the other as it is.".to_owned()
             }
+            ConflictCause::Overwritten => {
+                "Somebody else changed this record in the moment VetSync wrote to it.".to_owned()
+            }
         }
     }
 
@@ -308,8 +314,16 @@ impl Console {
             claimed_by_me: row.claimed_by.as_deref() == Some(person.id.as_str()),
             snoozed_until_ms: row.snoozed_until_ms,
             may_decide: self.may_decide(row),
+            waits: None,
             alike,
         }
+    }
+
+    /// What the approved plan of a conflict waits for, if it does.
+    async fn waits_of(&self, row: &ConflictRow) -> Result<Option<String>, ApiError> {
+        let waits = row.state == ConflictState::Executing
+            && self.parts.store.waiting_plan_of(&row.pair).await?.is_some();
+        Ok(waits.then(|| self.waits_words()))
     }
 
     pub(crate) async fn conflicts_list(&self, request: ConflictQuery) -> Result<ConflictList, ApiError> {
@@ -330,12 +344,11 @@ impl Console {
         for row in &rows {
             *alike.entry((row.cause, row.fields.as_str())).or_default() += 1;
         }
-        let items = rows
-            .iter()
-            .map(|row| {
-                self.conflict_item(row, alike.get(&(row.cause, row.fields.as_str())).copied().unwrap_or(1))
-            })
-            .collect();
+        let mut items = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let alike = alike.get(&(row.cause, row.fields.as_str())).copied().unwrap_or(1);
+            items.push(ConflictItem { waits: self.waits_of(row).await?, ..self.conflict_item(row, alike) });
+        }
         Ok(ConflictList { items, total: u32::try_from(total).unwrap_or(u32::MAX) })
     }
 
@@ -346,7 +359,7 @@ impl Console {
         let lenses = &self.parts.lenses;
         let person = self.person();
         let mut view = CompareView {
-            conflict: self.conflict_item(&row, 1),
+            conflict: ConflictItem { waits: self.waits_of(&row).await?, ..self.conflict_item(&row, 1) },
             service_now: side(Remote::ServiceNow, None, pair.servicenow_key.as_deref()),
             ehr: side(Remote::Ehr, None, pair.ehr_key.as_deref()),
             fields: Vec::new(),
@@ -533,6 +546,8 @@ impl Console {
                     who_can: None,
                     left_out: Vec::new(),
                     moved: Vec::new(),
+                    waits: None,
+                    may_withdraw: false,
                     undoes: None,
                     replaces: None,
                 })

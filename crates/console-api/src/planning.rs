@@ -21,6 +21,7 @@ pub(crate) const fn plan_status(state: PlanState) -> PlanStatus {
     match state {
         PlanState::Draft => PlanStatus::Draft,
         PlanState::AwaitingSecond => PlanStatus::AwaitingSecond,
+        PlanState::AwaitingCheck => PlanStatus::AwaitingCheck,
         PlanState::Approved => PlanStatus::Approved,
         PlanState::Done => PlanStatus::Done,
         PlanState::Refused => PlanStatus::Refused,
@@ -140,6 +141,17 @@ impl Console {
             .find(|capability| !may(&person, *capability))
     }
 
+    /// Whoever made or approved a plan that waits for its check may withdraw it, and so may those who could have
+    /// approved it, and IT as with everything that waits in the queue.
+    pub(crate) fn may_withdraw(&self, plan: &PlanRow, body: &PlanBody) -> bool {
+        let person = self.person();
+        plan.state == PlanState::AwaitingCheck
+            && (plan.maker == person.id
+                || plan.approver.as_deref() == Some(person.id.as_str())
+                || may(&person, Capability::EditQueue)
+                || (self.decides_something() && self.approval_capability(plan, body).is_none()))
+    }
+
     pub(crate) async fn plan_view(&self, plan: &PlanRow) -> Result<PlanView, ApiError> {
         let body = frozen(plan)?;
         let person = self.person();
@@ -182,6 +194,8 @@ impl Console {
                 .map(|label| format!("{label} was changed since and is left as it is now."))
                 .collect(),
             moved,
+            waits: (plan.state == PlanState::AwaitingCheck).then(|| self.waits_words()),
+            may_withdraw: self.may_withdraw(plan, &body),
             undoes: plan.undoes.clone(),
             replaces: body.replaces,
         })
@@ -215,7 +229,10 @@ impl Console {
 
     fn plan_of(reply: Reply) -> Result<PlanRow, ApiError> {
         match reply {
-            Reply::Plan(plan) | Reply::Executing(plan) | Reply::AwaitingSecond(plan) => Ok(plan),
+            Reply::Plan(plan)
+            | Reply::Executing(plan)
+            | Reply::AwaitingCheck(plan)
+            | Reply::AwaitingSecond(plan) => Ok(plan),
             Reply::Done
             | Reply::Run(_)
             | Reply::Pair(_)
@@ -251,24 +268,24 @@ impl Console {
     }
 
     pub(crate) async fn plans_get(&self, request: Id) -> Result<PlanView, ApiError> {
-        // The id of a conflict leads to the plan that waits for its second person.
-        let plan = match self.parts.store.plan(&request.id).await? {
-            Some(plan) => plan,
-            None => self
-                .parts
-                .store
-                .plans(Some(PlanState::AwaitingSecond), 0, 500)
-                .await?
-                .into_iter()
-                .find(|plan| plan.conflict.as_deref() == Some(request.id.as_str()))
-                .ok_or_else(|| {
-                    api(
-                        ErrorCode::NotFound,
-                        "There is no such plan any more.",
-                        "Make it again from the conflict.",
-                    )
-                })?,
-        };
+        // The id of a conflict leads to the plan that waits for its second person or for its check.
+        if let Some(plan) = self.parts.store.plan(&request.id).await? {
+            return self.plan_view(&plan).await;
+        }
+        let mut waiting = self.parts.store.plans(Some(PlanState::AwaitingSecond), 0, 500).await?;
+        if let Some(conflict) = self.parts.store.conflict(&request.id).await? {
+            waiting.extend(self.parts.store.waiting_plan_of(&conflict.pair).await?);
+        }
+        let plan = waiting
+            .into_iter()
+            .find(|plan| plan.conflict.as_deref() == Some(request.id.as_str()))
+            .ok_or_else(|| {
+                api(
+                    ErrorCode::NotFound,
+                    "There is no such plan any more.",
+                    "Make it again from the conflict.",
+                )
+            })?;
         self.plan_view(&plan).await
     }
 
@@ -320,8 +337,15 @@ impl Console {
         let plan = self.plan_row(&request.plan_id).await?;
         let own = plan.maker == self.person().id;
         let body = frozen(&plan)?;
-        self.require_decider_of(&body)?;
-        if !own && let Some(capability) = self.approval_capability(&plan, &body) {
+        if self.may_withdraw(&plan, &body) {
+            // Nothing else is asked for.
+        } else {
+            self.require_decider_of(&body)?;
+        }
+        if !own
+            && !self.may_withdraw(&plan, &body)
+            && let Some(capability) = self.approval_capability(&plan, &body)
+        {
             self.require_capability(capability)?;
         }
         let command =

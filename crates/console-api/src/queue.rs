@@ -4,7 +4,7 @@ use crate::console::Console;
 use crate::dto::{
     ApiError, AttemptView, Capability, EditableField, ErrorCode, ErrorKind, Id, LineageEntry, Nothing,
     OperationStatus, PlanView, QueueAction, QueueCause, QueueCauses, QueueCounts, QueueDetail, QueueEdit,
-    QueueHold, QueueItem, QueueLane, QueueList, QueueQuery, QueueReplay, QueueReplayed,
+    QueueHold, QueueItem, QueueLane, QueueList, QueueQuery, QueueReplay, QueueReplayed, WaitingPlan,
 };
 use crate::errors::{api, sentence};
 use crate::permissions::who_can;
@@ -16,13 +16,15 @@ use engine::error::decode;
 use engine::execute::AttemptError;
 use engine::health::{Gate, Health};
 use engine::judge::index;
-use engine::plans::{Intent, PlannedOperation};
+use engine::plans::{Intent, PlannedOperation, frozen};
 use engine::{Command, Reply};
 use record::Remote;
-use store::{OperationRow, OperationState, QueueFilter};
+use store::{OperationRow, OperationState, PlanState, QueueFilter};
 
 const UNFINISHED: [OperationState; 4] =
     [OperationState::Waiting, OperationState::Running, OperationState::Retrying, OperationState::Parked];
+/// Waiting plans shown.
+const WAITING_PLANS_MOST: usize = 200;
 /// Operations shown of one lane.
 const LANE_MOST: u32 = 50;
 
@@ -80,7 +82,49 @@ impl Console {
             };
             *place = place.saturating_add(small(count));
         }
-        Ok(QueueList { lanes, total: small(total), counts, tries: around.tries })
+        let waiting = store.waiting_plans().await?;
+        let mut waiting_plans = Vec::new();
+        for id in waiting.iter().take(WAITING_PLANS_MOST) {
+            waiting_plans.extend(self.waiting_plan(id, filter.lane.as_deref()).await?);
+        }
+        Ok(QueueList {
+            lanes,
+            total: small(total),
+            waiting_plans,
+            waiting_plans_total: small(waiting.len() as u64),
+            counts,
+            tries: around.tries,
+        })
+    }
+
+    /// One plan that waits for its check, unless it does so no more or another patient is asked for.
+    async fn waiting_plan(&self, id: &str, patient: Option<&str>) -> Result<Option<WaitingPlan>, ApiError> {
+        let plan = self.plan_row(id).await?;
+        if plan.state != PlanState::AwaitingCheck || patient.is_some_and(|patient| patient != plan.pair) {
+            return Ok(None);
+        }
+        let body = frozen(&plan)?;
+        let card = self.parts.store.pair(&plan.pair).await?.map(|pair| pair.card).unwrap_or_default();
+        let may_withdraw = self.may_withdraw(&plan, &body);
+        Ok(Some(WaitingPlan {
+            sentences: body
+                .operations
+                .iter()
+                .map(|operation| {
+                    self.write_sentence(operation.remote, operation.key.is_none(), &operation.fields)
+                })
+                .collect(),
+            approver: plan.approver.as_deref().map(|id| self.name_of(id)).unwrap_or_default(),
+            approved_at_ms: plan.closed_at_ms.unwrap_or(plan.made_at_ms),
+            plan_id: plan.id,
+            patient_id: plan.pair,
+            patient: card.name,
+            owner: card.owner,
+            species: card.species,
+            words: self.waits_words(),
+            may_withdraw,
+            who_can: (!may_withdraw).then(|| who_can(Capability::EditQueue).to_owned()),
+        }))
     }
 
     /// One lane: all that is unfinished in it, so that one sees what waits behind what; and what else was asked for.
@@ -386,7 +430,7 @@ pub(crate) const fn remote_of(name: crate::dto::RemoteName) -> Remote {
 }
 
 /// What keeps an operation that could run from running.
-fn hold_of(health: &Health, head: bool, now_ms: i64) -> Option<QueueHold> {
+pub(crate) fn hold_of(health: &Health, head: bool, now_ms: i64) -> Option<QueueHold> {
     if !head {
         return Some(QueueHold::Lane);
     }

@@ -3,11 +3,11 @@
 use crate::console::Console;
 use crate::dto::{
     ApiError, Capability, ErrorCode, Id, IncidentKind, IncidentList, IncidentQuery, IncidentView, Nothing,
-    PauseView, RateLimitView, RemoteAction, RemoteHealth, RemoteStatus, RemotesStatus,
+    PauseView, QueueHold, RateLimitView, RemoteAction, RemoteHealth, RemoteStatus, RemotesStatus,
 };
 use crate::errors::{api, sentence};
 use crate::permissions::{may, who_can};
-use crate::queue::{needed, remote_of};
+use crate::queue::{hold_of, needed, remote_of};
 use crate::shown::remote_name;
 use engine::Command;
 use engine::gate::{BREAKER_INCIDENT, SIGN_IN_INCIDENT};
@@ -125,6 +125,38 @@ impl Console {
             RemoteHealth::Answering => format!("{label} is answering"),
             RemoteHealth::NeverTried => format!("{label} was not asked yet"),
         }
+    }
+
+    /// What an approved plan waits for before it is written: a sentence for whoever approved it.
+    pub(crate) fn waits_words(&self) -> String {
+        let now_ms = self.now_ms();
+        let pulse = self.parts.engine.pulse();
+        let until: Vec<String> = Remote::BOTH
+            .into_iter()
+            .filter_map(|remote| {
+                let health = &pulse.health[index(remote)];
+                let place = crate::words::place(remote);
+                match hold_of(health, true, now_ms)? {
+                    QueueHold::Paused => {
+                        let by =
+                            health.paused.as_ref().map(|pause| self.name_of(&pause.by)).unwrap_or_default();
+                        Some(format!("{place} is resumed (paused by {by})"))
+                    }
+                    QueueHold::RateLimit => Some(format!("{place} takes requests again")),
+                    QueueHold::SignIn => Some(format!("{place} accepts our credentials again")),
+                    QueueHold::Breaker => Some(format!("{place} is back")),
+                    QueueHold::Lane => None,
+                }
+            })
+            .collect();
+        if until.is_empty() {
+            return "Approved; both systems are being read again before it is written.".to_owned();
+        }
+        format!(
+            "Approved; waits until {}. Then both systems are read again: if one of them changed meanwhile, nothing is \
+             written and it is asked about again.",
+            until.join(" and ")
+        )
     }
 
     pub(crate) async fn remotes_pause(&self, request: RemoteAction) -> Result<RemoteStatus, ApiError> {

@@ -138,6 +138,7 @@ impl Engine {
             let ticket = self.errands.remove(&errand).and_then(|errand| errand.ticket());
             effects.replies.extend(ticket.map(|ticket| (ticket, Err(why()))));
         }
+        self.checks.forget_lost(|errand| self.errands.contains_key(&errand));
         self.looking.take_back(stake.next_errand, stake.looked);
         for request in lost.requests {
             match request {

@@ -64,10 +64,7 @@ impl Engine {
             });
         }
         if context.lane_busy {
-            return Err(EngineError::NotNow {
-                what: "writes for this patient are under way".to_owned(),
-                way_out: "wait until they are done, then decide".to_owned(),
-            });
+            return Err(self.busy_with(&context.pair.id, "decide").await?);
         }
         let state = context.state(&self.lenses);
         let comparison = reconcile::compare(&state);
@@ -148,10 +145,7 @@ impl Engine {
         let pair = self.pair(&plan.pair).await?;
         let context = self.context(pair).await?.ok_or(EngineError::NotFound { what: "linked patient" })?;
         if context.lane_busy {
-            return Err(EngineError::NotNow {
-                what: "writes for this patient are under way".to_owned(),
-                way_out: "wait until they are done, then undo".to_owned(),
-            });
+            return Err(self.busy_with(&context.pair.id, "undo").await?);
         }
         let mut executed = PairPlan::default();
         // Of a plan that was refused half-way, the half that was done can be taken back.
@@ -239,14 +233,22 @@ impl Engine {
                     });
                 }
             }
-            PlanState::Approved | PlanState::Done | PlanState::Refused | PlanState::Superseded => {
+            PlanState::AwaitingCheck
+            | PlanState::Approved
+            | PlanState::Done
+            | PlanState::Refused
+            | PlanState::Superseded => {
                 return Err(EngineError::NotNow {
                     what: "this plan is closed".to_owned(),
                     way_out: "open the conflict again for what is left".to_owned(),
                 });
             }
         }
-        let pair = plan.pair.clone();
+        let pair = self.pair(&plan.pair).await?;
+        if self.is_held_back(&pair, now_ms) {
+            return self.approve_for_later(&plan, person, reason, now_ms, effects).await.map(Some);
+        }
+        let pair = pair.id;
         let purpose = Purpose::CarryOut { plan: Box::new(plan), approver: person.to_owned(), reason };
         self.begin(Some(ticket), &pair, purpose, effects).await?;
         Ok(None)
@@ -290,7 +292,7 @@ impl Engine {
         Ok(Reply::AwaitingSecond(waiting))
     }
 
-    async fn conflict_of(&self, plan: &PlanRow) -> Result<Option<store::ConflictRow>> {
+    pub(crate) async fn conflict_of(&self, plan: &PlanRow) -> Result<Option<store::ConflictRow>> {
         Ok(match &plan.conflict {
             Some(id) => self.store.conflict(id).await?.filter(|row| row.state != ConflictState::Closed),
             None => None,
@@ -308,19 +310,18 @@ impl Engine {
     ) -> Result<Reply> {
         let body = plans::frozen(plan)?;
         let pair = self.pair(&plan.pair).await?;
-        let mut now_versions = [None, None];
-        for (remote, key) in crate::errands::keys_of(&pair) {
-            now_versions[judge::index(remote)] =
-                self.side(remote, key).await?.map(|side| side.snapshot.version);
-        }
-        if now_versions != [body.servicenow_version.clone(), body.ehr_version.clone()] {
+        if self.versions_known(&pair).await? != [body.servicenow_version.clone(), body.ehr_version.clone()] {
             return self.supersede(plan, &body, now_ms).await;
         }
-        if self.lane_busy(&plan.pair).await? {
-            return Err(EngineError::NotNow {
-                what: "writes for this patient are under way".to_owned(),
-                way_out: "wait until they are done, then approve".to_owned(),
-            });
+        let waited = plan.state == PlanState::AwaitingCheck;
+        // Its own waiting does not keep it back.
+        let busy = if waited {
+            crate::step::operations_under_way(&*self.store, &plan.pair).await?
+        } else {
+            self.lane_busy(&plan.pair).await?
+        };
+        if busy {
+            return Err(under_way("approve"));
         }
         let mut changes = Vec::new();
         if reason.is_some() && plan.reason.is_none() && plan.state == PlanState::Draft {
@@ -334,17 +335,11 @@ impl Engine {
                 approver: Some(approver.to_owned()),
                 at_ms: now_ms,
             },
-            Change::Audit(AuditRow {
-                id: self.new_id(now_ms),
-                at_ms: now_ms,
-                actor: approver.to_owned(),
-                action: if plan.undoes.is_some() { "plan.undo_approved" } else { "plan.approved" }.to_owned(),
-                subject: plan.id.clone(),
-                detail: judge::field_ids(
-                    &self.lenses,
-                    body.operations.iter().flat_map(|operation| &operation.fields).map(|write| write.field),
-                ),
-            }),
+            if waited {
+                self.checked_audit(plan, now_ms)
+            } else {
+                self.approval_audit(plan, &body, approver, now_ms)
+            },
         ]);
         if let Some(conflict) = self.conflict_of(plan).await? {
             changes.push(Change::PutConflict(store::ConflictRow {
@@ -395,16 +390,66 @@ impl Engine {
         Ok(Reply::Executing(row))
     }
 
-    /// A plan that waited for its second person gives its conflict back; a draft never took it.
-    async fn reopened(&self, plan: &PlanRow) -> Result<Option<Change>> {
-        if plan.state != PlanState::AwaitingSecond {
-            return Ok(None);
+    pub(crate) fn approval_audit(
+        &self,
+        plan: &PlanRow,
+        body: &PlanBody,
+        approver: &str,
+        now_ms: i64,
+    ) -> Change {
+        Change::Audit(AuditRow {
+            id: self.new_id(now_ms),
+            at_ms: now_ms,
+            actor: approver.to_owned(),
+            action: if plan.undoes.is_some() { "plan.undo_approved" } else { "plan.approved" }.to_owned(),
+            subject: plan.id.clone(),
+            detail: judge::field_ids(
+                &self.lenses,
+                body.operations.iter().flat_map(|operation| &operation.fields).map(|write| write.field),
+            ),
+        })
+    }
+
+    /// What was approved earlier is carried out only now.
+    fn checked_audit(&self, plan: &PlanRow, now_ms: i64) -> Change {
+        Change::Audit(AuditRow {
+            id: self.new_id(now_ms),
+            at_ms: now_ms,
+            actor: "engine".to_owned(),
+            action: "plan.checked".to_owned(),
+            subject: plan.id.clone(),
+            detail: String::new(),
+        })
+    }
+
+    /// Why nothing can be decided about a patient whose lane is not idle.
+    async fn busy_with(&self, pair: &str, then: &str) -> Result<EngineError> {
+        if self.store.waiting_plan_of(pair).await?.is_none() {
+            return Ok(under_way(then));
         }
-        let conflict = self.conflict_of(plan).await?.filter(|row| row.state == ConflictState::AwaitingSecond);
+        Ok(EngineError::NotNow {
+            what: "a change for this patient is approved and waits until both systems can be asked"
+                .to_owned(),
+            way_out: format!("wait until it is done, or withdraw it on the Queue screen; then {then}"),
+        })
+    }
+
+    /// A plan that waited for its second person or for its check gives its conflict back; a draft never took it.
+    async fn reopened(&self, plan: &PlanRow) -> Result<Option<Change>> {
+        let taken = match plan.state {
+            PlanState::AwaitingSecond => ConflictState::AwaitingSecond,
+            PlanState::AwaitingCheck => ConflictState::Executing,
+            PlanState::Draft
+            | PlanState::Approved
+            | PlanState::Done
+            | PlanState::Refused
+            | PlanState::Superseded => return Ok(None),
+        };
+        let conflict = self.conflict_of(plan).await?.filter(|row| row.state == taken);
         Ok(conflict.map(|row| Change::PutConflict(store::ConflictRow { state: ConflictState::Open, ..row })))
     }
 
-    async fn supersede(&mut self, plan: &PlanRow, body: &PlanBody, now_ms: i64) -> Result<Reply> {
+    pub(crate) async fn supersede(&mut self, plan: &PlanRow, body: &PlanBody, now_ms: i64) -> Result<Reply> {
         let mut changes = vec![Change::MovePlan {
             id: plan.id.clone(),
             from: plan.state,
@@ -433,12 +478,16 @@ impl Engine {
         now_ms: i64,
     ) -> Result<PlanRow> {
         let plan = self.store.plan(plan_id).await?.ok_or(EngineError::NotFound { what: "plan" })?;
-        if !matches!(plan.state, PlanState::Draft | PlanState::AwaitingSecond) {
-            return Err(EngineError::NotNow {
-                what: "this plan is closed".to_owned(),
-                way_out: "nothing is left to refuse".to_owned(),
-            });
-        }
+        let action = match plan.state {
+            PlanState::Draft | PlanState::AwaitingSecond => "plan.refused",
+            PlanState::AwaitingCheck => "plan.withdrawn",
+            PlanState::Approved | PlanState::Done | PlanState::Refused | PlanState::Superseded => {
+                return Err(EngineError::NotNow {
+                    what: "this plan is closed".to_owned(),
+                    way_out: "nothing is left to refuse".to_owned(),
+                });
+            }
+        };
         let mut changes = vec![
             Change::MovePlan {
                 id: plan.id.clone(),
@@ -451,13 +500,25 @@ impl Engine {
                 id: self.new_id(now_ms),
                 at_ms: now_ms,
                 actor: person.to_owned(),
-                action: "plan.refused".to_owned(),
+                action: action.to_owned(),
                 subject: plan.id.clone(),
                 detail: format!("{} characters of reason", reason.chars().count()),
             }),
         ];
         changes.extend(self.reopened(&plan).await?);
         self.store.commit(changes).await?;
+        if plan.state == PlanState::AwaitingCheck {
+            // The patient does not wait for it any more.
+            self.rejudge(&plan.pair, "observed", false, now_ms).await?;
+        }
         self.store.plan(&plan.id).await?.ok_or(EngineError::NotFound { what: "plan" })
+    }
+}
+
+/// The patient's lane holds operations that are not finished.
+pub(crate) fn under_way(then: &str) -> EngineError {
+    EngineError::NotNow {
+        what: "writes for this patient are under way".to_owned(),
+        way_out: format!("wait until they are done, then {then}"),
     }
 }

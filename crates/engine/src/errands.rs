@@ -7,7 +7,7 @@ use crate::lens;
 use crate::step::{Command, Effects, Engine, Notice, Reply, Request, Ticket};
 use record::Remote;
 use remote::{Fetched, RemoteError};
-use store::{AuditRow, Change, PairRow, PairStatus, PlanRow, Presence, SnapshotId};
+use store::{AuditRow, Change, PairRow, PairStatus, PlanRow, PlanState, Presence, SnapshotId};
 
 /// Why a pair is read.
 #[derive(Debug, Clone)]
@@ -50,6 +50,16 @@ impl Errand {
     /// Who waits for it.
     pub(crate) const fn ticket(&self) -> Option<Ticket> {
         self.ticket
+    }
+
+    /// The plan it checks, approved earlier; nobody stands waiting for it.
+    fn waiting_plan(&self) -> Option<&PlanRow> {
+        match &self.purpose {
+            Purpose::CarryOut { plan, .. } => {
+                Some(&**plan).filter(|plan| plan.state == PlanState::AwaitingCheck)
+            }
+            Purpose::Observe { .. } | Purpose::Confirm { .. } => None,
+        }
     }
 
     /// The operation whose outcome it finds out.
@@ -230,6 +240,9 @@ impl Engine {
                     if let Purpose::Confirm { operation } = errand.purpose {
                         return self.confirm(*operation, Err(error), now_ms, effects).await;
                     }
+                    if let Some(plan) = errand.waiting_plan() {
+                        return self.checked(plan, Err(error), now_ms, effects).await;
+                    }
                     Self::answer(&errand, Err(error), effects);
                     return Ok(());
                 }
@@ -237,6 +250,9 @@ impl Engine {
             Err(RemoteError::NotFound { ref key, .. }) => {
                 // Deleted or hidden cannot be told apart: a question, never a deletion.
                 if let Err(error) = self.missing(remote, key, now_ms).await {
+                    if let Some(plan) = errand.waiting_plan() {
+                        return self.checked(plan, Err(error), now_ms, effects).await;
+                    }
                     Self::answer(&errand, Err(error), effects);
                     return Ok(());
                 }
@@ -252,9 +268,18 @@ impl Engine {
             let read = errand.failed.map_or(Ok(()), |error| Err(EngineError::Remote(error)));
             return self.confirm(*operation, read, now_ms, effects).await;
         }
-        let outcome = match errand.failed.take() {
-            Some(error) => Err(EngineError::Remote(error)),
-            None => self.finish_errand(&errand, now_ms, effects).await,
+        if let Some(plan) = errand.waiting_plan() {
+            let read = errand.failed.clone().map_or(Ok(()), |error| Err(EngineError::Remote(error)));
+            return self.checked(plan, read, now_ms, effects).await;
+        }
+        let outcome = match (errand.failed.take(), &errand.purpose) {
+            (Some(error), Purpose::CarryOut { plan, approver, reason }) => {
+                self.not_checked_yet(plan, approver, reason.clone(), error, now_ms, effects).await
+            }
+            (Some(error), Purpose::Observe { .. } | Purpose::Confirm { .. }) => {
+                Err(EngineError::Remote(error))
+            }
+            (None, _) => self.finish_errand(&errand, now_ms, effects).await,
         };
         effects.notices.push(Notice::Pair(errand.pair.clone()));
         Self::answer(&errand, outcome, effects);

@@ -394,9 +394,10 @@ impl Engine {
         effects: &mut Effects,
     ) -> Result<()> {
         effects.notices.push(Notice::Pair(operation.lane.clone()));
-        if self.lane_busy(&operation.lane).await? {
+        if crate::step::operations_under_way(&*self.store, &operation.lane).await? {
             return Ok(());
         }
+        self.checks.lane_moved();
         self.plan_done(&operation.plan, &operation.lane, now_ms, effects).await
     }
 

@@ -71,6 +71,7 @@ impl Engine {
         if before.open_until_ms.is_some() && after.open_until_ms.is_none() {
             // It answers again: what waited for it may go.
             self.outbox_touched = true;
+            self.checks.hasten();
         }
     }
 
@@ -292,6 +293,7 @@ impl Engine {
         self.store.commit(vec![health_change(remote, &health)?, Change::Audit(audit)]).await?;
         self.health[index(remote)] = health;
         self.outbox_touched = true;
+        self.checks.hasten();
         effects.notices.push(Notice::Health(remote));
         Ok(Reply::Done)
     }

@@ -337,7 +337,13 @@ fn conflict_changes(
                 }
                 return Ok(());
             }
+            // That a colleague's change may be gone does not settle itself: somebody looks, or decides.
+            ConflictCause::Overwritten if conflict.state != ConflictState::Executing => {
+                judgement.conflict_grade = Some(conflict.grade);
+                return Ok(());
+            }
             ConflictCause::NotStored
+            | ConflictCause::Overwritten
             | ConflictCause::FieldsDiffer
             | ConflictCause::Vanished
             | ConflictCause::MaybeDuplicate
@@ -371,17 +377,19 @@ fn conflict_changes(
             if conflict.fingerprint == fingerprint && conflict.state != ConflictState::Executing => {}
         Some(conflict) => {
             let mut row = conflict.clone();
-            // What was not stored stays so until the two sides agree: else rules would send the same write again.
-            if row.cause != ConflictCause::NotStored || row.state == ConflictState::Executing {
+            // What was not stored stays so until the two sides agree: else rules would send the same write again. And that
+            // something was overwritten is not forgotten because something else differs too.
+            let keeps_cause = matches!(row.cause, ConflictCause::NotStored | ConflictCause::Overwritten);
+            if !keeps_cause || row.state == ConflictState::Executing {
                 row.cause = ConflictCause::FieldsDiffer;
             }
-            row.grade = grade;
+            row.grade = grade.max(if keeps_cause { row.grade } else { 0 });
             row.state = ConflictState::Open;
             if row.cause == ConflictCause::FieldsDiffer {
                 // Otherwise it holds the words of the system that did not store.
                 row.comparison = encode("comparison", comparison)?;
             }
-            row.fields = if row.cause == ConflictCause::NotStored {
+            row.fields = if row.cause != ConflictCause::FieldsDiffer {
                 let known = row.fields.split(',').filter_map(|id| lenses.catalogue().index_of(id));
                 field_ids(lenses, known.chain(asked.iter().map(|field| field.field)))
             } else {

@@ -8,6 +8,7 @@
 pub mod batch;
 pub mod braking;
 pub mod causes;
+mod checks;
 pub mod clock;
 pub mod comparing;
 mod deciding;

@@ -435,7 +435,8 @@ pub async fn vanished(engine: &Engine, remote: Remote, key: &str, now_ms: i64) -
     if let Some(open) = engine.store.open_conflict_of(&pair.id).await? {
         // A decision whose write found nothing there any more is carried out no further: else the question could never
         // be answered again.
-        if open.state == ConflictState::Executing && !engine.lane_busy(&pair.id).await? {
+        let under_way = crate::step::operations_under_way(&*engine.store, &pair.id).await?;
+        if open.state == ConflictState::Executing && !under_way {
             let asked = ConflictRow {
                 cause: ConflictCause::Vanished,
                 comparison: encode("remote", &remote)?,

@@ -52,6 +52,7 @@ impl Engine {
         }
         self.outbox_touched = true;
         self.looking.touched = true;
+        self.checks.hasten();
         Ok(())
     }
 

@@ -174,6 +174,7 @@ impl Engine {
             },
         );
         self.store.commit(changes).await?;
+        self.checks.lane_moved();
         self.operations_left(&operation, &rest, now_ms, effects).await?;
         let purpose = crate::errands::Purpose::Observe { write: true, actor: "rule".to_owned() };
         self.begin(None, &operation.lane, purpose, effects).await

@@ -70,9 +70,9 @@ pub enum Command {
     },
     /// Makes a draft plan that takes another plan back.
     MakeUndo { plan: String, maker: String },
-    /// Carries out exactly this plan, or refuses.
+    /// Carries out exactly this plan, or refuses; while a remote is held back, approved now and carried out then.
     Approve { plan: String, hash: String, person: String, reason: Option<String> },
-    /// Turns a plan down.
+    /// Turns a plan down, or withdraws one that is approved and waits for its check.
     Refuse { plan: String, person: String, reason: String },
     /// Answers a possible duplicate; without a candidate, "none of them".
     AnswerDuplicate {
@@ -126,6 +126,8 @@ pub enum Reply {
     Plan(PlanRow),
     /// Approved; the operations are in the outbox.
     Executing(PlanRow),
+    /// Approved; both sides are read again when their remotes may be asked, and only then anything is sent.
+    AwaitingCheck(PlanRow),
     /// Kept for a second person.
     AwaitingSecond(PlanRow),
     Accepted(Accepted),
@@ -294,6 +296,7 @@ pub struct Engine {
     /// How the remotes' own messages are understood.
     pub(crate) events: Arc<EventLens>,
     pub(crate) looking: Looking,
+    pub(crate) checks: crate::checks::Checks,
     /// Reads that may not go out yet.
     pub(crate) held: Vec<Request>,
     /// Health that is not written down yet.
@@ -322,6 +325,7 @@ impl Engine {
             unsettled: Vec::new(),
             events: Arc::new(EventLens::default()),
             looking: Looking::default(),
+            checks: crate::checks::Checks::default(),
             held: Vec::new(),
             health_moved: [false; 2],
             incident_changes: Vec::new(),
@@ -410,6 +414,7 @@ impl Engine {
             Event::Woke => {
                 self.outbox_touched = true;
                 self.looking.touched = true;
+                self.checks.touched = true;
                 Ok(())
             }
         };
@@ -432,6 +437,7 @@ impl Engine {
         }
         self.put_unsettled_back(now_ms, effects).await;
         self.work_on_inbox(now_ms, effects).await;
+        self.work_on_checks(now_ms, effects).await;
         if let Err(error) = self.keep_health().await {
             tracing::error!(error = %error.log_words(), "health.not_kept");
         }
@@ -446,7 +452,8 @@ impl Engine {
             self.wake_at_ms = Some(self.wake_at_ms.map_or(now_ms + 1_000, |at_ms| at_ms.min(now_ms + 1_000)));
         }
         self.probe_idle(now_ms, effects);
-        effects.wake_at_ms = [self.wake_at_ms, self.looking.wake_at_ms].into_iter().flatten().min();
+        effects.wake_at_ms =
+            [self.wake_at_ms, self.looking.wake_at_ms, self.checks.wake_at_ms].into_iter().flatten().min();
     }
 
     async fn rescue(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
@@ -644,8 +651,14 @@ pub(crate) async fn blocked(store: &dyn Store, pair: &str) -> Result<Blocked> {
     Ok(blocked)
 }
 
-/// Whether operations of this pair's lane are under way. Behind a parked one nothing is: it waits for a person.
+/// Whether a decision about this pair is being carried out: its operations are under way, or an approved plan waits for
+/// its check.
 pub async fn lane_busy(store: &dyn Store, pair: &str) -> Result<bool> {
+    Ok(operations_under_way(store, pair).await? || store.waiting_plan_of(pair).await?.is_some())
+}
+
+/// Whether operations of this pair's lane are under way. Behind a parked one nothing is: it waits for a person.
+pub(crate) async fn operations_under_way(store: &dyn Store, pair: &str) -> Result<bool> {
     let lane = unfinished(store, pair).await?;
     Ok(lane.first().is_some_and(|head| head.state != OperationState::Parked))
 }

@@ -172,6 +172,10 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<(Vec<ConflictRow>, u64)>;
     /// One plan.
     async fn plan(&self, id: &str) -> Result<Option<PlanRow>>;
+    /// The approved plan of a pair that waits for its check, if there is one.
+    async fn waiting_plan_of(&self, pair: &str) -> Result<Option<PlanRow>>;
+    /// Ids of the approved plans that wait for their check, the one approved first before the others.
+    async fn waiting_plans(&self) -> Result<Vec<String>>;
     /// Plans by state, newest first.
     async fn plans(&self, state: Option<PlanState>, offset: u32, limit: u32) -> Result<Vec<PlanRow>>;
 
@@ -194,14 +198,15 @@ pub trait Store: Send + Sync + 'static {
         offset: u32,
         limit: u32,
     ) -> Result<Vec<OperationRow>>;
-    /// Those of these lanes that hold operations which have not left the outbox.
+    /// Those of these lanes that hold operations which have not left the outbox, or whose approved plan waits for its
+    /// check.
     async fn lanes_with_work(&self, lanes: &[&str]) -> Result<Vec<String>>;
     /// Counts by state.
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>>;
     /// Approved plans of which no operation waits, runs or is tried again, oldest first: the process ended between the
     /// last receipt of a plan and the plan's end.
     async fn plans_without_work(&self, limit: u32) -> Result<Vec<PlanRow>>;
-    /// Ids of pairs that wait although nothing is under way in their lane, by id.
+    /// Ids of pairs that wait although nothing is under way in their lane and no approved plan waits for its check, by id.
     async fn pairs_waiting_for_nothing(&self, limit: u32) -> Result<Vec<String>>;
     /// When the next waiting operation to one of these remotes is due.
     async fn next_operation_due_ms(&self, remotes: &[record::Remote]) -> Result<Option<i64>>;

@@ -218,6 +218,8 @@ pub enum ConflictCause {
     Vanished,
     /// On one side only and cannot be created on the other as it is.
     CannotCreate,
+    /// Our write overtook a colleague's: what they wrote in between may be gone.
+    Overwritten,
 }
 
 /// Where a conflict stands.
@@ -227,7 +229,7 @@ pub enum ConflictState {
     Open,
     /// A plan waits for its second person.
     AwaitingSecond,
-    /// Approved; operations are under way.
+    /// Approved; operations are under way, or the plan waits for its check.
     Executing,
     Closed,
 }
@@ -281,6 +283,9 @@ pub struct PlanRow {
 pub enum PlanState {
     Draft,
     AwaitingSecond,
+    /// Approved while a remote was held back: both sides are read again before anything of it is sent.
+    AwaitingCheck,
+    /// Approved; its operations are in the outbox.
     Approved,
     Done,
     Refused,

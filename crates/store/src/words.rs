@@ -54,6 +54,7 @@ words!(
     NotStored = "not_stored",
     Vanished = "vanished",
     CannotCreate = "cannot_create",
+    Overwritten = "overwritten",
 );
 words!(
     ConflictState,
@@ -68,6 +69,7 @@ words!(
     "plan state",
     Draft = "draft",
     AwaitingSecond = "awaiting_second",
+    AwaitingCheck = "awaiting_check",
     Approved = "approved",
     Done = "done",
     Refused = "refused",

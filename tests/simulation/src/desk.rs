@@ -32,6 +32,11 @@ pub enum Pending {
         /// Who approved.
         person: String,
     },
+    /// An approved plan taken back while it waits.
+    Withdrawal {
+        /// The plan.
+        plan: String,
+    },
 }
 
 /// A plan somebody has before them.
@@ -50,7 +55,7 @@ pub struct Approved {
     pub plan: String,
     /// Who.
     pub person: String,
-    /// Whether the console said that it is being carried out.
+    /// Whether the console said that it is being carried out, or will be, and nobody withdrew it.
     pub executing: bool,
 }
 
@@ -104,6 +109,7 @@ impl Desk {
             Ok(Reply::Plan(plan)) => format!("plan {} grade {} {}", plan.id, plan.grade, plan.body),
             Ok(Reply::Executing(plan)) => format!("plan {} is being carried out", plan.id),
             Ok(Reply::AwaitingSecond(plan)) => format!("plan {} waits for a second person", plan.id),
+            Ok(Reply::AwaitingCheck(plan)) => format!("plan {} waits for its check", plan.id),
             #[allow(unreachable_patterns)]
             Ok(other) => format!("{other:?}"),
             Err(error) => format!("refused: {error}"),
@@ -114,8 +120,13 @@ impl Desk {
                 self.shown.push(Shown { plan: plan.id, hash: plan.hash, maker, grade: plan.grade });
             }
             (Some(Pending::Approval { plan, person }), Ok(reply)) => {
-                let executing = matches!(reply, Reply::Executing(_));
+                let executing = matches!(reply, Reply::Executing(_) | Reply::AwaitingCheck(_));
                 self.approved.push(Approved { plan, person, executing });
+            }
+            (Some(Pending::Withdrawal { plan }), Ok(_)) => {
+                for approved in self.approved.iter_mut().filter(|approved| approved.plan == plan) {
+                    approved.executing = false;
+                }
             }
             _ => {}
         }
@@ -157,6 +168,9 @@ impl Day {
     async fn second_person(&mut self) {
         let waiting: Vec<PlanRow> =
             self.medium.plans(Some(PlanState::AwaitingSecond), 0, 50).await.unwrap_or_default();
+        if waiting.is_empty() {
+            return self.withdraw().await;
+        }
         let Some(plan) = self.desk.draw.pick(&waiting).cloned() else { return };
         let others: Vec<&str> = PEOPLE.into_iter().filter(|person| *person != plan.maker).collect();
         let person = self.desk.draw.pick(&others).copied().unwrap_or("carla").to_owned();
@@ -170,6 +184,18 @@ impl Day {
             let command = Command::Refuse { plan: plan.id, person, reason: "not so".to_owned() };
             self.ask(command, what, Pending::Nothing).await;
         }
+    }
+
+    /// Somebody thinks better of a plan that is approved and waits for a system.
+    async fn withdraw(&mut self) {
+        let waiting: Vec<PlanRow> =
+            self.medium.plans(Some(PlanState::AwaitingCheck), 0, 50).await.unwrap_or_default();
+        let Some(plan) = self.desk.draw.pick(&waiting).cloned() else { return };
+        let person = self.someone();
+        let what = format!("{person} withdraws plan {}", plan.id);
+        let then = Pending::Withdrawal { plan: plan.id.clone() };
+        let command = Command::Refuse { plan: plan.id, person, reason: "on second thought".to_owned() };
+        self.ask(command, what, then).await;
     }
 
     async fn undo(&mut self) {

@@ -269,6 +269,12 @@ impl Store for Medium {
     async fn plan(&self, id: &str) -> Result<Option<PlanRow>> {
         self.inner.plan(id).await
     }
+    async fn waiting_plan_of(&self, pair: &str) -> Result<Option<PlanRow>> {
+        self.inner.waiting_plan_of(pair).await
+    }
+    async fn waiting_plans(&self) -> Result<Vec<String>> {
+        self.inner.waiting_plans().await
+    }
     async fn plans(&self, state: Option<PlanState>, offset: u32, limit: u32) -> Result<Vec<PlanRow>> {
         self.inner.plans(state, offset, limit).await
     }

@@ -20,7 +20,7 @@ export type Approve = { planId: string, hash: string, reason: string | null, };
 
 export type Approved = { plan: PlanView, 
 /**
- * Empty when it now waits for a second person.
+ * Empty when it now waits for a second person, or for a system that cannot be asked.
  */
 operations: Array<OperationView>, };
 
@@ -96,7 +96,7 @@ notLinkableBecause: string | null, };
 
 export type Capability = "see_patients" | "see_conflicts" | "decide_demographic" | "decide_clinical" | "approve_second" | "sync_one" | "sync_all" | "verify_patient" | "see_receipts" | "undo" | "link_patients" | "see_raw" | "see_quarantine" | "work_quarantine" | "switch_person" | "see_queue" | "edit_queue" | "control_remotes" | "acknowledge_incidents";
 
-export type Cause = "fields_differ" | "maybe_duplicate" | "not_stored" | "vanished" | "cannot_create";
+export type Cause = "fields_differ" | "maybe_duplicate" | "not_stored" | "vanished" | "cannot_create" | "overwritten";
 
 export type Changed = { tags: Array<Tag>, 
 /**
@@ -123,6 +123,10 @@ export type ConflictItem = { id: string, patientId: string, patient: string, own
  * "Owner's phone"
  */
 fieldLabels: Array<string>, serviceNowShort: string | null, ehrShort: string | null, why: string, openedAtMs: number, claimedBy: string | null, claimedByMe: boolean, snoozedUntilMs: number | null, mayDecide: boolean, 
+/**
+ * What its approved plan waits for before it is written, if it does: a sentence.
+ */
+waits: string | null, 
 /**
  * Same cause and fields: "12 alike".
  */
@@ -274,7 +278,7 @@ export type PauseView = { by: string, atMs: number, reason: string, };
 
 export type Person = { id: string, name: string, role: Role, };
 
-export type PlanStatus = "draft" | "awaiting_second" | "approved" | "done" | "refused" | "superseded";
+export type PlanStatus = "draft" | "awaiting_second" | "awaiting_check" | "approved" | "done" | "refused" | "superseded";
 
 export type PlanView = { id: string, hash: string, patientId: string, patient: string, conflictId: string | null, status: PlanStatus, grade: number, maker: string, makerIsMe: boolean, reason: string | null, approver: string | null, madeAtMs: number, writes: Array<PlannedWrite>, openFields: Array<string>, 
 /**
@@ -292,7 +296,15 @@ leftOut: Array<string>,
 /**
  * What moved since the maker saw it, in sentences.
  */
-moved: Array<string>, undoes: string | null, 
+moved: Array<string>, 
+/**
+ * What it waits for, approved, before it is written: a sentence.
+ */
+waits: string | null, 
+/**
+ * It may be withdrawn by this person while it waits.
+ */
+mayWithdraw: boolean, undoes: string | null, 
 /**
  * The operation whose place its writes take.
  */
@@ -506,6 +518,15 @@ lanes: Array<QueueLane>,
  */
 total: number, 
 /**
+ * Approved plans that wait until both systems can be asked, the oldest approval first; nothing of them is in a
+ * lane yet. At most 200.
+ */
+waitingPlans: Array<WaitingPlan>, 
+/**
+ * All there are.
+ */
+waitingPlansTotal: number, 
+/**
  * Operations of all remotes, whatever the filter.
  */
 counts: QueueCounts, 
@@ -697,6 +718,20 @@ export type Validated = { ok: boolean,
  * Normal form, to show back.
  */
 shown: Shown | null, problem: string | null, wayOut: string | null, };
+
+export type WaitingPlan = { planId: string, patientId: string, patient: string, owner: string, species: string, 
+/**
+ * What it will write: "Change the owner's phone in the EHR from … to …"
+ */
+sentences: Array<string>, approver: string, approvedAtMs: number, 
+/**
+ * What it waits for.
+ */
+words: string, mayWithdraw: boolean, 
+/**
+ * Who can, when this person may not.
+ */
+whoCan: string | null, };
 
 export type WhyAsked = "both_changed" | "never_agreed" | "identity_changed" | "allergy_removed_or_reworded" | "blanked" | "sex_changed" | "neutering_reversed" | "ehr_edited_one_way_field" | "value_unreadable" | "group_moves_together" | "merge_conflict" | "always_asked";
 

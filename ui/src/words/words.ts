@@ -50,12 +50,13 @@ export const causeWords: Record<Cause, string> = {
   not_stored: "Not stored as sent",
   vanished: "Vanished from one system",
   cannot_create: "Cannot be created",
+  overwritten: "Somebody’s change may be gone",
 };
 
 export const conflictStatusWords: Record<ConflictStatus, string> = {
   open: "Open",
   awaiting_second: "Needs a second person",
-  executing: "Being written",
+  executing: "Approved, not written yet",
   closed: "Settled",
 };
 
@@ -125,6 +126,7 @@ export const resultWords: Record<ChoiceKind, string> = {
 export const planStatusWords: Record<PlanStatus, string> = {
   draft: "Not approved yet",
   awaiting_second: "Needs a second person",
+  awaiting_check: "Approved, waits for a system",
   approved: "Being written",
   done: "Done",
   refused: "Refused",

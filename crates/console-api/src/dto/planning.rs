@@ -12,6 +12,8 @@ dto_enum! {
         NotStored,
         Vanished,
         CannotCreate,
+        /// Our write overtook somebody else's: what they wrote in between may be gone.
+        Overwritten,
     }
     /// Where a conflict stands.
     pub enum ConflictStatus {
@@ -24,6 +26,8 @@ dto_enum! {
     pub enum PlanStatus {
         Draft,
         AwaitingSecond,
+        /// Approved; both systems are read again before it is written, as soon as both may be asked.
+        AwaitingCheck,
         Approved,
         Done,
         Refused,
@@ -77,6 +81,8 @@ dto! {
         #[ts(type = "number | null")]
         pub snoozed_until_ms: Option<i64>,
         pub may_decide: bool,
+        /// What its approved plan waits for before it is written, if it does: a sentence.
+        pub waits: Option<String>,
         /// Same cause and fields: "12 alike".
         pub alike: u32,
     }
@@ -171,13 +177,17 @@ dto! {
         pub left_out: Vec<String>,
         /// What moved since the maker saw it, in sentences.
         pub moved: Vec<String>,
+        /// What it waits for, approved, before it is written: a sentence.
+        pub waits: Option<String>,
+        /// It may be withdrawn by this person while it waits.
+        pub may_withdraw: bool,
         pub undoes: Option<String>,
         /// The operation whose place its writes take.
         pub replaces: Option<String>,
     }
     pub struct Approved {
         pub plan: PlanView,
-        /// Empty when it now waits for a second person.
+        /// Empty when it now waits for a second person, or for a system that cannot be asked.
         pub operations: Vec<OperationView>,
     }
     pub struct OperationView {

@@ -66,10 +66,33 @@ dto! {
         pub lanes: Vec<QueueLane>,
         /// Lanes that match.
         pub total: u32,
+        /// Approved plans that wait until both systems can be asked, the oldest approval first; nothing of them is in a
+        /// lane yet. At most 200.
+        pub waiting_plans: Vec<WaitingPlan>,
+        /// All there are.
+        pub waiting_plans_total: u32,
         /// Operations of all remotes, whatever the filter.
         pub counts: QueueCounts,
         /// Tries of an operation in all ("2 of 5").
         pub tries: u32,
+    }
+    /// An approved plan that is carried out once both systems were read again.
+    pub struct WaitingPlan {
+        pub plan_id: String,
+        pub patient_id: String,
+        pub patient: String,
+        pub owner: String,
+        pub species: String,
+        /// What it will write: "Change the owner's phone in the EHR from … to …"
+        pub sentences: Vec<String>,
+        pub approver: String,
+        #[ts(type = "number")]
+        pub approved_at_ms: i64,
+        /// What it waits for.
+        pub words: String,
+        pub may_withdraw: bool,
+        /// Who can, when this person may not.
+        pub who_can: Option<String>,
     }
     /// Operations by state.
     #[derive(Default)]

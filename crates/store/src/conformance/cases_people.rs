@@ -5,7 +5,7 @@ use record::Remote;
 
 use super::{
     Verdict, cases, moved, refused,
-    rows::{T0, audit, conflict, duplicate, plan, run, snapshot_id},
+    rows::{T0, audit, conflict, duplicate, pair, plan, run, snapshot_id},
     same, text,
 };
 use crate::{
@@ -23,6 +23,7 @@ cases! {
     "a plan is frozen once it is no draft" => plan_is_frozen,
     "a plan is approved exactly once" => approved_once,
     "a plan only moves forward" => plan_moves_forward,
+    "an approved plan waits for its check, one a patient" => plans_wait_for_their_check,
     "runs are listed newest first" => runs,
     "a possible duplicate is one row whichever way it is asked about" => duplicates,
     "audit entries are appended, newest first, by subject" => audit_entries,
@@ -225,6 +226,65 @@ async fn plan_moves_forward(store: &dyn Store) -> Verdict {
     let back = store.commit(vec![move_plan("pl9", PlanState::Approved, PlanState::Draft)]).await;
     refused("back to a draft", back)?;
     store.commit(vec![move_plan("pl9", PlanState::Approved, PlanState::Done)]).await.map_err(text)
+}
+
+fn ids(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+async fn plans_wait_for_their_check(store: &dyn Store) -> Verdict {
+    let approve = |id: &str, at_ms: i64| Change::MovePlan {
+        id: id.into(),
+        from: PlanState::Draft,
+        to: PlanState::AwaitingCheck,
+        approver: Some("ana".into()),
+        at_ms,
+    };
+    let waiting = |id: &str| crate::PairRow { status: crate::PairStatus::Waiting, ..pair(id) };
+    let put = vec![
+        Change::PutPair(waiting("p1")),
+        Change::PutPair(waiting("p2")),
+        Change::PutPlan(plan("pl1", "p1")),
+        Change::PutPlan(plan("pl2", "p2")),
+        Change::PutPlan(plan("pl3", "p1")),
+        // The one made first is approved last.
+        approve("pl2", T0 + 5),
+        approve("pl1", T0 + 9),
+    ];
+    store.commit(put).await.map_err(text)?;
+    same(
+        "in the order they were approved",
+        store.waiting_plans().await.map_err(text)?,
+        ids(&["pl2", "pl1"]),
+    )?;
+    let found = store.waiting_plan_of("p1").await.map_err(text)?.ok_or("it does not wait")?;
+    same(
+        "approved",
+        (found.id.as_str(), found.state, found.approver.as_deref(), found.closed_at_ms),
+        ("pl1", PlanState::AwaitingCheck, Some("ana"), Some(T0 + 9)),
+    )?;
+    refused("a second one of the patient", store.commit(vec![approve("pl3", T0 + 10)]).await)?;
+    let mut at_work = store.lanes_with_work(&["p1", "p2", "p3"]).await.map_err(text)?;
+    at_work.sort();
+    same("their lanes have work", at_work, ids(&["p1", "p2"]))?;
+    same("they wait for something", store.pairs_waiting_for_nothing(9).await.map_err(text)?, ids(&[]))?;
+    same("nothing is to be ended", store.plans_without_work(9).await.map_err(text)?.len(), 0)?;
+    refused("their patient stays", store.commit(vec![Change::RemovePair { id: "p1".into() }]).await)?;
+    for back in [PlanState::Draft, PlanState::AwaitingSecond, PlanState::Done] {
+        let moved = store.commit(vec![move_plan("pl1", PlanState::AwaitingCheck, back)]).await;
+        refused("backwards, or past its check", moved)?;
+    }
+    store
+        .commit(vec![move_plan("pl1", PlanState::AwaitingCheck, PlanState::Approved)])
+        .await
+        .map_err(text)?;
+    let back = store.commit(vec![move_plan("pl1", PlanState::Approved, PlanState::AwaitingCheck)]).await;
+    refused("back to its check", back)?;
+    let withdrawn = move_plan("pl2", PlanState::AwaitingCheck, PlanState::Refused);
+    store.commit(vec![withdrawn]).await.map_err(text)?;
+    same("none waits", store.waiting_plans().await.map_err(text)?, ids(&[]))?;
+    let found = store.plan("pl1").await.map_err(text)?.ok_or("it is gone")?;
+    same("when it was approved", found.closed_at_ms, Some(T0 + 9))
 }
 
 async fn runs(store: &dyn Store) -> Verdict {

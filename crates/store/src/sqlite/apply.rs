@@ -383,7 +383,7 @@ async fn move_plan(
 ) -> Result<()> {
     let query = sqlx::query(
         "UPDATE plans SET state = ?3, approver = coalesce(?4, approver), \
-         closed_at_ms = CASE WHEN ?3 IN ('approved', 'refused', 'superseded') THEN coalesce(closed_at_ms, ?5) \
+         closed_at_ms = CASE WHEN ?3 IN ('awaiting_check', 'approved', 'refused', 'superseded') THEN coalesce(closed_at_ms, ?5) \
          ELSE closed_at_ms END WHERE id = ?1 AND state = ?2",
     )
     .bind(id)

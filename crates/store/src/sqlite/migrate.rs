@@ -22,6 +22,11 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "outbox", sql: include_str!("../../migrations/0002_outbox.sql") },
     Migration { version: 3, name: "inbox", sql: include_str!("../../migrations/0003_inbox.sql") },
     Migration { version: 4, name: "records", sql: include_str!("../../migrations/0004_records.sql") },
+    Migration {
+        version: 5,
+        name: "waiting plans",
+        sql: include_str!("../../migrations/0005_waiting_plans.sql"),
+    },
 ];
 
 /// The newest version this program knows.
@@ -48,7 +53,20 @@ async fn run_these(connection: &mut SqliteConnection, migrations: &[Migration], 
     if application != APPLICATION_ID && tables > 0 {
         return Err(StoreError::WrongKey);
     }
-    for migration in migrations.iter().filter(|migration| migration.version > found) {
+    let newer = migrations.iter().filter(|migration| migration.version > found).collect::<Vec<_>>();
+    if newer.is_empty() {
+        return Ok(());
+    }
+    // A table that others point to is built anew without their foreign keys; each migration is checked before its end.
+    // Within a transaction they cannot be switched off.
+    run_statements(connection, "PRAGMA foreign_keys = OFF").await?;
+    let applied = run_all(connection, &newer, now_ms).await;
+    run_statements(connection, "PRAGMA foreign_keys = ON").await?;
+    applied
+}
+
+async fn run_all(connection: &mut SqliteConnection, migrations: &[&Migration], now_ms: i64) -> Result<()> {
+    for migration in migrations {
         run_statements(connection, "BEGIN IMMEDIATE").await?;
         let applied = apply(connection, migration, now_ms).await;
         if let Err(error) = applied {
@@ -62,6 +80,13 @@ async fn run_these(connection: &mut SqliteConnection, migrations: &[Migration], 
 
 async fn apply(connection: &mut SqliteConnection, migration: &Migration, now_ms: i64) -> Result<()> {
     run_statements(connection, migration.sql).await?;
+    let broken = sqlx::query("PRAGMA foreign_key_check")
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|error| typed(&error))?;
+    if broken.is_some() {
+        return Err(StoreError::Corrupt);
+    }
     sqlx::query("INSERT INTO schema_history (version, name, applied_at_ms) VALUES (?1, ?2, ?3)")
         .bind(migration.version)
         .bind(migration.name)
@@ -113,6 +138,25 @@ mod tests {
         assert_eq!(half, 0);
         // and the connection goes on
         run(&mut connection, 3).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_breaks_a_foreign_key_leaves_no_trace() {
+        let mut connection = memory().await;
+        run(&mut connection, 1).await.unwrap();
+        let mut migrations = MIGRATIONS.to_vec();
+        let next = newest() + 1;
+        migrations.push(Migration {
+            version: next,
+            name: "dangling",
+            sql: "INSERT INTO plans (id, pair, conflict, hash, body, state, grade, maker, made_at_ms) \
+                  VALUES ('pl', 'p', 'no such conflict', '', '', 'draft', 1, 'ana', 1);",
+        });
+        let refused = run_these(&mut connection, &migrations, 2).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt)), "{refused:?}");
+        assert_eq!(number(&mut connection, "SELECT count(*) FROM plans").await.unwrap(), 0);
+        assert_eq!(number(&mut connection, "PRAGMA user_version").await.unwrap(), next - 1);
+        assert_eq!(number(&mut connection, "PRAGMA foreign_keys").await.unwrap(), 1, "on again");
     }
 
     #[tokio::test]

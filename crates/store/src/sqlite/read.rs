@@ -202,6 +202,14 @@ impl Store for SqliteStore {
         questions::plan(&self.readers, id).await
     }
 
+    async fn waiting_plan_of(&self, pair: &str) -> Result<Option<PlanRow>> {
+        questions::waiting_plan_of(&self.readers, pair).await
+    }
+
+    async fn waiting_plans(&self) -> Result<Vec<String>> {
+        questions::waiting_plans(&self.readers).await
+    }
+
     async fn plans(&self, state: Option<PlanState>, offset: u32, limit: u32) -> Result<Vec<PlanRow>> {
         questions::plans(&self.readers, state, offset, limit).await
     }

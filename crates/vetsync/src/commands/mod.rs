@@ -19,7 +19,7 @@ use clap::{Args, Subcommand};
 use console_api::dto::{
     Approve, Approved, BrakedView, ChoiceKind, CompareView, ConflictList, ConflictQuery, ContinueBraked,
     Continued, Event, FieldChoice, Id, MakePlan, Nothing, PatientPage, PatientPageRows, PatientSearch,
-    PatientStatus, PlanView, RunReport, RunStatus, RunView, StartRun,
+    PatientStatus, PlanStatus, PlanView, RunReport, RunStatus, RunView, StartRun,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -298,7 +298,7 @@ async fn list(options: Options, field: Option<String>, limit: u32, json: bool) -
                     item.grade.to_string(),
                     item.patient.clone(),
                     item.fields.join(","),
-                    item.why.clone(),
+                    item.waits.clone().unwrap_or_else(|| item.why.clone()),
                 ]
             })
             .collect();
@@ -386,14 +386,21 @@ async fn decide(
     }
     let approve = Approve { plan_id: plan.id.clone(), hash: plan.hash.clone(), reason };
     let approved: Approved = call(&seat, "plans.approve", &approve).await?;
-    wait_until_written(&seat, &plan.patient_id).await?;
+    if approved.plan.status != PlanStatus::AwaitingCheck {
+        wait_until_written(&seat, &plan.patient_id).await?;
+    }
     let done: PlanView = call(&seat, "plans.get", &Id { id: plan.id }).await?;
     seat.leave().await;
     show_plan(&done, json)?;
-    Ok(if approved.operations.is_empty() && done.needs_second {
-        ExitCode::from(7)
-    } else {
-        ExitCode::SUCCESS
+    Ok(match done.status {
+        PlanStatus::AwaitingSecond => ExitCode::from(7),
+        // It is accepted and will be carried out; so far nothing is written.
+        PlanStatus::AwaitingCheck => ExitCode::from(6),
+        PlanStatus::Draft
+        | PlanStatus::Approved
+        | PlanStatus::Done
+        | PlanStatus::Refused
+        | PlanStatus::Superseded => ExitCode::SUCCESS,
     })
 }
 
@@ -407,8 +414,11 @@ fn show_plan(plan: &PlanView, json: bool) -> Result<(), Failure> {
         println!("  {}", write.sentence);
         println!("    {} {}", write.method, write.url);
     }
-    if plan.needs_second && matches!(plan.status, console_api::dto::PlanStatus::AwaitingSecond) {
+    if plan.status == PlanStatus::AwaitingSecond {
         println!("  waits for a second person");
+    }
+    if let Some(waits) = &plan.waits {
+        println!("  {waits}");
     }
     Ok(())
 }

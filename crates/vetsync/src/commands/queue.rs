@@ -6,8 +6,8 @@ use crate::{Outcome, output};
 use agent::{Options, Seat};
 use clap::{Args, Subcommand, ValueEnum};
 use console_api::dto::{
-    Approve, Approved, FieldText, Id, OperationStatus, PlanView, QueueAction, QueueCauses, QueueDetail,
-    QueueEdit, QueueItem, QueueList, QueueQuery, QueueReplay, QueueReplayed, RemoteName,
+    Approve, Approved, FieldText, Id, OperationStatus, PlanStatus, PlanView, QueueAction, QueueCauses,
+    QueueDetail, QueueEdit, QueueItem, QueueList, QueueQuery, QueueReplay, QueueReplayed, Refuse, RemoteName,
 };
 use std::process::ExitCode;
 
@@ -118,6 +118,14 @@ enum Verb {
         #[arg(long)]
         plan: bool,
     },
+    /// Withdraw an approved plan that still waits for its systems. What it would have changed is asked about again.
+    Withdraw {
+        /// The plan's id, as `queue list` prints it.
+        plan: String,
+        /// Why, for the audit trail.
+        #[arg(long)]
+        reason: String,
+    },
     /// Call an operation off. What it would have changed becomes a question on the work list.
     Cancel {
         /// The operation's id.
@@ -148,6 +156,11 @@ pub async fn queue(options: Options, queue: Queue, json: bool) -> Outcome {
         Verb::Retry { id, reason } => retry(&seat, id, reason, json).await,
         Verb::Replay { cause, reason } => replay(&seat, cause, reason, json).await,
         Verb::Edit { id, values, reason, plan } => edit(&seat, id, &values, reason, plan, json).await,
+        Verb::Withdraw { plan, reason } => {
+            let plan: PlanView = call(&seat, "plans.refuse", &Refuse { plan_id: plan, reason }).await?;
+            show_plan(&plan, json)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Cancel { id, reason } => {
             let detail: QueueDetail =
                 call(&seat, "queue.cancel", &QueueAction { id, reason: Some(reason) }).await?;
@@ -169,11 +182,27 @@ async fn list(seat: &Seat, query: &QueueQuery, json: bool) -> Outcome {
             .iter()
             .flat_map(|lane| lane.operations.iter().map(|item| row(&lane.patient, item)))
             .collect();
+        let waiting = found.waiting_plans.iter().map(|plan| {
+            vec![
+                plan.plan_id.clone(),
+                plan.patient.clone(),
+                format!("Approved by {}", plan.approver),
+                String::new(),
+                plan.sentences.join("; "),
+                plan.words.clone(),
+            ]
+        });
+        let rows: Vec<Vec<String>> = waiting.chain(rows).collect();
         output::table(&["ID", "PATIENT", "STATE", "TRY", "WHAT", "WHY"], &rows);
         let counts = &found.counts;
         eprintln!(
-            "{} waiting, {} running, {} retrying, {} need an edit; {} lanes",
-            counts.waiting, counts.running, counts.retrying, counts.parked, found.total
+            "{} waiting, {} running, {} retrying, {} need an edit; {} lanes; {} approved plans wait for their check",
+            counts.waiting,
+            counts.running,
+            counts.retrying,
+            counts.parked,
+            found.total,
+            found.waiting_plans_total
         );
     }
     Ok(if found.counts.parked > 0 { ExitCode::from(7) } else { ExitCode::SUCCESS })
@@ -337,7 +366,15 @@ async fn edit(
     }
     let approve = Approve { plan_id: plan.id.clone(), hash: plan.hash.clone(), reason: Some(reason) };
     let approved: Approved = call(seat, "plans.approve", &approve).await?;
-    let mut code = if approved.operations.is_empty() { 7 } else { 0 };
+    let mut code = match approved.plan.status {
+        PlanStatus::AwaitingSecond => 7,
+        PlanStatus::AwaitingCheck => 6,
+        PlanStatus::Draft
+        | PlanStatus::Approved
+        | PlanStatus::Done
+        | PlanStatus::Refused
+        | PlanStatus::Superseded => 0,
+    };
     for operation in &approved.operations {
         code = code.max(code_of(&outcome(seat, &operation.id).await?));
     }

@@ -9,6 +9,7 @@
 mod deciding;
 mod faults;
 mod first_comparison;
+mod held_back;
 mod network;
 mod offline;
 mod one_sided;

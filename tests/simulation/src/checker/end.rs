@@ -94,6 +94,9 @@ fn books(books: &Books, wrong: &mut Vec<String>) {
         .map(|operation| operation.plan.as_str())
         .collect();
     for plan in books.plans.values() {
+        if plan.state == PlanState::AwaitingCheck {
+            wrong.push(format!("plan {} of {} waits for its check for ever", plan.id, plan.maker));
+        }
         if plan.state == PlanState::Approved && !parked.contains(plan.id.as_str()) {
             wrong.push(format!("plan {} of {} is approved and nothing carries it out", plan.id, plan.maker));
         }

@@ -15,7 +15,7 @@ use reading::{Said, Seen, substances};
 use record::Remote;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use store::{OperationRow, PlanRow};
+use store::{OperationRow, PlanRow, PlanState};
 use timeline::{Place, Timeline, Written};
 
 /// Everything that is wrong with a day; empty if all is well.
@@ -137,6 +137,9 @@ impl<'a> Judge<'a> {
             if !only_reference {
                 wrong.push(Self::say(write, "written, and the plan does not hold these bytes"));
             }
+        }
+        if plan.state == PlanState::Refused {
+            wrong.push(Self::say(write, "written for a plan that was turned down or withdrawn"));
         }
         let is_desk = behind.is_decided() && !plan.maker.starts_with("person:");
         if is_desk && plan.approver.is_none() {

@@ -125,8 +125,15 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
         <div className={classes.notice} data-tone="result" data-testid="waiting-second">
           <IconUsers size={20} aria-hidden="true" />
           <div>
-            <strong>{conflict.status === "awaiting_second" ? "A decision is made and waits for a second person." : "The decision is being written."}</strong>
-            <p>Nothing can be changed here meanwhile.</p>
+            <strong>
+              {conflict.status === "awaiting_second"
+                ? "A decision is made and waits for a second person."
+                : conflict.waits
+                  ? "A decision is made and approved; it is not written yet."
+                  : "The decision is being written."}
+            </strong>
+            {conflict.waits && <p data-testid="conflict-waits">{conflict.waits}</p>}
+            <p>{conflict.waits ? "To decide anew, withdraw the plan first." : "Nothing can be changed here meanwhile."}</p>
           </div>
           <KeyButton shortcut="v" says="Open the plan" group="Compare" variant="filled" run={() => void navigate({ to: "/plans/$planId", params: { planId: conflict.id } })} data-testid="open-plan" />
         </div>

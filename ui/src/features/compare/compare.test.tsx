@@ -1,6 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
-import { leaveFields, openAt } from "../../test/render";
+import { fakeHost } from "../../host/fake";
+import { expectAccessible, leaveFields, openAt } from "../../test/render";
 
 const row = (field: string) => screen.getByTestId(`field-patient.${field}`);
 const resultOf = (field: string) => within(row(field)).getByTestId("result").textContent ?? "";
@@ -166,5 +167,23 @@ describe("compare", () => {
     await user.type(within(dialog).getByLabelText(/How do you know/), "Different colour");
     await user.click(within(dialog).getByRole("button", { name: "See the plan" }));
     expect(await screen.findByText("This makes no writes")).toBeTruthy();
+  });
+
+  it("says of a decision that waits for a system what it waits for, here, in the work list and in the queue", async () => {
+    const host = fakeHost(0);
+    await host.call("remotes.pause", { remote: "service_now", reason: "upgrade" });
+    const view = await host.call("conflicts.get", { id: "c-phone-3" });
+    const [field] = view.fields;
+    const plan = await host.call("plans.make", { conflictId: "c-phone-3", fingerprint: view.fingerprint, choices: [{ field: field?.field ?? "", choice: "take_ehr", own: null }], reason: null });
+    await host.call("plans.approve", { planId: plan.id, hash: plan.hash, reason: null });
+    const { user, router } = await openAt("/work/c-phone-3", "compare-table", host);
+    expect(screen.getByTestId("conflict-waits").textContent).toMatch(/waits until ServiceNow is resumed/);
+    await user.keyboard("v");
+    await screen.findByTestId("plan-waits");
+    await router.navigate({ to: "/work" });
+    expect((await screen.findAllByText(/Approved; waits until ServiceNow is resumed/)).length).toBeGreaterThan(0);
+    await router.navigate({ to: "/queue" });
+    expect((await screen.findByTestId("waiting-plan")).textContent).toContain(plan.patient);
+    await expectAccessible();
   });
 });

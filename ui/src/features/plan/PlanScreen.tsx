@@ -27,6 +27,7 @@ const APPROVED = "approved";
 function titleOf(plan: PlanView): string {
   if (plan.status === "done") return plan.undoes ? "Undone" : "Done";
   if (plan.replaces && (plan.status === "draft" || plan.status === "awaiting_second")) return `Resend: this will make ${plural(plan.writes.length, "write")} in place of the refused one`;
+  if (plan.status === "awaiting_check") return "Approved, and not written yet";
   if (plan.undoes) return `Undo: ${plural(plan.writes.length, "write")} would be taken back`;
   if (plan.status === "refused") return "This plan was refused";
   if (plan.status === "superseded") return "This plan is out of date";
@@ -36,7 +37,11 @@ function titleOf(plan: PlanView): string {
 
 export function PlanScreen() {
   const { planId } = useParams({ from: "/plans/$planId" });
-  const plan = useRead("plans.get", { id: planId }, { staleTime: 0, refetchInterval: (query) => (query.state.data?.status === "approved" ? POLL_MS : false) });
+  const plan = useRead(
+    "plans.get",
+    { id: planId },
+    { staleTime: 0, refetchInterval: (query) => (query.state.data?.status === "approved" || query.state.data?.status === "awaiting_check" ? POLL_MS : false) },
+  );
   if (plan.isPending)
     return (
       <Page title="Plan" testId="plan">
@@ -60,6 +65,7 @@ function Plan({ plan }: { plan: PlanView }) {
   const sent = useRef<PlanView["status"] | null>(null);
   const [failure, setFailure] = useState<CallFailed | null>(null);
   const written = plan.status === "approved" || plan.status === "done";
+  const waits = plan.status === "awaiting_check";
   const decidable = plan.status === "draft" || plan.status === "awaiting_second";
 
   const backToConflict = (moved: boolean) => {
@@ -70,12 +76,22 @@ function Plan({ plan }: { plan: PlanView }) {
   const approve = useAct("plans.approve", ["plans", "conflicts", "conflict", "home", "receipts", "patient", "patients", "queue"], ({ plan: now }, client) => {
     setFailure(null);
     client.setQueriesData<PlanView>({ queryKey: ["plans", "plans.get"], predicate: (query) => (query.state.data as PlanView | undefined)?.id === now.id }, now);
-    if (now.conflictId && now.status !== "awaiting_second") forgetWork(now.conflictId);
+    // While it waits, what was chosen may be asked about again.
+    if (now.conflictId && now.status !== "awaiting_second" && now.status !== "awaiting_check") forgetWork(now.conflictId);
     if (now.replaces) forgetEdit(now.replaces);
-    notifyDone(now.status === "awaiting_second" ? "Approved by you. It now waits for a second person." : plan.writes.length === 0 ? "Remembered." : "Approved. The writes are on their way.", APPROVED);
+    notifyDone(
+      now.status === "awaiting_second"
+        ? "Approved by you. It now waits for a second person."
+        : now.waits
+          ? now.waits
+          : plan.writes.length === 0
+            ? "Remembered."
+            : "Approved. The writes are on their way.",
+      APPROVED,
+    );
   });
-  const refuse = useAct("plans.refuse", ["plans", "conflicts", "conflict", "home"], (now) => {
-    notifyDone("Refused. Nothing was written.");
+  const refuse = useAct("plans.refuse", ["plans", "conflicts", "conflict", "home", "patient", "patients", "queue"], (now) => {
+    notifyDone(waits ? "Withdrawn. Nothing was written, and it is asked about again." : "Refused. Nothing was written.");
     if (now.replaces) void navigate({ to: "/queue/$operationId", params: { operationId: now.replaces } });
     else if (now.conflictId) void navigate({ to: "/work" });
   });
@@ -105,7 +121,7 @@ function Plan({ plan }: { plan: PlanView }) {
       },
     );
   };
-  const back = written || plan.status === "awaiting_second" ? "Back" : plan.replaces ? "Back to the edit" : plan.conflictId ? "Back to compare" : "Back";
+  const back = written || waits || plan.status === "awaiting_second" ? "Back" : plan.replaces ? "Back to the edit" : plan.conflictId ? "Back to compare" : "Back";
   return (
     <Page
       testId="plan"
@@ -123,7 +139,8 @@ function Plan({ plan }: { plan: PlanView }) {
           {decidable && plan.mayApprove && (
             <KeyButton shortcut="r" says={plan.status === "draft" ? "Drop the plan" : "Refuse"} group="Plan" disabled={busy} run={() => setRefusing(true)} data-testid="refuse" />
           )}
-          {plan.status === "approved" && mayQueue && (
+          {plan.mayWithdraw && <KeyButton shortcut="r" says="Withdraw" group="Plan" disabled={busy} run={() => setRefusing(true)} data-testid="withdraw" />}
+          {(plan.status === "approved" || waits) && mayQueue && (
             <KeyButton shortcut="o" says="See it in the queue" group="Plan" run={() => void navigate({ to: "/queue", search: { patient: plan.patientId } })} data-testid="see-queue" />
           )}
           {plan.status === "superseded" && plan.conflictId && !plan.replaces && (
@@ -133,6 +150,11 @@ function Plan({ plan }: { plan: PlanView }) {
       }
     >
       {failure && <Failure thrown={failure} />}
+      {plan.waits && (
+        <p className={classes.note} data-tone="warn" role="status" data-testid="plan-waits">
+          {plan.waits}
+        </p>
+      )}
       {plan.leftOut.length > 0 && (
         <div className={classes.note} data-tone="warn" data-testid="left-out">
           <strong>Left out, because it changed since:</strong>
@@ -165,9 +187,9 @@ function Plan({ plan }: { plan: PlanView }) {
       {decidable && <ApproveBar plan={plan} busy={busy} approve={send} />}
       {refusing && (
         <ReasonDialog
-          title={plan.status === "draft" ? "Drop this plan" : "Refuse this plan"}
-          label="Why? The maker will read it."
-          act={plan.status === "draft" ? "Drop the plan" : "Refuse"}
+          title={waits ? "Withdraw this plan" : plan.status === "draft" ? "Drop this plan" : "Refuse this plan"}
+          label={waits ? "Why? It stays in the audit trail." : "Why? The maker will read it."}
+          act={waits ? "Withdraw" : plan.status === "draft" ? "Drop the plan" : "Refuse"}
           busy={refuse.isPending}
           close={() => setRefusing(false)}
           send={(reason) => refuse.mutate({ planId: plan.id, reason }, { onError: notifyFailure })}

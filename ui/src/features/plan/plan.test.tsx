@@ -53,6 +53,40 @@ describe("plan", () => {
     expect(await screen.findAllByTestId("receipt", {}, { timeout: 4_000 })).toHaveLength(2);
   });
 
+  it("is taken while a system is paused, says what it waits for, and is written when it is resumed", async () => {
+    const { user, clinic, host } = await openAt("/work/c-phone-3", "compare-table");
+    await host.call("remotes.pause", { remote: "ehr", reason: "upgrade" });
+    leaveFields();
+    await user.keyboard("1v");
+    await screen.findByTestId("approve");
+    leaveFields();
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect((await screen.findByTestId("plan-waits")).textContent).toMatch(/^Approved; waits until the EHR is resumed/);
+    expect(screen.getByTestId("plan-status").textContent).toBe("Approved, waits for a system");
+    expect(screen.queryByTestId("approve")).toBeNull();
+    expect(clinic.receipts).toEqual([]);
+    await host.call("remotes.resume", { remote: "ehr", reason: null });
+    expect(await screen.findByTestId("receipt", {}, { timeout: 4_000 })).toBeTruthy();
+  });
+
+  it("can be withdrawn while it waits, and is asked about again", async () => {
+    const { user, clinic, host } = await openAt("/work/c-phone-3", "compare-table");
+    await host.call("remotes.pause", { remote: "ehr", reason: "upgrade" });
+    leaveFields();
+    await user.keyboard("1v");
+    await screen.findByTestId("approve");
+    leaveFields();
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await screen.findByTestId("plan-waits");
+    leaveFields();
+    await user.keyboard("r");
+    const dialog = within(await screen.findByTestId("reason-dialog"));
+    await user.type(dialog.getByRole("textbox"), "the owner called again");
+    await user.click(dialog.getByRole("button", { name: "Withdraw" }));
+    await waitFor(() => expect(clinic.conflicts.find((one) => one.id === "c-phone-3")?.status).toBe("open"));
+    expect(clinic.receipts).toEqual([]);
+  });
+
   it("needs a second person for an allergy, who is never the maker", async () => {
     const { user, clinic, host } = await openAt("/work/c-allergy", "compare-table");
     leaveFields();

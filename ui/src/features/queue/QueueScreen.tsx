@@ -25,6 +25,7 @@ import { RemotesPanel } from "./RemotesPanel";
 import { causeRows, laneRows, type QueueRow, queueRowPx } from "./rows";
 import { useOperationActions } from "./useOperationActions";
 import { useQueue } from "./useQueue";
+import { WaitingPlans } from "./WaitingPlans";
 
 /** A chip says how many it would show; nought is not worth a number. */
 function stateChips(counts: QueueCounts | undefined): Record<keyof typeof queueStates, string> {
@@ -92,7 +93,9 @@ function Queue() {
           {counts === undefined
             ? "Reading…"
             : unfinished === 0
-              ? "Nothing waits to be written"
+              ? queue.data?.waitingPlansTotal
+                ? "No write is under way"
+                : "Nothing waits to be written"
               : `${plural(unfinished, "write")} unfinished${counts.parked > 0 ? `, ${counts.parked.toLocaleString("en")} of them ${counts.parked === 1 ? "needs" : "need"} an edit` : ""}`}
           {item?.whoCan && <span data-testid="who-can"> · To change anything here, ask {item.whoCan}.</span>}
         </span>
@@ -128,6 +131,7 @@ function Queue() {
     >
       <QueueTabs writes={counts === undefined ? undefined : unfinished} />
       <RemotesPanel />
+      {!search.group && queue.data && <WaitingPlans plans={queue.data.waitingPlans} total={queue.data.waitingPlansTotal} />}
       <div className={shared.filters}>
         {!search.group && <Chips label="Where it stands" options={stateChips(counts)} value={state} choose={(one) => narrow({ state: one })} />}
         <Chips label="System" options={remoteWords} value={remote} choose={(one) => narrow({ remote: one })} />

@@ -1,6 +1,6 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import type { QueueSearch } from "../../app/router";
-import type { OperationStatus, QueueCounts, QueueLane, QueueList } from "../../bindings/types";
+import type { OperationStatus, QueueCounts, QueueLane, QueueList, WaitingPlan } from "../../bindings/types";
 import { useHost } from "../../host/context";
 import type { CallFailed } from "../../host/types";
 
@@ -19,6 +19,8 @@ export interface QueueRead {
   lanes: QueueLane[];
   total: number;
   counts: QueueCounts;
+  waitingPlans: WaitingPlan[];
+  waitingPlansTotal: number;
 }
 
 /** The lanes that match, fetched as one scrolls: after a long outage there are more than a screen ever needs. */
@@ -35,7 +37,7 @@ export function useQueue({ state, remote, cause, patient }: QueueSearch) {
     },
     select: ({ pages }) => {
       const last = pages.at(-1);
-      return last ? { lanes: onlyOnce(pages.flatMap((page) => page.lanes)), total: last.total, counts: last.counts } : null;
+      return last ? { lanes: onlyOnce(pages.flatMap((page) => page.lanes)), total: last.total, counts: last.counts, waitingPlans: last.waitingPlans, waitingPlansTotal: last.waitingPlansTotal } : null;
     },
     placeholderData: keepPreviousData,
   });

@@ -28,7 +28,7 @@ function State({ item }: { item: ConflictItem }) {
   if (item.status !== "open") {
     return (
       <span className={classes.state}>
-        <IconUsers size={14} aria-hidden="true" /> {conflictStatusWords[item.status]}
+        <IconUsers size={14} aria-hidden="true" /> {item.waits ? "Approved, waits" : conflictStatusWords[item.status]}
       </span>
     );
   }
@@ -61,7 +61,7 @@ export function ConflictRow({ item, inGroup }: { item: ConflictItem; inGroup: bo
       </span>
       <span className={classes.what}>
         <strong>{item.fieldLabels.length > 0 ? item.fieldLabels.join(", ") : causeWords[item.cause]}</strong>
-        <small>{item.why}</small>
+        <small>{item.waits ?? item.why}</small>
       </span>
       <Values item={item} />
       <span className={classes.end}>

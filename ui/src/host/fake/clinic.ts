@@ -1,5 +1,5 @@
 import type { Commands } from "../../bindings/commands";
-import type { ApiError, Capability, ConflictItem, FieldChoice, FieldView, Home, PatientRow, Person, PlanView, Progress, ReceiptView, RunView, Session, Tag } from "../../bindings/types";
+import type { ApiError, Capability, ConflictItem, FieldChoice, FieldView, Home, PatientRow, Person, PlanView, Progress, ReceiptView, RunView, Session, Tag, WaitingPlan } from "../../bindings/types";
 import { CallFailed } from "../types";
 import { SampleBrake } from "./brake";
 import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
@@ -203,7 +203,7 @@ export class SampleClinic {
       return this.draftPlan(this.conflict(conflictId), choices, reason);
     },
     "plans.get": ({ id }) => {
-      const waiting = [...this.plans.values()].find((one) => one.conflictId === id && one.status === "awaiting_second");
+      const waiting = [...this.plans.values()].find((one) => one.conflictId === id && (one.status === "awaiting_second" || one.status === "awaiting_check"));
       return this.seen(this.plans.get(id) ?? waiting ?? fail("not_found", "This plan does not exist any more.", "Open the conflict again."));
     },
     "plans.approve": ({ planId, hash, reason }) => this.approve(planId, hash, reason),
@@ -213,7 +213,7 @@ export class SampleClinic {
       plan.reason = reason;
       const conflict = this.conflicts.find((one) => one.id === plan.conflictId);
       if (conflict) conflict.status = "open";
-      this.changed(["plans", "conflicts", "conflict", "home"], plan.conflictId);
+      this.changed(["plans", "conflicts", "conflict", "home", "queue"], plan.conflictId);
       return this.seen(plan);
     },
     "plans.undo": ({ id }) => {
@@ -230,7 +230,10 @@ export class SampleClinic {
     "quarantine.edit": (edit) => this.quarantine.edit(edit),
     "quarantine.replay": (replay) => this.quarantine.replay(replay),
     "quarantine.dismiss": ({ id, reason }) => this.quarantine.dismiss(id, reason),
-    "queue.list": (query) => this.queue.list(query),
+    "queue.list": (query) => {
+      const waitingPlans = this.waitingPlans();
+      return { ...this.queue.list(query), waitingPlans, waitingPlansTotal: waitingPlans.length };
+    },
     "queue.show": ({ id }) => this.queue.show(id),
     "queue.causes": () => ({ causes: this.queue.causes() }),
     "queue.retry": ({ id }) => this.queue.retry(id),
@@ -244,7 +247,11 @@ export class SampleClinic {
     "queue.cancel": ({ id }) => this.queue.cancel(id),
     "remotes.status": () => this.queue.status(),
     "remotes.pause": ({ remote, reason }) => this.queue.pause(remote, reason ?? ""),
-    "remotes.resume": ({ remote }) => this.queue.resume(remote),
+    "remotes.resume": ({ remote }) => {
+      const status = this.queue.resume(remote);
+      if (!this.paused()) for (const plan of this.plans.values()) if (plan.status === "awaiting_check") this.carryOut(plan);
+      return status;
+    },
     "remotes.try_now": ({ remote }) => this.queue.tryNow(remote),
     "incidents.list": () => ({ incidents: this.queue.incidents, total: this.queue.incidents.length }),
     "incidents.acknowledge": ({ id }) => this.queue.acknowledge(id),
@@ -273,7 +280,35 @@ export class SampleClinic {
     const makerIsMe = plan.maker === this.person.name;
     const second = plan.status === "awaiting_second";
     const mayApprove = second ? !makerIsMe && (may[this.person.id] ?? []).includes("approve_second") : true;
-    return { ...plan, makerIsMe, mayApprove, whoCan: mayApprove ? null : "another administrator" };
+    const waits = plan.status === "awaiting_check";
+    return { ...plan, makerIsMe, mayApprove: mayApprove && !waits, whoCan: mayApprove ? null : "another administrator", waits: waits ? this.waits() : null, mayWithdraw: waits };
+  }
+
+  /** What an approved plan waits for. */
+  private waits(): string {
+    const until = (["service_now", "ehr"] as const).flatMap((name) => {
+      const { place, paused } = this.queue.sides[name];
+      return paused ? [`${place} is resumed (paused by ${paused.by})`] : [];
+    });
+    return `Approved; waits until ${until.join(" and ")}. Then both systems are read again: if one of them changed meanwhile, nothing is written and it is asked about again.`;
+  }
+
+  private waitingPlans(): WaitingPlan[] {
+    return [...this.plans.values()]
+      .filter((plan) => plan.status === "awaiting_check")
+      .map((plan) => ({
+        planId: plan.id,
+        patientId: plan.patientId,
+        patient: plan.patient,
+        owner: "",
+        species: "dog",
+        sentences: plan.writes.map((write) => write.sentence),
+        approver: plan.approver ?? "",
+        approvedAtMs: plan.madeAtMs,
+        words: this.waits(),
+        mayWithdraw: true,
+        whoCan: null,
+      }));
   }
 
   private permitted(field: FieldView): FieldView {
@@ -305,6 +340,7 @@ export class SampleClinic {
       claimedByMe: conflict.claimedBy === this.person.name,
       snoozedUntilMs: this.snoozed.get(conflict.id) ?? null,
       mayDecide: conflict.fields.some((field) => this.permitted(field).mayDecide) || conflict.cause === "maybe_duplicate",
+      waits: [...this.plans.values()].some((plan) => plan.conflictId === conflict.id && plan.status === "awaiting_check") ? this.waits() : null,
       alike,
     };
   }
@@ -476,6 +512,8 @@ export class SampleClinic {
       whoCan: null,
       leftOut: [],
       moved: [],
+      waits: null,
+      mayWithdraw: false,
       undoes: null,
       replaces: null,
     };
@@ -495,10 +533,6 @@ export class SampleClinic {
       plan.status = "superseded";
       return fail("moved", "Name changed in the EHR since you looked. Nothing was written.", "Look at what moved; your other choices are kept.");
     }
-    for (const name of ["service_now", "ehr"] as const) {
-      const { label, paused } = this.queue.sides[name];
-      if (paused) return fail("offline", `${label} is paused by ${paused.by}: ${paused.reason}.`, "Ask them, or resume it on the Queue screen.");
-    }
     if (plan.needsSecond && plan.status === "draft") {
       plan.status = "awaiting_second";
       plan.reason = reason ?? plan.reason;
@@ -506,8 +540,23 @@ export class SampleClinic {
       this.changed(["plans", "conflicts", "conflict", "home"], plan.conflictId);
       return { plan: this.seen(plan), operations: [] };
     }
-    plan.status = "approved";
     plan.approver = this.person.name;
+    if (this.paused()) {
+      plan.status = "awaiting_check";
+      if (conflict) conflict.status = "executing";
+      this.changed(["plans", "conflicts", "conflict", "queue"], plan.conflictId);
+      return { plan: this.seen(plan), operations: [] };
+    }
+    return this.carryOut(plan);
+  }
+
+  private paused(): boolean {
+    return Object.values(this.queue.sides).some((side) => side.paused !== null);
+  }
+
+  private carryOut(plan: PlanView) {
+    const conflict = plan.replaces ? undefined : this.conflicts.find((one) => one.id === plan.conflictId);
+    plan.status = "approved";
     if (conflict) {
       conflict.status = "closed";
       conflict.row.status = "agreed";

@@ -113,6 +113,8 @@ export function undoPlan(id: string, receipts: ReceiptView[], maker: string): Pl
     whoCan: null,
     leftOut: [],
     moved: [],
+    waits: null,
+    mayWithdraw: false,
     undoes: first.planId,
     replaces: null,
   };

@@ -269,6 +269,9 @@ export class SampleQueue {
     return {
       lanes,
       total: ids.length,
+      // The clinic knows its plans.
+      waitingPlans: [],
+      waitingPlansTotal: 0,
       counts: { waiting: count("waiting"), running: count("running"), retrying: count("retrying"), parked: count("parked"), done: count("done"), cancelled: count("cancelled") },
       tries: TRIES,
     };

@@ -82,7 +82,9 @@ pub(super) async fn operations(
 pub(super) async fn lanes_with_work(readers: &Readers, lanes: &[&str]) -> Result<Vec<String>> {
     let query = sqlx::query(
         "SELECT DISTINCT o.lane FROM json_each(?1) named CROSS JOIN operations o INDEXED BY operations_unfinished \
-         ON o.lane = named.value AND o.state IN ('waiting', 'running', 'retrying', 'parked')",
+         ON o.lane = named.value AND o.state IN ('waiting', 'running', 'retrying', 'parked') \
+         UNION SELECT w.pair FROM json_each(?1) named CROSS JOIN plans w \
+         ON w.pair = named.value AND w.state = 'awaiting_check'",
     )
     .bind(list(lanes));
     all(readers, query, only).await

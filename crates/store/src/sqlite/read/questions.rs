@@ -93,6 +93,23 @@ pub(super) async fn plan(readers: &Readers, id: &str) -> Result<Option<PlanRow>>
     perhaps(readers, query, rows::plan).await
 }
 
+pub(super) async fn waiting_plan_of(readers: &Readers, pair: &str) -> Result<Option<PlanRow>> {
+    let query = sqlx::query(concat!(
+        "SELECT ",
+        plan_columns!(),
+        " FROM plans WHERE pair = ?1 AND state = 'awaiting_check'"
+    ))
+    .bind(pair);
+    perhaps(readers, query, rows::plan).await
+}
+
+pub(super) async fn waiting_plans(readers: &Readers) -> Result<Vec<String>> {
+    let query = sqlx::query(
+        "SELECT id FROM plans WHERE state = 'awaiting_check' ORDER BY closed_at_ms, made_at_ms, id",
+    );
+    all(readers, query, only).await
+}
+
 pub(super) async fn plans(
     readers: &Readers,
     state: Option<PlanState>,
@@ -133,7 +150,8 @@ pub(super) async fn plans_without_work(readers: &Readers, limit: u32) -> Result<
 pub(super) async fn pairs_waiting_for_nothing(readers: &Readers, limit: u32) -> Result<Vec<String>> {
     let query = sqlx::query(
         "SELECT id FROM pairs WHERE kind = 'patient' AND status = 'waiting' AND NOT EXISTS (SELECT 1 FROM operations o \
-         WHERE o.lane = pairs.id AND o.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY id LIMIT ?1",
+         WHERE o.lane = pairs.id AND o.state IN ('waiting', 'running', 'retrying', 'parked')) AND NOT EXISTS \
+         (SELECT 1 FROM plans w WHERE w.pair = pairs.id AND w.state = 'awaiting_check') ORDER BY id LIMIT ?1",
     )
     .bind(i64::from(limit));
     all(readers, query, only::<String>).await
