@@ -204,6 +204,7 @@ async function trouble(/** @type {string} */ address) {
     for (const [name, troubles] of [
       ["queue-breaker-signin", "&trouble=service_now.sign_in_refused&trouble=ehr.breaker_open"],
       ["queue-rate-limit", "&trouble=service_now.failing"],
+      ["full-disk", "&trouble=full_disk"],
     ]) {
       look = `${scheme}-1280`;
       await page.goto(`${address}${troubles}`);

@@ -284,7 +284,13 @@ async fn check(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respons
     if !is_let_in(&shared, &headers) {
         return no_entry();
     }
-    match shared.parts.store.check().await {
+    let store = &*shared.parts.store;
+    let looked = match store.check().await {
+        // Sound, and still of no use if nothing can be stored.
+        Ok(problems) => engine::storage::try_out(store).await.map(|()| problems),
+        Err(error) => Err(error),
+    };
+    match looked {
         Ok(problems) => json(StatusCode::OK, serde_json::json!({ "problems": problems }).to_string()),
         Err(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &console_api::store_advice(&error)),
     }

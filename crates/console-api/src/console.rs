@@ -327,6 +327,7 @@ fn event_of(notice: Notice) -> Event {
         Notice::Queue => changed(&[Tag::Queue], None),
         Notice::Incident => changed(&[Tag::Incidents, Tag::Remotes, Tag::Home], None),
         Notice::Health(_) => changed(&[Tag::Remotes, Tag::Queue, Tag::Home], None),
+        Notice::Storage => changed(&[Tag::Home, Tag::Remotes, Tag::Incidents], None),
         Notice::Braked => changed(&[Tag::Runs, Tag::Home], None),
         Notice::Progress(progress) => Event::Progress(progress_dto(&progress)),
         Notice::RunEnded(id) => {

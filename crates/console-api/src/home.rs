@@ -79,6 +79,7 @@ impl Console {
             last_run,
             settled: self.settled().await?,
             offline,
+            storage: self.storage_trouble(),
         })
     }
 

@@ -19,6 +19,7 @@ mod queue;
 mod receipts;
 mod remotes;
 mod shown;
+mod storage;
 mod words;
 
 pub use console::{Console, Parts};

@@ -13,6 +13,7 @@ use engine::Command;
 use engine::gate::{BREAKER_INCIDENT, SIGN_IN_INCIDENT};
 use engine::health::Health;
 use engine::judge::index;
+use engine::storage::{DAMAGED_INCIDENT, FULL_INCIDENT, LOCKED_INCIDENT, StorageFault};
 use record::Remote;
 use store::{IncidentRow, OperationState};
 
@@ -49,6 +50,7 @@ impl Console {
             incidents: open.iter().map(|row| self.incident_view(row)).collect(),
             may_control,
             who_can: (!may_control).then(|| who_can(Capability::ControlRemotes).to_owned()),
+            storage: self.storage_trouble(),
         })
     }
 
@@ -218,6 +220,15 @@ impl Console {
                 "Check the network and the system itself. VetSync tries by itself every 30 seconds; everything waits \
                  in the queue and nothing is lost.",
             ),
+            FULL_INCIDENT | LOCKED_INCIDENT | DAMAGED_INCIDENT => {
+                let fault = match row.kind.as_str() {
+                    FULL_INCIDENT => StorageFault::Full,
+                    LOCKED_INCIDENT => StorageFault::Locked,
+                    _ => StorageFault::Damaged,
+                };
+                let (words, way_out) = crate::storage::advice(fault);
+                (IncidentKind::Storage, words.to_owned(), way_out)
+            }
             _ => (IncidentKind::Other, row.cause.clone(), "Ask IT to run `vetsync doctor`."),
         };
         IncidentView {

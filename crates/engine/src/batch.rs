@@ -35,6 +35,8 @@ impl Engine {
     pub async fn step_many(&mut self, events: Vec<Event>, now_ms: i64) -> Effects {
         let mut effects = Effects::default();
         self.mind_the_clock(now_ms).await;
+        // Before a transaction is held: what it tries is to be durable by itself.
+        self.look_after_storage(now_ms, &mut effects).await;
         let mut events = events.into_iter().peekable();
         while let Some(event) = events.next() {
             if !may_share(&event) || self.may_end_a_run() {
@@ -59,7 +61,10 @@ impl Engine {
             Err(error) => {
                 let error = EngineError::from(error);
                 tracing::warn!(error = %error.log_words(), "step.no_batch");
-                return self.step_one_by_one(events, now_ms).await;
+                let mut effects = Effects::default();
+                self.note_storage(&error, now_ms, &mut effects);
+                effects.follow(self.step_one_by_one(events, now_ms).await);
+                return effects;
             }
         };
         let stake = self.stake(&events);
@@ -122,6 +127,7 @@ impl Engine {
     fn take_back(&mut self, stake: Stake, error: &EngineError, lost: Effects, now_ms: i64) -> Effects {
         tracing::error!(error = %error.log_words(), "step.not_durable");
         let mut effects = Effects { notices: lost.notices, ..Effects::default() };
+        self.note_storage(error, now_ms, &mut effects);
         let answered: HashSet<&str> = stake.answered.iter().map(|row| row.id.as_str()).collect();
         self.in_flight.retain(|id, _| stake.in_flight.contains(id) && !answered.contains(id.as_str()));
         self.unsettled.extend(stake.answered);

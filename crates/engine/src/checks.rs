@@ -134,6 +134,7 @@ impl Engine {
         }
         if let Err(error) = self.begin_checks(now_ms, effects).await {
             tracing::error!(error = %error.log_words(), "checks.not_begun");
+            self.note_storage(&error, now_ms, effects);
             self.checks.wake_at_ms = Some(now_ms + 1_000);
         }
     }

@@ -6,6 +6,7 @@ use crate::error::{EngineError, Result};
 use crate::health::Health;
 use crate::inbox::{Accepted, Arrival, Inbox};
 use crate::step::{Command, Engine, Event, Notice, Reply, Request, RunProgress, Ticket};
+use crate::storage::StorageTrouble;
 use record::Remote;
 use remote::RemoteApi;
 use std::collections::HashMap;
@@ -43,6 +44,8 @@ pub struct Pulse {
     pub run: Option<(RunRow, RunProgress)>,
     /// Tries of an operation in all.
     pub tries: u32,
+    /// What keeps the engine from storing anything.
+    pub storage: Option<StorageTrouble>,
 }
 
 /// A running engine.
@@ -145,6 +148,7 @@ pub fn start(
                     [engine.health(Remote::ServiceNow).clone(), engine.health(Remote::Ehr).clone()];
                 pulse.run = engine.current_run();
                 pulse.tries = engine.policy.tries;
+                pulse.storage = engine.storage_trouble();
             }
             // After the pulse: whoever asked sees there what they changed.
             for (ticket, reply) in effects.replies {

@@ -180,7 +180,8 @@ impl Engine {
                 Ok(Reply::Plan(plan)) => effects.notices.push(Notice::Plan(plan.id.clone())),
                 Ok(Reply::Pair(pair)) => effects.notices.push(Notice::Pair(pair.clone())),
                 Ok(Reply::Quarantined(_) | Reply::Replayed(_)) => effects.notices.push(Notice::Quarantine),
-                _ => {}
+                Err(error) => self.note_storage(error, now_ms, effects),
+                Ok(_) => {}
             }
             effects.replies.push((ticket, reply));
         }

@@ -230,16 +230,18 @@ impl Engine {
 
     /// The inbox's share of a step: what could not be finished, what can be begun, what is to be linked.
     pub(crate) async fn work_on_inbox(&mut self, now_ms: i64, effects: &mut Effects) {
-        self.put_unfinished_back(now_ms).await;
+        self.put_unfinished_back(now_ms, effects).await;
         if self.looking.touched
             && let Err(error) = self.begin_looks(now_ms, effects).await
         {
             tracing::error!(error = %error.log_words(), "inbox.claim_failed");
+            self.note_storage(&error, now_ms, effects);
             self.looking.touched = true;
             self.wake_for_inbox(now_ms + 1_000);
         }
         if let Err(error) = self.link_new(now_ms, effects).await {
             tracing::error!(error = %error.log_words(), "inbox.linking_failed");
+            self.note_storage(&error, now_ms, effects);
             self.wake_for_inbox(now_ms + BETWEEN_LINKINGS_MS);
         }
     }
@@ -565,7 +567,7 @@ impl Engine {
     }
 
     /// What could not be written down (a full disk) must not leave an event running for ever: it is looked at again.
-    async fn put_unfinished_back(&mut self, now_ms: i64) {
+    async fn put_unfinished_back(&mut self, now_ms: i64, effects: &mut Effects) {
         for event in std::mem::take(&mut self.looking.unfinished) {
             let back = Change::FinishEvent {
                 id: event.id.clone(),
@@ -578,7 +580,8 @@ impl Engine {
                 Ok(()) => self.looking.touched = true,
                 // It was finished by what failed only afterwards.
                 Err(store::StoreError::Moved { .. }) => {}
-                Err(_) => {
+                Err(error) => {
+                    self.note_storage(&error.into(), now_ms, effects);
                     self.wake_for_inbox(now_ms + 1_000);
                     self.looking.unfinished.push(event);
                 }

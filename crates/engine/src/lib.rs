@@ -34,6 +34,7 @@ pub mod runs;
 mod setbacks;
 mod settling;
 pub mod step;
+pub mod storage;
 mod stored;
 
 pub use clock::{Clock, Ids};

@@ -368,6 +368,7 @@ impl Engine {
         };
         if let Err(second) = self.end_run(state, Some(problem), now_ms, effects).await {
             tracing::error!(error = %second.log_words(), "run.end_not_recorded");
+            self.note_storage(&second, now_ms, effects);
             self.run = None;
         }
     }

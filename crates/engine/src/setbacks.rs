@@ -143,7 +143,8 @@ impl Engine {
                 }
                 // It was finished by what failed only afterwards.
                 Err(store::StoreError::Moved { .. }) => {}
-                Err(_) => {
+                Err(error) => {
+                    self.note_storage(&error.into(), now_ms, effects);
                     self.wake_at_ms = Some(now_ms + 1_000);
                     self.unsettled.push(operation);
                 }

@@ -11,6 +11,7 @@ use crate::judge::{PairContext, SideState, index};
 use crate::lens::Lenses;
 use crate::quarantine::Replayed;
 use crate::runs::RunState;
+use crate::storage::StorageTrouble;
 use mapping::event::EventLens;
 use reconcile::plan::FieldDecision;
 use record::{FieldIx, FieldState, RecordKind, Remote};
@@ -237,6 +238,8 @@ pub enum Notice {
     Health(Remote),
     Progress(RunProgress),
     RunEnded(String),
+    /// The store is in trouble, or well again.
+    Storage,
     /// Somebody asked to let a stopped run go on, or agreed to it.
     Braked,
     /// The quarantine or the inbox changed.
@@ -303,6 +306,8 @@ pub struct Engine {
     pub(crate) health_moved: [bool; 2],
     /// Incidents that are not written down yet.
     pub(crate) incident_changes: Vec<Change>,
+    /// What keeps it from storing anything.
+    pub(crate) storage_trouble: Option<StorageTrouble>,
 }
 
 impl Engine {
@@ -329,6 +334,7 @@ impl Engine {
             held: Vec::new(),
             health_moved: [false; 2],
             incident_changes: Vec::new(),
+            storage_trouble: None,
         }
     }
 
@@ -348,6 +354,7 @@ impl Engine {
     pub async fn step(&mut self, event: Event, now_ms: i64) -> Effects {
         let mut effects = Effects::default();
         self.mind_the_clock(now_ms).await;
+        self.look_after_storage(now_ms, &mut effects).await;
         Box::pin(self.handle(event, now_ms, &mut effects)).await;
         Box::pin(self.follow_up(now_ms, &mut effects)).await;
         effects
@@ -420,6 +427,7 @@ impl Engine {
         };
         if let Err(error) = handled {
             tracing::error!(error = %error.log_words(), "engine.step_failed");
+            self.note_storage(&error, now_ms, effects);
             if of_run {
                 self.fail_run(&error, now_ms, effects).await;
             }
@@ -440,12 +448,14 @@ impl Engine {
         self.work_on_checks(now_ms, effects).await;
         if let Err(error) = self.keep_health().await {
             tracing::error!(error = %error.log_words(), "health.not_kept");
+            self.note_storage(&error, now_ms, effects);
         }
         self.pass_gates(now_ms, effects);
         if self.outbox_touched
             && let Err(error) = self.claim(now_ms, effects).await
         {
             tracing::error!(error = %error.log_words(), "outbox.claim_failed");
+            self.note_storage(&error, now_ms, effects);
             self.wake_at_ms = Some(now_ms + 1_000);
         }
         if !self.unsettled.is_empty() {
@@ -453,7 +463,10 @@ impl Engine {
         }
         self.probe_idle(now_ms, effects);
         effects.wake_at_ms =
-            [self.wake_at_ms, self.looking.wake_at_ms, self.checks.wake_at_ms].into_iter().flatten().min();
+            [self.wake_at_ms, self.looking.wake_at_ms, self.checks.wake_at_ms, self.storage_wake_ms()]
+                .into_iter()
+                .flatten()
+                .min();
     }
 
     async fn rescue(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
@@ -463,13 +476,22 @@ impl Engine {
         self.rescue_plans_and_pairs(now_ms, effects).await?;
         self.rescue_events(now_ms).await?;
         // A run that a killed process left behind has no continuation; the next one reads everything again.
+        let problem = "VetSync was closed while this was under way; nothing is lost, start it again";
+        self.end_runs_without_owner(problem, now_ms, effects).await
+    }
+
+    /// Runs that stand as running in the store, and are not.
+    pub(crate) async fn end_runs_without_owner(
+        &self,
+        problem: &str,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<()> {
         for mut run in self.store.runs(20).await? {
-            if run.state == "running" {
+            if run.state == "running" && self.run_id() != Some(run.id.as_str()) {
                 "failed".clone_into(&mut run.state);
                 run.ended_at_ms = Some(now_ms);
-                run.problem = Some(
-                    "VetSync was closed while this was under way; nothing is lost, start it again".to_owned(),
-                );
+                run.problem = Some(problem.to_owned());
                 effects.notices.push(Notice::RunEnded(run.id.clone()));
                 self.store.commit(vec![Change::PutRun(run)]).await?;
             }

@@ -306,6 +306,13 @@ fn limit_files(process: u32, bytes: &str) -> Result<()> {
     Ok(())
 }
 
+/// What a command says beside the window, which owns the database, and the code it ends with.
+fn beside(config: &Path, verb: &[&str]) -> Result<(Option<i32>, String)> {
+    let mut command = Command::new(program("VETSYNC_BIN", "vetsync")?);
+    let output = command.arg("--config").arg(config).args(["--person", "dana"]).args(verb).output()?;
+    Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
 #[tokio::test]
 async fn on_a_full_disk_nothing_is_half_done_and_with_room_it_goes_on() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -333,17 +340,30 @@ async fn on_a_full_disk_nothing_is_half_done_and_with_room_it_goes_on() -> Resul
         window.wait_for_text("last-run", "Done").await?;
         let before = known(&window).await?;
 
-        // Full again while it is used: said, and nothing lost.
+        // Full again while it is used: said for as long as it lasts, and nothing lost.
         let log = fs::metadata(data.join("vetsync.db-wal"))?.len();
         ensure!(log > USED_UP, "the database's log has only {log} bytes: the disk would not be full for it");
         limit_files(process, &USED_UP.to_string())?;
         window.press(&["g", "h"]).await?;
         window.wait("start-run").await?;
         window.press(&["y"]).await?;
-        let said = "return document.body.innerText.includes('disk is full')";
-        window.wait_for_script("a word about the full disk", said).await?;
+        let told = window.wait_for_text("storage-banner", "The disk is full").await?;
+        ensure!(told.contains("Free some space"), "the way out: {told}");
+        window.wait_for_text("headline", "The disk is full").await?;
+        // It stands on every screen, and a command beside the window is told as well.
+        window.press(&["g", "w"]).await?;
+        window.wait("work").await?;
+        window.wait_for_text("storage-banner", "The disk is full").await?;
+        let (code, text) = beside(&clinic.config(), &["remotes", "status"])?;
+        ensure!(code == Some(5) && text.contains("The disk is full"), "remotes status: {code:?} {text}");
+        let (code, text) = beside(&clinic.config(), &["doctor"])?;
+        ensure!(code == Some(5) && text.contains("disk is full"), "doctor: {code:?} {text}");
         limit_files(process, "unlimited")?;
         window.shot("full-disk-at-work").await?;
+        // Over by itself.
+        window.wait_gone("storage-banner").await?;
+        window.press(&["g", "h"]).await?;
+        window.wait("start-run").await?;
         window.press(&["y"]).await?;
         window.wait_for_text("last-run", "Done").await?;
         let after = known(&window).await?;

@@ -11,6 +11,7 @@ import { Header } from "./Header";
 import { Nav } from "./Nav";
 import { OfflineBanner } from "./OfflineBanner";
 import classes from "./Shell.module.css";
+import { StorageBanner } from "./StorageBanner";
 
 /** Menus and dialogs give the focus back to their button when they are gone; then the new screen takes it. */
 const CLOSING_MS = 160;
@@ -71,6 +72,7 @@ export function Shell() {
       <Nav path={path} stopped={stopped.data?.braked?.mayContinue ?? false} needYou={needYou} needEdit={mayQueue ? parked.data?.counts.parked : undefined} openHelp={() => setHelp(true)} />
       <div className={classes.main}>
         <Header session={session} openPalette={() => setPalette(true)} />
+        {home.data?.storage && <StorageBanner trouble={home.data.storage} />}
         {home.data?.offline && <OfflineBanner remotes={home.data.remotes} />}
         <main id="content" tabIndex={-1} className={classes.content}>
           <Outlet />

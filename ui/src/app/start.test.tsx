@@ -1,10 +1,10 @@
-import { render, screen } from "@testing-library/react";
+import { render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 import type { ApiError } from "../bindings/types";
-import { fakeHost } from "../host/fake";
+import { fakeHost, fullDisk } from "../host/fake";
 import { CallFailed, type Host } from "../host/types";
-import { expectAccessible, openAt } from "../test/render";
+import { expectAccessible, leaveFields, openAt } from "../test/render";
 import { App } from "./App";
 
 const cases: [string, ApiError, RegExp][] = [
@@ -34,6 +34,23 @@ it.each(cases)("shows a full screen for: %s", async (_name, error, title) => {
   failing = false;
   await userEvent.click(screen.getByRole("button", { name: "Try again" }));
   expect(await screen.findByTestId("headline")).toBeTruthy();
+});
+
+it("says on every screen that nothing can be stored, until it can", async () => {
+  const host = fakeHost(0);
+  host.clinic.storage = fullDisk();
+  const { user } = await openAt("/", "storage-banner", host);
+  expect(screen.getByTestId("storage-banner").textContent).toMatch(/The disk is full.*Nothing is lost.*Free some space.*goes on by itself.*Since/);
+  expect(screen.getByTestId("headline").textContent).toBe("The disk is full");
+  expect(screen.getByTestId("headline").dataset.calm).toBe("false");
+  leaveFields();
+  await user.keyboard("gw");
+  await screen.findAllByTestId("work-row");
+  expect(screen.getByTestId("storage-banner")).toBeTruthy();
+  await expectAccessible();
+  host.clinic.storage = null;
+  host.emit({ kind: "changed", data: { tags: ["home"], id: null } });
+  await waitFor(() => expect(screen.queryByTestId("storage-banner")).toBeNull());
 });
 
 it("treats silent systems as no block: the cache is shown under a banner", async () => {

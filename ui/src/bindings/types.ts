@@ -204,11 +204,15 @@ export type Home = { remotes: Array<RemoteState>, metrics: Array<Metric>, needYo
 /**
  * Read only from the cache: a remote is not answering.
  */
-offline: boolean, };
+offline: boolean, 
+/**
+ * Nothing can be stored.
+ */
+storage: StorageTrouble | null, };
 
 export type Id = { id: string, };
 
-export type IncidentKind = "sign_in" | "breaker" | "other";
+export type IncidentKind = "sign_in" | "breaker" | "storage" | "other";
 
 export type IncidentList = { incidents: Array<IncidentView>, total: number, };
 
@@ -631,7 +635,11 @@ requestsPerMinute: number | null,
  */
 rateLimit: RateLimitView | null, };
 
-export type RemotesStatus = { remotes: Array<RemoteStatus>, incidents: Array<IncidentView>, mayControl: boolean, whoCan: string | null, };
+export type RemotesStatus = { remotes: Array<RemoteStatus>, incidents: Array<IncidentView>, mayControl: boolean, whoCan: string | null, 
+/**
+ * Nothing can be stored, and so nothing is sent.
+ */
+storage: StorageTrouble | null, };
 
 export type Role = "front_desk" | "clinician" | "it" | "admin" | "auditor";
 
@@ -704,6 +712,18 @@ patientId: string | null,
 planOnly: boolean, };
 
 export type StatusCounts = { agreed: number, waiting: number, differs: number, onlyServiceNow: number, onlyEhr: number, };
+
+export type StorageFault = "full" | "locked" | "damaged";
+
+export type StorageTrouble = { fault: StorageFault, 
+/**
+ * What is wrong.
+ */
+words: string, 
+/**
+ * What to do.
+ */
+wayOut: string, sinceMs: number, };
 
 export type SwitchPerson = { personId: string, };
 

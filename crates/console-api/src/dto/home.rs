@@ -5,6 +5,12 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 dto_enum! {
+    /// What is wrong with the store.
+    pub enum StorageFault {
+        Full,
+        Locked,
+        Damaged,
+    }
     /// Health of a remote as last seen.
     pub enum RemoteHealth {
         Answering,
@@ -115,6 +121,18 @@ dto! {
         pub settled: Vec<SettledItem>,
         /// Read only from the cache: a remote is not answering.
         pub offline: bool,
+        /// Nothing can be stored.
+        pub storage: Option<StorageTrouble>,
+    }
+    /// Why nothing can be stored, for as long as that lasts.
+    pub struct StorageTrouble {
+        pub fault: StorageFault,
+        /// What is wrong.
+        pub words: String,
+        /// What to do.
+        pub way_out: String,
+        #[ts(type = "number")]
+        pub since_ms: i64,
     }
     #[derive(Default)]
     pub struct StatusCounts {

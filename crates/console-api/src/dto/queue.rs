@@ -1,6 +1,8 @@
 //! What crosses the seam for the *Queue* screen, the remotes and the incidents.
 
-use super::{OperationStatus, PlanStatus, PlannedChange, PlannedWrite, RemoteHealth, RemoteName};
+use super::{
+    OperationStatus, PlanStatus, PlannedChange, PlannedWrite, RemoteHealth, RemoteName, StorageTrouble,
+};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -45,6 +47,8 @@ dto_enum! {
         SignIn,
         /// A remote does not answer: its breaker is open.
         Breaker,
+        /// Nothing could be stored: a full disk, a locked or a damaged database.
+        Storage,
         Other,
     }
 }
@@ -257,6 +261,8 @@ dto! {
         pub incidents: Vec<IncidentView>,
         pub may_control: bool,
         pub who_can: Option<String>,
+        /// Nothing can be stored, and so nothing is sent.
+        pub storage: Option<StorageTrouble>,
     }
     pub struct RemoteStatus {
         pub remote: RemoteName,

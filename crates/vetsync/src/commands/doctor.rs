@@ -126,7 +126,11 @@ async fn look(opened: Opened, findings: &mut Findings) {
     findings.settings(&opened.settings);
     findings.all.push(well("secrets", format!("in {}", opened.secrets.describe())));
     match opened.store.check().await {
-        Ok(problems) => findings.database(problems),
+        // Sound, and still of no use if nothing can be stored.
+        Ok(problems) => match engine::storage::try_out(&*opened.store).await {
+            Ok(()) => findings.database(problems),
+            Err(error) => findings.failed(&error.into()),
+        },
         // So damaged that not even the check gets through.
         Err(error) => findings.failed(&error.into()),
     }

@@ -21,8 +21,8 @@ pub struct Remotes {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Whether both systems answer, what waits for them, and open incidents. Ends with 6 if one does not, 7 if one is
-    /// paused.
+    /// Whether both systems answer, what waits for them, and open incidents. Ends with 5 if nothing can be stored, 6 if a
+    /// system does not answer, 7 if one is paused.
     Status,
     /// Send nothing to a system and read nothing from it until it is resumed; what is to be written waits.
     Pause {
@@ -79,12 +79,16 @@ async fn work(seat: &Seat, verb: Verb, json: bool) -> Outcome {
             if json {
                 output::json(&status)?;
             } else {
+                if let Some(storage) = &status.storage {
+                    println!("{}\n  {}", storage.words, storage.way_out);
+                }
                 for remote in &status.remotes {
                     say(remote);
                 }
                 status.incidents.iter().for_each(say_incident);
             }
-            Ok(ExitCode::from(status.remotes.iter().map(code_of).max().unwrap_or(0)))
+            let remotes = status.remotes.iter().map(code_of).max().unwrap_or(0);
+            Ok(ExitCode::from(if status.storage.is_some() { 5 } else { remotes }))
         }
         Verb::Pause { remote, reason } => {
             act(seat, "remotes.pause", remote, Some(reason), json).await?;

@@ -1,5 +1,6 @@
 import { IconAlertCircle, IconCircleCheck } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
+import type { BrakedRun, Home as HomeData } from "../../bindings/types";
 import { useMay } from "../../data/session";
 import { useRead } from "../../data/useRead";
 import { KeyButton } from "../../keyboard/KeyButton";
@@ -14,6 +15,17 @@ import { Remotes } from "./Remotes";
 import { RunCard } from "./RunCard";
 import { Settled } from "./Settled";
 import { StatusCountsRow } from "./StatusCountsRow";
+
+const faults = { full: "The disk is full", locked: "The database is locked", damaged: "The database is damaged" };
+
+/** The gravest thing first, in a few words. */
+function headline({ storage, needYou, needSecond }: HomeData, braked: BrakedRun | null, calm: boolean): string {
+  if (calm) return "Both systems tell the same story";
+  if (storage) return faults[storage.fault];
+  if (braked) return braked.mayContinue ? "A stopped comparison needs you" : "A comparison was stopped before it wrote anything";
+  if (needYou > 0) return "Some patients need you";
+  return needSecond > 0 ? "A second person is needed" : "Not everything is settled";
+}
 
 export function HomeScreen() {
   const home = useRead("home.get", {}, { refetchInterval: 30_000 });
@@ -32,32 +44,29 @@ export function HomeScreen() {
         <Failure thrown={home.error} again={() => void home.refetch()} />
       </Page>
     );
-  const { needYou, needSecond, offline, remotes, metrics, statusCounts, settled, settledLastRun } = home.data;
+  const { needYou, needSecond, offline, storage, remotes, metrics, statusCounts, settled, settledLastRun } = home.data;
   // Green only when there is truly nothing: nobody is asked, nothing differs, and both systems answer.
   const braked = stopped.data?.braked ?? null;
-  const calm = braked === null && needYou === 0 && needSecond === 0 && statusCounts.differs === 0 && !offline && remotes.every((remote) => remote.health === "answering");
+  const calm = storage === null && braked === null && needYou === 0 && needSecond === 0 && statusCounts.differs === 0 && !offline && remotes.every((remote) => remote.health === "answering");
   return (
     <Page
       testId="home"
       title={
         <span className={classes.headline} data-calm={calm} data-testid="headline">
           {calm ? <IconCircleCheck size={24} aria-hidden="true" /> : <IconAlertCircle size={24} aria-hidden="true" />}
-          {calm
-            ? "Both systems tell the same story"
-            : braked
-              ? braked.mayContinue
-                ? "A stopped comparison needs you"
-                : "A comparison was stopped before it wrote anything"
-              : needYou > 0
-                ? "Some patients need you"
-                : needSecond > 0
-                  ? "A second person is needed"
-                  : "Not everything is settled"}
+          {headline(home.data, braked, calm)}
         </span>
       }
       actions={
         mayDecide && (
-          <KeyButton shortcut="enter" says="Open the work list" group="Home" run={() => void navigate({ to: "/work" })} variant={needYou > 0 && !braked?.mayContinue ? "filled" : "default"} data-testid="open-work" />
+          <KeyButton
+            shortcut="enter"
+            says="Open the work list"
+            group="Home"
+            run={() => void navigate({ to: "/work" })}
+            variant={needYou > 0 && !braked?.mayContinue ? "filled" : "default"}
+            data-testid="open-work"
+          />
         )
       }
     >

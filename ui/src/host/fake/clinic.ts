@@ -1,5 +1,22 @@
 import type { Commands } from "../../bindings/commands";
-import type { ApiError, Capability, ConflictItem, FieldChoice, FieldView, Home, PatientRow, Person, PlanView, Progress, ReceiptView, RunView, Session, Tag, WaitingPlan } from "../../bindings/types";
+import type {
+  ApiError,
+  Capability,
+  ConflictItem,
+  FieldChoice,
+  FieldView,
+  Home,
+  PatientRow,
+  Person,
+  PlanView,
+  Progress,
+  ReceiptView,
+  RunView,
+  Session,
+  StorageTrouble,
+  Tag,
+  WaitingPlan,
+} from "../../bindings/types";
 import { CallFailed } from "../types";
 import { SampleBrake } from "./brake";
 import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
@@ -61,6 +78,8 @@ export class SampleClinic {
   private readonly drafts = new Map<string, FieldChoice[]>();
   private readonly snoozed = new Map<string, number>();
   private readonly versions = new Map<string, number>();
+  /** Nothing can be stored, for as long as this is set. */
+  storage: StorageTrouble | null = null;
   private run: RunView | null = null;
   private rows: PatientRow[] | null = null;
   private texts: string[] = [];
@@ -245,7 +264,7 @@ export class SampleClinic {
       return Object.assign(plan, { patientId: operation.patientId, patient: operation.patient, conflictId: operation.conflictId, writes: [write], openFields: [], replaces: operation.id });
     },
     "queue.cancel": ({ id }) => this.queue.cancel(id),
-    "remotes.status": () => this.queue.status(),
+    "remotes.status": () => ({ ...this.queue.status(), storage: this.storage }),
     "remotes.pause": ({ remote, reason }) => this.queue.pause(remote, reason ?? ""),
     "remotes.resume": ({ remote }) => {
       const status = this.queue.resume(remote);
@@ -453,6 +472,7 @@ export class SampleClinic {
         sentence: index % 2 ? "Owner's phone: only ServiceNow had changed it; the EHR was brought along." : "Breed was blank in the EHR; filled from ServiceNow.",
         atMs: now - 9 * 3_600_000 - index * 4_000,
       })),
+      storage: this.storage,
       offline: this.queue.status().remotes.some((one) => one.health !== "answering"),
     };
   }

@@ -425,7 +425,7 @@ export class SampleQueue {
     return { operation, write: writeOf(operation.write.remote, operation.patientId, changes) };
   }
 
-  status(): RemotesStatus {
+  status(): Omit<RemotesStatus, "storage"> {
     const may = this.around.may("control_remotes");
     return {
       remotes: [this.remote("service_now"), this.remote("ehr")],
