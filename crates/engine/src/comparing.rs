@@ -15,13 +15,13 @@ use record::{Catalogue, RecordKind, Remote};
 use std::collections::{HashMap, HashSet};
 use store::{ConflictRow, PairDigests, PairPage, PairStatus, PairValues, Store};
 
-/// Pairs looked at in one step: enough that the readings side by side seldom run dry, and still a step of a tenth of a
+/// Pairs looked at in one step: enough that the reading ahead seldom runs dry, and still a step of a tenth of a
 /// second where most agree.
 pub const CHUNK: u32 = 6_000;
 /// Pairs read or judged together.
 const TOGETHER: usize = 500;
-/// Readings of pairs side by side: while one page is looked at, two are read.
-const SIDE_BY_SIDE: usize = 3;
+/// Readings of pairs under way at a time: while one page is looked at, the next is read, and one waits for its turn.
+const UNDER_WAY: usize = 3;
 
 /// How far a linked pair has to be looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,11 +72,11 @@ pub fn grade(catalogue: &Catalogue, pair: &PairValues) -> Result<Option<Grade>> 
     Ok(verdicts.iter().map(|verdict| verdict.grade).max())
 }
 
-/// Reads the values of these pairs, several readings side by side, and gives each to `look`.
+/// Reads the values of these pairs, ahead of who looks at them, and gives each to `look`.
 pub async fn each_values(store: &dyn Store, ids: &[&str], mut look: impl FnMut(PairValues)) -> Result<()> {
     let mut later = ids.chunks(TOGETHER);
     let mut reading = FuturesOrdered::new();
-    for ids in later.by_ref().take(SIDE_BY_SIDE) {
+    for ids in later.by_ref().take(UNDER_WAY) {
         reading.push_back(store.pair_values(ids));
     }
     while let Some(page) = reading.next().await {

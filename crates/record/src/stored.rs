@@ -58,8 +58,14 @@ pub fn decode(text: &str) -> Result<Record, Unreadable> {
         return serde_json::from_str(text).map_err(|_| Unreadable { what: "record" });
     }
     let (head, states) = head(text)?;
-    let fields = states.map(|state| decode_state(state?)).collect::<Result<_, _>>()?;
-    Ok(Record { fields, ..head })
+    Ok(Record {
+        kind: head.kind,
+        active: head.active,
+        deceased: head.deceased,
+        key: head.key.to_owned(),
+        other_key: head.other_key.map(ToOwned::to_owned),
+        fields: states.map(|state| decode_state(state?)).collect::<Result<_, _>>()?,
+    })
 }
 
 /// Whether a stored text is of the first form.
@@ -75,19 +81,27 @@ pub fn states(text: &str) -> Result<States<'_>, Unreadable> {
     head(text).map(|(_, states)| states)
 }
 
-/// A record without its fields, and where they stand.
-fn head(text: &str) -> Result<(Record, States<'_>), Unreadable> {
+/// A stored record without its fields.
+struct Head<'a> {
+    kind: RecordKind,
+    active: bool,
+    deceased: bool,
+    key: &'a str,
+    other_key: Option<&'a str>,
+}
+
+/// What stands before the fields, and where they stand.
+fn head(text: &str) -> Result<(Head<'_>, States<'_>), Unreadable> {
     let mut parts = Parts::new(text, "record");
     parts.letter(|letter| (letter == FORM).then_some(()))?;
-    let record = Record {
+    let head = Head {
         kind: RecordKind::parse(parts.part()?).ok_or(parts.unreadable())?,
         active: parts.letter(|letter| either(letter, 'a', 'i'))?,
         deceased: parts.letter(|letter| either(letter, 'd', 'l'))?,
-        key: parts.part()?.to_owned(),
-        other_key: parts.option()?.map(ToOwned::to_owned),
-        fields: Vec::new(),
+        key: parts.part()?,
+        other_key: parts.option()?,
     };
-    Ok((record, States { parts }))
+    Ok((head, States { parts }))
 }
 
 fn either(letter: char, yes: char, no: char) -> Option<bool> {

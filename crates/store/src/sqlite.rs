@@ -11,6 +11,7 @@ mod bulk;
 mod check;
 mod clock;
 mod errors;
+mod gathered;
 mod inbox;
 mod lock;
 pub mod migrate;
@@ -48,13 +49,18 @@ const OLDEST_SQLITE: [u32; 3] = [3, 50, 4];
 /// Rows read ahead of whoever asked for them; no query of a page asks for many more.
 const ROWS_BUFFERED: usize = 1_000;
 
+/// How long a read waits for a connection.
+const ACQUIRED_WITHIN: Duration = Duration::from_secs(30);
+
 /// What can be set; the default is right for 100,000 patients a side.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Reading connections.
     pub readers: u32,
-    /// Page cache of each connection, KiB.
+    /// Page cache of the writing connection, KiB; each reading one has half of it.
     pub cache_kib: u32,
+    /// Page cache of the connection that compares all pairs, KiB.
+    pub walking_cache_kib: u32,
     /// How long a statement waits for a lock, milliseconds.
     pub busy_timeout_ms: u64,
     /// The log is folded into the file when it has this many pages of 4 KiB.
@@ -71,6 +77,7 @@ impl Default for OpenOptions {
         Self {
             readers: 3,
             cache_kib: 32 * 1024,
+            walking_cache_kib: 48 * 1024,
             busy_timeout_ms: 5_000,
             checkpoint_pages: 4_000,
             most_pages: None,
@@ -151,18 +158,27 @@ impl SqliteStore {
         }
         migrate::run(&mut writing, now_ms).await?;
 
-        let reading = base
-            .read_only(true)
-            .pragma("query_only", "ON")
-            .pragma("cache_size", format!("-{}", options.cache_kib))
-            .optimize_on_close(false, None);
+        let reading = |cache_kib: u32| {
+            base.clone()
+                .read_only(true)
+                .pragma("query_only", "ON")
+                .pragma("cache_size", format!("-{cache_kib}"))
+                .optimize_on_close(false, None)
+        };
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers.max(1))
-            .acquire_timeout(Duration::from_secs(30))
-            .connect_with(reading)
+            .acquire_timeout(ACQUIRED_WITHIN)
+            .connect_with(reading(options.cache_kib / 2))
             .await
             .map_err(|error| typed(&error))?;
-        Ok(Self { readers: Readers::Pool(readers), writer: Writing::Queue(Writer::start(writing, lock)) })
+        let walking = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRED_WITHIN)
+            .connect_lazy_with(reading(options.walking_cache_kib));
+        Ok(Self {
+            readers: Readers::Pools { readers, walking },
+            writer: Writing::Queue(Writer::start(writing, lock)),
+        })
     }
 
     /// What the writer did since the store was opened.

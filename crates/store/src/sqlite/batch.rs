@@ -150,11 +150,18 @@ impl Writing {
     }
 }
 
-/// Where reads go: to a pool that sees what is committed, or to a transaction that sees itself.
+/// Where reads go: to connections that see what is committed, or to a transaction that sees itself.
 #[derive(Debug)]
 pub(super) enum Readers {
     /// Read-only connections.
-    Pool(SqlitePool),
+    Pools {
+        /// For whoever asks.
+        readers: SqlitePool,
+        /// One, opened when it is first needed, with a cache of its own for walking over all pairs. The two records of a
+        /// pair stand far apart: several connections would each decrypt nearly every page, and take turns at the lock
+        /// that all page caches share.
+        walking: SqlitePool,
+    },
     /// The lent connection.
     Batch(Arc<Mutex<Lent>>),
 }
@@ -162,14 +169,17 @@ pub(super) enum Readers {
 impl Readers {
     pub(super) async fn get(&self) -> Result<Reader<'_>> {
         Ok(match self {
-            Self::Pool(pool) => Reader::Pooled(pool.acquire().await.map_err(|error| typed(&error))?),
+            Self::Pools { readers, .. } => Reader::pooled(readers).await?,
             Self::Batch(lent) => Reader::Lent(lent.lock().await),
         })
     }
 
     pub(super) async fn close(&self) {
         match self {
-            Self::Pool(pool) => pool.close().await,
+            Self::Pools { readers, walking } => {
+                walking.close().await;
+                readers.close().await;
+            }
             Self::Batch(_) => {}
         }
     }
@@ -182,6 +192,10 @@ pub(super) enum Reader<'s> {
 }
 
 impl Reader<'_> {
+    pub(super) async fn pooled(pool: &SqlitePool) -> Result<Self> {
+        Ok(Self::Pooled(pool.acquire().await.map_err(|error| typed(&error))?))
+    }
+
     pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection> {
         match self {
             Self::Pooled(connection) => Ok(connection),

@@ -4,9 +4,8 @@ use sqlx::{Decode, Row, Sqlite, sqlite::SqliteRow};
 
 use super::errors::typed;
 use crate::{
-    AuditRow, ConflictRow, DuplicateRow, IncidentRow, OperationRow, PairDigests, PairPage, PairRow,
-    PairValues, PatientCard, PlanRow, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError,
-    UnpairedRow, words::Word,
+    AuditRow, ConflictRow, DuplicateRow, IncidentRow, OperationRow, PairPage, PairRow, PatientCard, PlanRow,
+    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, UnpairedRow, words::Word,
 };
 
 /// Reads the columns of one row from left to right.
@@ -169,27 +168,6 @@ pub(super) fn unpaired(columns: &mut Columns<'_>) -> Result<UnpairedRow> {
 
 pub(super) fn key_and_record(columns: &mut Columns<'_>) -> Result<(String, String)> {
     Ok((columns.next()?, columns.next()?))
-}
-
-pub(super) fn pair_values(columns: &mut Columns<'_>) -> Result<PairValues> {
-    Ok(PairValues {
-        id: columns.next()?,
-        status: columns.word()?,
-        base: columns.next()?,
-        servicenow: columns.next()?,
-        ehr: columns.next()?,
-        gone: columns.next::<i64>()? != 0,
-    })
-}
-
-pub(super) fn digests(columns: &mut Columns<'_>) -> Result<PairDigests> {
-    Ok(PairDigests {
-        id: columns.next()?,
-        status: columns.word()?,
-        servicenow: columns.next()?,
-        ehr: columns.next()?,
-        base: columns.next()?,
-    })
 }
 
 /// Columns of [`conflict`], of `conflicts` as `c`.

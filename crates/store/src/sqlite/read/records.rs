@@ -4,12 +4,13 @@ use record::{RecordKind, Remote};
 
 use super::{all, by_id, list, number, only, perhaps};
 use crate::sqlite::{
-    batch::Readers,
+    batch::{Reader, Readers},
+    gathered::{self, gathered},
     rows::{self, pair_columns, snapshot_columns},
 };
 use crate::{
-    PairDigests, PairPage, PairRow, PairStatus, PairValues, Result, SnapshotId, SnapshotRow, UnpairedRow,
-    words::Word,
+    PairDigests, PairPage, PairRow, PairStatus, PairValues, Result, SnapshotId, SnapshotRow, StoreError,
+    UnpairedRow, words::Word,
 };
 
 pub(super) async fn snapshot(readers: &Readers, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
@@ -147,17 +148,50 @@ pub(super) async fn pairs_named(readers: &Readers, ids: &[&str]) -> Result<Vec<P
 }
 
 pub(super) async fn pair_values(readers: &Readers, ids: &[&str]) -> Result<Vec<PairValues>> {
-    let query = sqlx::query(
-        "SELECT p.id, p.status, d.base, s.record, e.record, \
-         EXISTS (SELECT 1 FROM snapshots g INDEXED BY snapshots_gone WHERE g.presence = 'gone' \
-         AND g.no IN (p.servicenow_snapshot, p.ehr_snapshot)) \
-         FROM json_each(?1) named CROSS JOIN pairs p ON p.id = named.value \
+    let ids = list(ids);
+    match readers {
+        Readers::Pools { walking, .. } => {
+            // A task of its own: the next pages are read while the caller looks at the last one.
+            let walking = walking.clone();
+            let reading = tokio::spawn(async move { values(Reader::pooled(&walking).await?, ids).await });
+            reading
+                .await
+                .map_err(|_| StoreError::Other("the store was closed while it was read".to_owned()))?
+        }
+        Readers::Batch(_) => values(readers.get().await?, ids).await,
+    }
+}
+
+/// The values of these pairs (a JSON list of ids).
+async fn values(reader: Reader<'_>, ids: String) -> Result<Vec<PairValues>> {
+    let query = sqlx::query(concat!(
+        "SELECT ",
+        gathered!(
+            "p.id",
+            "p.status",
+            "d.base",
+            "s.record",
+            "e.record";
+            "EXISTS (SELECT 1 FROM snapshots g INDEXED BY snapshots_gone WHERE g.presence = 'gone' \
+             AND g.no IN (p.servicenow_snapshot, p.ehr_snapshot))"
+        ),
+        " FROM json_each(?1) named CROSS JOIN pairs p ON p.id = named.value \
          CROSS JOIN pair_details d ON d.pair = p.no \
          LEFT JOIN records s ON s.remote = 'service_now' AND s.snapshot = p.servicenow_snapshot \
-         LEFT JOIN records e ON e.remote = 'ehr' AND e.snapshot = p.ehr_snapshot",
-    )
-    .bind(list(ids));
-    let mut found = all(readers, query, rows::pair_values).await?;
+         LEFT JOIN records e ON e.remote = 'ehr' AND e.snapshot = p.ehr_snapshot"
+    ))
+    .bind(ids);
+    let mut found = gathered::rows(reader, query, |values| {
+        Ok(PairValues {
+            id: values.next()?.to_owned(),
+            status: values.word()?,
+            base: values.perhaps()?.map(ToOwned::to_owned),
+            servicenow: values.perhaps()?.map(ToOwned::to_owned),
+            ehr: values.perhaps()?.map(ToOwned::to_owned),
+            gone: values.next()? != "0",
+        })
+    })
+    .await?;
     found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     Ok(found)
 }
@@ -168,14 +202,30 @@ pub(super) async fn pair_digests_after(
     after: &str,
     limit: u32,
 ) -> Result<Vec<PairDigests>> {
-    let query = sqlx::query(
-        "SELECT id, status, servicenow_digest, ehr_digest, base_digest FROM pairs INDEXED BY pairs_by_kind \
-         WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-    )
+    let query = sqlx::query(concat!(
+        "SELECT ",
+        gathered!("id", "status", "servicenow", "ehr", "base"),
+        " FROM (SELECT id, status, iif(servicenow_digest IS NULL, NULL, hex(servicenow_digest)) AS servicenow, \
+         iif(ehr_digest IS NULL, NULL, hex(ehr_digest)) AS ehr, \
+         iif(base_digest IS NULL, NULL, hex(base_digest)) AS base FROM pairs INDEXED BY pairs_by_kind \
+         WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3)"
+    ))
     .bind(kind.word())
     .bind(after)
     .bind(i64::from(limit));
-    all(readers, query, rows::digests).await
+    let mut found = gathered::rows(readers.get().await?, query, |values| {
+        Ok(PairDigests {
+            id: values.next()?.to_owned(),
+            status: values.word()?,
+            servicenow: values.perhaps_bytes()?,
+            ehr: values.perhaps_bytes()?,
+            base: values.perhaps_bytes()?,
+        })
+    })
+    .await?;
+    // An aggregate promises no order.
+    found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Ok(found)
 }
 
 pub(super) async fn unpaired_after(
