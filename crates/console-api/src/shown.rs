@@ -61,7 +61,13 @@ fn extras(value: &Value) -> (Option<String>, Option<String>, Vec<String>) {
         | Value::LongText(_)
         | Value::Date(_)
         | Value::Email(_)
-        | Value::Quantity(_) => (None, None, Vec::new()),
+        | Value::Quantity(_)
+        | Value::Instant(_)
+        | Value::Minutes(_)
+        | Value::Person(_)
+        | Value::PatientLink(_)
+        | Value::Status(_) => (None, None, Vec::new()),
+        Value::Items(list) => (None, None, list.items.clone()),
     }
 }
 
@@ -83,11 +89,18 @@ pub fn agreed(state: &FieldState) -> Shown {
 /// How a field is edited.
 pub const fn editor(value_type: &ValueType) -> Editor {
     match value_type {
-        ValueType::Name | ValueType::Text => Editor::Text,
-        ValueType::LongText => Editor::LongText,
+        // Those of appointments and treatments have no editors of their own yet, and no screen shows them.
+        ValueType::Name
+        | ValueType::Text
+        | ValueType::Instant
+        | ValueType::Minutes
+        | ValueType::Person
+        | ValueType::PatientLink
+        | ValueType::AppointmentStatus => Editor::Text,
+        ValueType::LongText | ValueType::Items | ValueType::Medications => Editor::LongText,
         ValueType::Species => Editor::Species,
         ValueType::Breed => Editor::Breed,
-        ValueType::Coded => Editor::Coded,
+        ValueType::Coded | ValueType::AppointmentType => Editor::Coded,
         ValueType::Date => Editor::Date,
         ValueType::Sex => Editor::Sex,
         ValueType::Microchip => Editor::Microchip,

@@ -71,6 +71,9 @@ pub const fn same_words(because: SameBecause) -> &'static str {
         SameBecause::SameMeaningOfSex => "both terms mean the same",
         SameBecause::LineEndings => "only line endings or trailing blanks differ",
         SameBecause::BothBlank => "both are empty",
+        SameBecause::SameInstant => "it is the same moment, written differently",
+        SameBecause::SamePerson => "it is the same person, under each system's own key",
+        SameBecause::SameStage => "both mean the same stage of the visit",
     }
 }
 
@@ -85,6 +88,7 @@ pub fn rule_words(rule: Rule, changed_by: Option<Remote>) -> String {
         Rule::FinerDate => "one date is a finer form of the other".to_owned(),
         Rule::LinesMerged => "both added lines that do not touch each other".to_owned(),
         Rule::BothChangedAlike => "both systems changed it to the same".to_owned(),
+        Rule::FurtherAlong => "both systems changed it, and one is further along".to_owned(),
     }
 }
 
@@ -234,6 +238,9 @@ pub const fn same_why(because: SameBecause) -> SameWhy {
         SameBecause::SameMeaningOfSex => SameWhy::SameMeaningOfSex,
         SameBecause::LineEndings => SameWhy::LineEndings,
         SameBecause::BothBlank => SameWhy::BothBlank,
+        SameBecause::SameInstant => SameWhy::SameInstant,
+        SameBecause::SamePerson => SameWhy::SamePerson,
+        SameBecause::SameStage => SameWhy::SameStage,
     }
 }
 
@@ -265,6 +272,7 @@ pub const fn rule_name(rule: Rule) -> RuleName {
         Rule::FinerDate => RuleName::FinerDate,
         Rule::LinesMerged => RuleName::LinesMerged,
         Rule::BothChangedAlike => RuleName::BothChangedAlike,
+        Rule::FurtherAlong => RuleName::FurtherAlong,
     }
 }
 

@@ -166,6 +166,8 @@ impl PatientLens {
                 let state = extension::read(patient, url, &spec.value_type, conventions);
                 reader.state(state)
             }
+            // No part of a patient.
+            FhirPlace::Appointment(_) | FhirPlace::Treatment(_) => reader.state(FieldState::Unknown),
         }
     }
 
@@ -293,6 +295,9 @@ impl PatientLens {
             FhirPlace::OwnerPhone => contact::clear_owner_telecom(patient, "phone"),
             FhirPlace::OwnerEmail => contact::clear_owner_telecom(patient, "email"),
             FhirPlace::Allergies => {}
+            FhirPlace::Appointment(_) | FhirPlace::Treatment(_) => {
+                return Err(MappingError::cannot(spec, MISMATCH));
+            }
             FhirPlace::NoteExtension { url } | FhirPlace::PatientExtension { url } => {
                 extension::clear(patient, url);
             }

@@ -13,12 +13,13 @@
 mod column;
 
 pub use column::ColumnType;
+pub(crate) use column::not_linked;
 
 use crate::fast::reader::{AsState, Reader};
 use crate::node::{Node, Scalar};
 use crate::{MappingError, text};
 use record::value::Value;
-use record::{Catalogue, Conventions, FieldIx, FieldSpec, FieldState, Json, Record};
+use record::{Catalogue, Conventions, FieldIx, FieldSpec, FieldState, Json, Record, Remote};
 use std::sync::Arc;
 
 /// How one ServiceNow table is read and written.
@@ -161,6 +162,7 @@ impl RowLens {
             )));
         };
         let before = self.field(&*row, field, spec);
+        let state = &text::as_said_by(Remote::ServiceNow, state);
         if *state == FieldState::Unknown || before == *state {
             return Ok(());
         }

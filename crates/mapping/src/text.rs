@@ -3,7 +3,7 @@
 use record::catalogue::ValueType;
 use record::sameness::{Sameness, sameness};
 use record::value::{SexStatus, SubstanceSet, Value};
-use record::{Conventions, FieldState};
+use record::{Conventions, FieldState, Remote};
 
 /// What a text says about a field of this type.
 pub(crate) fn read(value_type: &ValueType, text: &str, conventions: &Conventions) -> FieldState {
@@ -11,6 +11,16 @@ pub(crate) fn read(value_type: &ValueType, text: &str, conventions: &Conventions
         Ok(None) => FieldState::Blank,
         Ok(Some(value)) => FieldState::Value(value),
         Err(problem) => FieldState::Invalid { raw: text.to_owned(), problem },
+    }
+}
+
+/// What one remote can say of a state: of a link to a patient its own key alone.
+pub(crate) fn as_said_by(remote: Remote, state: &FieldState) -> FieldState {
+    match state {
+        FieldState::Value(Value::PatientLink(link)) if link.key(remote).is_some() => {
+            FieldState::Value(Value::PatientLink(link.as_said_by(remote)))
+        }
+        _ => state.clone(),
     }
 }
 
@@ -25,7 +35,8 @@ pub(crate) fn says_the_same(left: &FieldState, right: &FieldState) -> bool {
 }
 
 /// The text of a value whose written form does not depend on what stood there before; `None` for a sex without a
-/// term of its own and for a set of substances, which are written with [`sex_term`] and [`crate::text::list`].
+/// term of its own, for a set of substances, which are written with [`sex_term`] and [`crate::text::list`], and for what
+/// each remote has words or keys of its own for.
 pub(crate) fn write(value: &Value, value_type: &ValueType) -> Option<String> {
     Some(match value {
         Value::Name(text) | Value::Text(text) | Value::LongText(text) | Value::Email(text) => text.clone(),
@@ -37,7 +48,16 @@ pub(crate) fn write(value: &Value, value_type: &ValueType) -> Option<String> {
             ValueType::Quantity { default_unit } => quantity.to_text(default_unit),
             _ => value.display(),
         },
-        Value::Sex(_) | Value::Substances(_) => return None,
+        Value::Instant(instant) => instant.servicenow(),
+        Value::Minutes(minutes) => minutes.minutes.to_string(),
+        Value::Items(list) => list.raw.clone(),
+        Value::Person(_)
+        | Value::PatientLink(_)
+        | Value::Status(_)
+        | Value::Sex(_)
+        | Value::Substances(_) => {
+            return None;
+        }
     })
 }
 

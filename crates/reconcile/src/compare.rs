@@ -113,6 +113,7 @@ pub enum Rule {
     FinerDate,
     LinesMerged,
     BothChangedAlike,
+    FurtherAlong,
 }
 
 /// Why a person is asked.

@@ -420,6 +420,7 @@ fn both_changed(
         | BothSidesRule::FinerDate
         | BothSidesRule::SuggestUnion
         | BothSidesRule::MergeLines
+        | BothSidesRule::FurtherAlong
             if spec.identity =>
         {
             Verdict::ask(Grade::TwoPersons, Why::IdentityChanged, None)
@@ -435,6 +436,23 @@ fn both_changed(
             }
         },
         BothSidesRule::MergeLines => both_changed_lines(base, servicenow, ehr),
+        BothSidesRule::FurtherAlong => both_changed_status(servicenow, ehr),
+    }
+}
+
+/// Both changed a status, to different stages.
+fn both_changed_status(servicenow: &FieldState, ehr: &FieldState) -> Verdict {
+    let (FieldState::Value(Value::Status(left)), FieldState::Value(Value::Status(right))) = (servicenow, ehr)
+    else {
+        return Verdict::ask(Grade::Person, Why::BothChanged, None);
+    };
+    match left.stage().later(right.stage()) {
+        Some(stage) if stage == left.stage() => {
+            Verdict::settle(Grade::SettledByRule, servicenow.clone(), Rule::FurtherAlong)
+        }
+        Some(_) => Verdict::settle(Grade::SettledByRule, ehr.clone(), Rule::FurtherAlong),
+        // Called off on one side, taking place on the other.
+        None => Verdict::ask(Grade::Person, Why::BothChanged, None),
     }
 }
 

@@ -260,7 +260,9 @@ const fn fits(value_type: &ValueType, value: &Value) -> bool {
         ValueType::Name => matches!(value, Value::Name(_)),
         ValueType::Text => matches!(value, Value::Text(_)),
         ValueType::LongText => matches!(value, Value::LongText(_)),
-        ValueType::Species | ValueType::Breed | ValueType::Coded => matches!(value, Value::Coded(_)),
+        ValueType::Species | ValueType::Breed | ValueType::Coded | ValueType::AppointmentType => {
+            matches!(value, Value::Coded(_))
+        }
         ValueType::Date => matches!(value, Value::Date(_)),
         ValueType::Sex => matches!(value, Value::Sex(_)),
         ValueType::Microchip => matches!(value, Value::Microchip(_)),
@@ -268,6 +270,12 @@ const fn fits(value_type: &ValueType, value: &Value) -> bool {
         ValueType::Email => matches!(value, Value::Email(_)),
         ValueType::Substances => matches!(value, Value::Substances(_)),
         ValueType::Quantity { .. } => matches!(value, Value::Quantity(_)),
+        ValueType::Instant => matches!(value, Value::Instant(_)),
+        ValueType::Minutes => matches!(value, Value::Minutes(_)),
+        ValueType::Person => matches!(value, Value::Person(_)),
+        ValueType::PatientLink => matches!(value, Value::PatientLink(_)),
+        ValueType::AppointmentStatus => matches!(value, Value::Status(_)),
+        ValueType::Items | ValueType::Medications => matches!(value, Value::Items(_)),
     }
 }
 

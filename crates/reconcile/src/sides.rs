@@ -92,9 +92,17 @@ fn empty_because(value: &Value) -> Option<SameBecause> {
         Value::Sex(status) => {
             (status.sex == Sex::Unknown && status.neuter == Neuter::Unknown, SameBecause::SameMeaningOfSex)
         }
-        Value::Coded(_) | Value::Date(_) | Value::Microchip(_) | Value::Phone(_) | Value::Quantity(_) => {
-            (false, SameBecause::BothBlank)
-        }
+        Value::Items(list) => (list.items.is_empty(), SameBecause::BothBlank),
+        Value::Coded(_)
+        | Value::Date(_)
+        | Value::Microchip(_)
+        | Value::Phone(_)
+        | Value::Quantity(_)
+        | Value::Instant(_)
+        | Value::Minutes(_)
+        | Value::Person(_)
+        | Value::PatientLink(_)
+        | Value::Status(_) => (false, SameBecause::BothBlank),
     };
     empty.then_some(because)
 }

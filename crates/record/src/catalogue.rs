@@ -1,7 +1,9 @@
 //! The field catalogue: one row per mapped attribute, the default rows and custom ones from configuration.
 
+mod appointment;
 mod custom;
 mod patient;
+mod treatment;
 
 pub use custom::{CustomField, CustomFieldProblem, CustomType};
 
@@ -94,6 +96,22 @@ pub enum ValueType {
         /// UCUM code of a number without a unit.
         default_unit: String,
     },
+    /// [`crate::Value::Instant`]
+    Instant,
+    /// [`crate::Value::Minutes`]
+    Minutes,
+    /// [`crate::Value::Person`]
+    Person,
+    /// [`crate::Value::PatientLink`]
+    PatientLink,
+    /// [`crate::Value::Coded`] of appointment type
+    AppointmentType,
+    /// [`crate::Value::Status`] of an appointment
+    AppointmentStatus,
+    /// [`crate::Value::Items`]
+    Items,
+    /// [`crate::Value::Items`] of medications: a line that only says how to give the one above belongs to it
+    Medications,
 }
 
 /// Which way a field flows.
@@ -140,6 +158,50 @@ pub enum FhirPlace {
         /// The extension's URL.
         url: String,
     },
+    /// A place of an Appointment.
+    Appointment(AppointmentPlace),
+    /// A place of a treatment's Bundle.
+    Treatment(TreatmentPlace),
+}
+
+/// Where a field stands in a FHIR R4 Appointment (wire-facts 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppointmentPlace {
+    /// `participant[Patient].actor`; `subject` where the EHR speaks R5
+    Patient,
+    /// `start`; `end` moves with it
+    Start,
+    /// `minutesDuration`, and with it `end`
+    Duration,
+    /// `participant[PPRF].actor`
+    Clinician,
+    /// `serviceType[0]`, and a hint in `appointmentType`
+    ServiceType,
+    /// `reasonCode[0]`
+    Reason,
+    /// `status`
+    Status,
+}
+
+/// Where a field stands in the Bundle of a treatment (wire-facts 3.3 to 3.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TreatmentPlace {
+    /// `Encounter.subject`, and the subject of everything else
+    Patient,
+    /// `Encounter.period.start`
+    Start,
+    /// `Encounter.participant.individual`
+    Clinician,
+    /// One `Condition` each
+    Diagnoses,
+    /// One `Procedure` each
+    Procedures,
+    /// One `MedicationRequest` each
+    Medications,
+    /// The note extension of the Encounter
+    Notes,
 }
 
 /// When one remote changed a field since the base.
@@ -174,6 +236,8 @@ pub enum BothSidesRule {
     SuggestUnion,
     /// Line-wise three-way merge where it is clean (grade 2), else ask.
     MergeLines,
+    /// The status further along the life cycle (grade 2); ask where the two contradict each other.
+    FurtherAlong,
 }
 
 /// Who decides a grade 3 difference of a field.

@@ -1,8 +1,10 @@
-//! Species, breeds, sex terms and units: the vocabulary tables and their look-ups.
+//! Species, breeds, sex terms, units, appointment types and statuses: the vocabulary tables and their look-ups.
 //!
 //! SNOMED CT codes are members of the Global Patient Set (CC BY 4.0, see `data/LICENCE.md`). Only such codes are ever
 //! sent; what has none travels as text.
 
+pub mod appointment_status;
+pub mod appointment_types;
 pub mod breeds;
 pub mod sex_terms;
 pub mod snomed;

@@ -13,6 +13,7 @@ pub mod stored;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
+pub mod time;
 pub mod validate;
 pub mod value;
 

@@ -1,7 +1,7 @@
 //! The canonical, typed form of a snapshot.
 
 use crate::catalogue::{Catalogue, FieldIx, ValueType};
-use crate::kind::RecordKind;
+use crate::kind::{RecordKind, Remote};
 use crate::value::{Conventions, Value, ValueProblem};
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +107,20 @@ impl Record {
     pub fn field(&self, field: FieldIx) -> &FieldState {
         static UNKNOWN: FieldState = FieldState::Unknown;
         self.fields.get(usize::from(field.0)).unwrap_or(&UNKNOWN)
+    }
+
+    /// Adds to every [`Value::PatientLink`] the key that the other remote knows the same patient by, as the links say
+    /// now. Only then do the links of two remotes compare.
+    pub fn resolve_patients(&mut self, linked: impl Fn(Remote, &str) -> Option<String>) {
+        for state in &mut self.fields {
+            if let FieldState::Value(Value::PatientLink(link)) = state {
+                match (&link.servicenow, &link.ehr) {
+                    (Some(key), None) => link.ehr = linked(Remote::ServiceNow, key),
+                    (None, Some(key)) => link.servicenow = linked(Remote::Ehr, key),
+                    (Some(_), Some(_)) | (None, None) => {}
+                }
+            }
+        }
     }
 
     /// The field of that name.

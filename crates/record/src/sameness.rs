@@ -37,6 +37,9 @@ pub enum SameBecause {
     SameMeaningOfSex,
     LineEndings,
     BothBlank,
+    SameInstant,
+    SamePerson,
+    SameStage,
 }
 
 /// Compares two values of one field.
@@ -71,8 +74,33 @@ pub fn sameness(left: &Value, right: &Value) -> Sameness {
         (Value::Quantity(a), Value::Quantity(b)) => {
             same_if(units::same_amount((a.amount, &a.unit), (b.amount, &b.unit)), SameBecause::SameAmount)
         }
+        (Value::Instant(a), Value::Instant(b)) if a == b => Sameness::Identical,
+        (Value::Instant(a), Value::Instant(b)) => same_if(a.seconds == b.seconds, SameBecause::SameInstant),
+        (Value::Minutes(a), Value::Minutes(b)) if a == b => Sameness::Identical,
+        (Value::Minutes(a), Value::Minutes(b)) => same_if(a.minutes == b.minutes, SameBecause::SameAmount),
+        (Value::Person(a), Value::Person(b)) if a == b => Sameness::Identical,
+        (Value::Person(a), Value::Person(b)) => {
+            by_comparable(|out| a.comparable(out), |out| b.comparable(out), SameBecause::SamePerson)
+        }
+        (Value::PatientLink(a), Value::PatientLink(b)) if a == b => Sameness::Identical,
+        (Value::PatientLink(a), Value::PatientLink(b)) => {
+            by_comparable(|out| a.comparable(out), |out| b.comparable(out), SameBecause::SameConcept)
+        }
+        (Value::Status(a), Value::Status(b)) if a == b => Sameness::Identical,
+        (Value::Status(a), Value::Status(b)) => same_if(a.stage() == b.stage(), SameBecause::SameStage),
+        (Value::Items(a), Value::Items(b)) if a == b => Sameness::Identical,
+        (Value::Items(a), Value::Items(b)) => {
+            by_comparable(|out| a.comparable(out), |out| b.comparable(out), SameBecause::SameSet)
+        }
         _ => Sameness::Different,
     }
+}
+
+fn by_comparable(left: impl Fn(&mut String), right: impl Fn(&mut String), because: SameBecause) -> Sameness {
+    let (mut text_left, mut text_right) = (String::new(), String::new());
+    left(&mut text_left);
+    right(&mut text_right);
+    same_if(text_left == text_right, because)
 }
 
 /// Compares what two remotes say about one field. Blank is not unknown; text that cannot be read agrees with itself
@@ -234,6 +262,30 @@ fn comparable_value(value: &Value, out: &mut String) {
         Value::Quantity(quantity) => {
             out.push('q');
             units::comparable_amount(quantity.amount, &quantity.unit, out);
+        }
+        Value::Instant(instant) => {
+            out.push('i');
+            out.push_str(&instant.seconds.to_string());
+        }
+        Value::Minutes(minutes) => {
+            out.push('u');
+            out.push_str(&minutes.minutes.to_string());
+        }
+        Value::Person(person) => {
+            out.push('w');
+            person.comparable(out);
+        }
+        Value::PatientLink(link) => {
+            out.push('r');
+            link.comparable(out);
+        }
+        Value::Status(status) => {
+            out.push('v');
+            out.push_str(status.stage().as_str());
+        }
+        Value::Items(list) => {
+            out.push('y');
+            list.comparable(out);
         }
     }
 }

@@ -5,12 +5,13 @@
 //! active and deceased, its key, perhaps the other remote's key, and a part for each field. A hospital's store holds
 //! millions of values: nothing that can be derived is kept. The first stored form was JSON; it is still read.
 
+use crate::codes::appointment_status::AppointmentStatus;
 use crate::kind::RecordKind;
 use crate::record::{FieldState, Record};
 use crate::sameness::push_part;
 use crate::value::{
-    ChipClass, Coded, Coding, Microchip, Neuter, Phone, Quantity, Sex, SexStatus, Substance, SubstanceSet,
-    Value, ValueProblem,
+    ChipClass, Coded, Coding, Instant, ItemList, Microchip, Minutes, Neuter, PatientLink, Person, Phone,
+    Quantity, Sex, SexStatus, Status, Substance, SubstanceSet, Value, ValueProblem,
 };
 use std::str::FromStr;
 
@@ -208,6 +209,30 @@ fn push_value(value: &Value, out: &mut String) {
             push_part(&quantity.number, out);
             push_part(&quantity.unit, out);
         }
+        Value::Instant(instant) => push_text('i', &instant.raw, out),
+        Value::Minutes(minutes) => push_text('u', &minutes.raw, out),
+        Value::Person(person) => {
+            out.push('w');
+            push_option(person.key.as_deref(), out);
+            push_option(person.name.as_deref(), out);
+            push_option(person.known.as_deref(), out);
+        }
+        Value::PatientLink(link) => {
+            out.push('r');
+            push_option(link.servicenow.as_deref(), out);
+            push_option(link.ehr.as_deref(), out);
+            push_option(link.name.as_deref(), out);
+        }
+        Value::Status(status) => {
+            out.push('v');
+            push_part(&status.raw, out);
+            push_part(status.meaning.code(), out);
+        }
+        Value::Items(list) => {
+            out.push('y');
+            push_part(&list.raw, out);
+            list.items.iter().for_each(|item| push_part(item, out));
+        }
     }
 }
 
@@ -295,6 +320,36 @@ pub fn decode_state(text: &str) -> Result<FieldState, Unreadable> {
         'q' => {
             let (number, unit) = (parts.part()?, parts.part()?);
             Value::Quantity(Quantity::new(number, unit).map_err(|_| parts.unreadable())?)
+        }
+        'i' => {
+            let instant = Instant::parse(rest).map_err(|_| parts.unreadable())?;
+            return Ok(FieldState::Value(Value::Instant(instant)));
+        }
+        'u' => {
+            let minutes = Minutes::parse(rest).map_err(|_| parts.unreadable())?;
+            return Ok(FieldState::Value(Value::Minutes(minutes)));
+        }
+        'w' => Value::Person(Person {
+            key: parts.option()?.map(ToOwned::to_owned),
+            name: parts.option()?.map(ToOwned::to_owned),
+            known: parts.option()?.map(ToOwned::to_owned),
+        }),
+        'r' => Value::PatientLink(PatientLink {
+            servicenow: parts.option()?.map(ToOwned::to_owned),
+            ehr: parts.option()?.map(ToOwned::to_owned),
+            name: parts.option()?.map(ToOwned::to_owned),
+        }),
+        'v' => Value::Status(Status {
+            raw: parts.part()?.to_owned(),
+            meaning: AppointmentStatus::from_code(parts.part()?).ok_or(parts.unreadable())?,
+        }),
+        'y' => {
+            let raw = parts.part()?.to_owned();
+            let mut items = Vec::new();
+            while !parts.is_empty() {
+                items.push(parts.part()?.to_owned());
+            }
+            Value::Items(ItemList { raw, items })
         }
         _ => return Err(parts.unreadable()),
     };

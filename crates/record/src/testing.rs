@@ -94,6 +94,62 @@ pub fn raw_text(value_type: &ValueType) -> BoxedStrategy<String> {
                 })
                 .boxed()
         }
+        ValueType::Instant => prop_oneof![
+            6 => (1_700_000_000_i64..1_700_000_300, any::<u8>()).prop_map(|(seconds, form)| {
+                let utc = crate::time::utc_text(seconds).unwrap_or_default();
+                let later = crate::time::utc_text(seconds + 5_400).unwrap_or_default();
+                match form % 4 {
+                    0 => utc,
+                    1 => format!("{}Z", utc.replace(' ', "T")),
+                    2 => format!("{}+01:30", later.replace(' ', "T")),
+                    _ => format!("{}.250Z", utc.replace(' ', "T")),
+                }
+            }),
+            1 => select(vec!["2025-03-10", "2025-03-10T14:30:00", "2025-02-30 10:00:00", "tomorrow"]).prop_map(str::to_owned),
+        ]
+        .boxed(),
+        ValueType::Minutes => (0_u32..200, any::<u8>())
+            .prop_map(|(minutes, form)| match form % 5 {
+                0 => minutes.to_string(),
+                1 => format!("1970-01-01 {:02}:{:02}:00", minutes / 60, minutes % 60),
+                2 => format!("{} h {} min", minutes / 60, minutes % 60),
+                3 => format!("{}:{:02}", minutes / 60, minutes % 60),
+                _ => format!("{minutes} minutes"),
+            })
+            .boxed(),
+        ValueType::Person => select(vec![
+            "46d44a5dc0a8010e0000b4bb8f62b0fd", "Practitioner/dr-lee", "https://ehr.example/fhir/Practitioner/dr-lee",
+            "Dr Lee", "DR. LEE", "dr lee", "Dr O'Brien", "PractitionerRole/7",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
+        ValueType::PatientLink => prop_oneof![
+            "[0-9a-f]{32}",
+            "Patient/[A-Za-z0-9.-]{1,8}",
+            Just("https://ehr.example/fhir/Patient/p-1001".to_owned()),
+            Just("Patient/p-1001".to_owned()),
+        ]
+        .boxed(),
+        ValueType::AppointmentType => select(vec![
+            "Vaccination", "vaccination", "Booster", "recheck", "Follow-up", "Emergency", "walk_in", "Hydrotherapy", "2",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
+        ValueType::AppointmentStatus => select(vec![
+            "requested", "tentative", "pending", "scheduled", "Confirmed", "booked", "arrived", "checked_in", "In Progress",
+            "completed", "fulfilled", "no-show", "noshow", "cancelled", "canceled", "entered-in-error", "7",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
+        ValueType::Items | ValueType::Medications => prop_oneof![
+            4 => vec(select(vec![
+                "Ear flush under sedation", "nail trim", "Nail trim", "Prednisolone 5 mg tablet: 1 tablet by mouth SID",
+                "Amoxicillin 50 mg, 1 tablet BID x 7 d", "Radiographs (thorax; 2 views)",
+            ]), 1..4)
+                .prop_flat_map(|items| select(vec!["\n", "; ", "\n- "]).prop_map(move |separator| items.join(separator))),
+            1 => "[A-Za-z ,;()0-9.\n-]{1,30}",
+        ]
+        .boxed(),
     }
 }
 

@@ -3,13 +3,23 @@
 mod date;
 pub(crate) mod email;
 mod encoding;
+mod instant;
+mod items;
 mod microchip;
+mod minutes;
+mod parties;
 mod phone;
 mod quantity;
 mod substances;
 
+pub use instant::Instant;
+pub use items::ItemList;
+pub use minutes::Minutes;
+pub use parties::{PatientLink, Person, StaffMember};
+
 use crate::catalogue::ValueType;
-use crate::codes::{breeds, sex_terms, species};
+use crate::codes::appointment_status::AppointmentStatus;
+use crate::codes::{appointment_status, appointment_types, breeds, sex_terms, species};
 use crate::text::trimmed;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -51,6 +61,34 @@ pub enum Value {
     /// An amount with a unit.
     #[serde(rename = "q")]
     Quantity(Quantity),
+    /// A moment.
+    #[serde(rename = "i")]
+    Instant(Instant),
+    /// A length of time in whole minutes.
+    #[serde(rename = "u")]
+    Minutes(Minutes),
+    /// A member of staff.
+    #[serde(rename = "w")]
+    Person(Person),
+    /// The patient that a record belongs to.
+    #[serde(rename = "r")]
+    PatientLink(PatientLink),
+    /// How far an appointment has come.
+    #[serde(rename = "v")]
+    Status(Status),
+    /// A list of things written as text.
+    #[serde(rename = "y")]
+    Items(ItemList),
+}
+
+/// How far an appointment has come: the term as written, and what it means in FHIR's words. Two terms of one
+/// [`crate::codes::appointment_status::Stage`] are the same (wire-facts 10.5: the two systems' terms do not correspond one to one).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// As written.
+    pub raw: String,
+    /// What it means.
+    pub meaning: AppointmentStatus,
 }
 
 /// A coded concept (FHIR `CodeableConcept`).
@@ -221,6 +259,16 @@ pub struct Conventions {
     pub species_names: std::collections::BTreeMap<String, String>,
     /// Names for breeds beyond the built-in ones, folded name to SNOMED CT code.
     pub breed_names: std::collections::BTreeMap<String, String>,
+    /// Who works here under which key in either system. A member with several keys has several rows with the same
+    /// `ServiceNow` user; the first one is written.
+    pub staff: Vec<StaffMember>,
+    /// Names for appointment types beyond the built-in ones, folded name to a type's key (one of
+    /// [`appointment_types`] or the hospital's own).
+    pub appointment_types: std::collections::BTreeMap<String, String>,
+    /// What ServiceNow's terms for an appointment's status mean, beyond the built-in ones, by folded term.
+    pub appointment_statuses: std::collections::BTreeMap<String, AppointmentStatus>,
+    /// The terms written to ServiceNow, where they are not the built-in ones.
+    pub appointment_statuses_written: std::collections::BTreeMap<AppointmentStatus, String>,
 }
 
 impl Default for Conventions {
@@ -230,6 +278,10 @@ impl Default for Conventions {
             sex_terms: std::collections::BTreeMap::new(),
             species_names: std::collections::BTreeMap::new(),
             breed_names: std::collections::BTreeMap::new(),
+            staff: Vec::new(),
+            appointment_types: std::collections::BTreeMap::new(),
+            appointment_statuses: std::collections::BTreeMap::new(),
+            appointment_statuses_written: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -287,6 +339,32 @@ pub fn parse(
             Value::Substances(set)
         }
         ValueType::Quantity { default_unit } => Value::Quantity(quantity::parse(text, default_unit)?),
+        ValueType::Instant => Value::Instant(Instant::parse(text)?),
+        ValueType::Minutes => Value::Minutes(Minutes::parse(text)?),
+        ValueType::Person => Value::Person(Person::from_text(text, conventions)),
+        ValueType::PatientLink => Value::PatientLink(PatientLink::from_text(text)),
+        ValueType::AppointmentType => Value::Coded(Coded {
+            concept: appointment_types::recognise(text, conventions),
+            text: text.to_owned(),
+            codings: Vec::new(),
+        }),
+        ValueType::AppointmentStatus => {
+            let meaning = appointment_status::recognise(text, conventions).ok_or_else(|| {
+                problem(
+                    "this status of an appointment is not known",
+                    "choose a known one such as scheduled, arrived, completed or cancelled, or add what it means to \
+                     the hospital's conventions",
+                )
+            })?;
+            Value::Status(Status { raw: text.to_owned(), meaning })
+        }
+        ValueType::Items | ValueType::Medications => {
+            let list = ItemList::read(raw, *value_type == ValueType::Medications);
+            if list.items.is_empty() {
+                return Ok(None);
+            }
+            Value::Items(list)
+        }
     }))
 }
 
@@ -307,6 +385,12 @@ impl Value {
             Value::Phone(phone) => phone.raw.clone(),
             Value::Substances(set) => set.to_text(None),
             Value::Quantity(quantity) => quantity.display(),
+            Value::Instant(instant) => instant.raw.clone(),
+            Value::Minutes(minutes) => minutes.raw.clone(),
+            Value::Person(person) => person.display().to_owned(),
+            Value::PatientLink(link) => link.display(),
+            Value::Status(status) => status.raw.clone(),
+            Value::Items(list) => list.raw.clone(),
         }
     }
 }

@@ -14,6 +14,8 @@ use record::{
 fn types() -> Vec<ValueType> {
     let mut types: Vec<ValueType> =
         Catalogue::patient_default().fields.into_iter().map(|spec| spec.value_type).collect();
+    types.extend(Catalogue::appointment_default().fields.into_iter().map(|spec| spec.value_type));
+    types.extend(Catalogue::treatment_default().fields.into_iter().map(|spec| spec.value_type));
     types.push(ValueType::Text);
     types.push(ValueType::Coded);
     types.push(ValueType::Quantity { default_unit: "kg".to_owned() });
@@ -162,7 +164,11 @@ proptest! {
     /// the same text, which is what comparing stored texts relies on.
     #[test]
     fn records_survive_the_store_and_equal_text_is_an_equal_value(
-        record in testing::record(&with_weight()),
+        record in prop_oneof![
+            testing::record(&with_weight()),
+            testing::record(&Catalogue::appointment_default()),
+            testing::record(&Catalogue::treatment_default()),
+        ],
         (left, right) in two_states(),
     ) {
         let first = serde_json::to_string(&record).map_err(|error| TestCaseError::fail(error.to_string()))?;
@@ -210,6 +216,14 @@ fn the_stored_form_is_short_and_stable() {
         (read(&ValueType::Email, "a@b.test"), "9:ea@b.test"),
         (read(&ValueType::Substances, "Beef"), "15:a4:Beef4:beef0:"),
         (read(&ValueType::Quantity { default_unit: "kg".to_owned() }, "12.40"), "12:q5:12.402:kg"),
+        (read(&ValueType::Instant, "2025-03-10 14:30:00"), "20:i2025-03-10 14:30:00"),
+        (read(&ValueType::Minutes, "30"), "3:u30"),
+        (read(&ValueType::Person, "Practitioner/7"), "21:w+14:Practitioner/7--"),
+        (read(&ValueType::Person, "Dr Lee"), "12:w-+6:Dr Lee-"),
+        (read(&ValueType::PatientLink, "Patient/p-1"), "9:r-+3:p-1-"),
+        (read(&ValueType::AppointmentType, "Recheck"), "20:c7:Recheck+7:recheck"),
+        (read(&ValueType::AppointmentStatus, "Confirmed"), "20:v9:Confirmed6:booked"),
+        (read(&ValueType::Medications, "A 5 mg; B"), "23:y9:A 5 mg; B6:A 5 mg1:B"),
         (
             FieldState::Invalid {
                 raw: "?".to_owned(),
@@ -249,7 +263,21 @@ fn a_stored_text_that_was_cut_or_changed_is_refused() {
     {
         assert!(stored::decode(wrong).is_err(), "{wrong}");
     }
-    for wrong in ["-x", "d2019-13", "s4:male3:yes-", "z", "q1:x2:kg", "m5:iso161:1-", "!1:?", "c1:x-1:s"] {
+    for wrong in [
+        "-x",
+        "d2019-13",
+        "s4:male3:yes-",
+        "z",
+        "iyesterday",
+        "u0",
+        "w+1:x",
+        "v1:x1:x",
+        "y3:ab",
+        "q1:x2:kg",
+        "m5:iso161:1-",
+        "!1:?",
+        "c1:x-1:s",
+    ] {
         assert!(stored::decode_state(wrong).is_err(), "{wrong}");
     }
 }

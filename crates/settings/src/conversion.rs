@@ -73,6 +73,7 @@ impl Settings {
                 .collect(),
             species_names: self.conventions.species_names.iter().map(fold).collect(),
             breed_names: self.conventions.breed_names.iter().map(fold).collect(),
+            ..record::Conventions::default()
         }
     }
 

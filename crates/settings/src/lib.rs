@@ -15,7 +15,6 @@
 
 mod address;
 mod conversion;
-mod cron;
 mod document;
 mod meaning;
 pub mod model;

@@ -2,9 +2,10 @@
 
 use crate::document::Node;
 use crate::model::{SecondPerson, Settings, SignIn, TlsMinimum};
-use crate::{Problem, Role, SyncFrequency, address, cron, secret_names, shape};
+use crate::{Problem, Role, SyncFrequency, address, secret_names, shape};
 use record::Catalogue;
 use record::codes::{snomed, species};
+use record::time::cron::Cron;
 use std::collections::BTreeMap;
 
 struct Findings<'a> {
@@ -45,7 +46,7 @@ pub(crate) fn check(settings: &Settings, document: &Node) -> Vec<Problem> {
     addresses(settings, &mut found);
     same_twice(settings, &mut found);
     hospital(settings, &mut found);
-    if let Some(what) = cron::problem(&settings.batch_schedule) {
+    if let Err(what) = Cron::parse(&settings.batch_schedule) {
         found.add_with_example("batch_schedule", what);
     }
     servicenow(settings, &mut found);

@@ -643,7 +643,7 @@ storage: StorageTrouble | null, };
 
 export type Role = "front_desk" | "clinician" | "it" | "admin" | "auditor";
 
-export type RuleName = "one_side_changed" | "blank_filled" | "allergy_added" | "neutering_recorded" | "finer_date" | "lines_merged" | "both_changed_alike";
+export type RuleName = "one_side_changed" | "blank_filled" | "allergy_added" | "neutering_recorded" | "finer_date" | "lines_merged" | "both_changed_alike" | "further_along";
 
 export type RunCounts = { servicenow: number, ehr: number, linked: number, compared: number, equal: number, settled: number, conflicts: number, created: number, writesServicenow: number, writesEhr: number, malformed: number, possibleDuplicates: number, };
 
@@ -661,7 +661,7 @@ export type RunView = { id: string, trigger: string, actor: string | null, statu
 
 export type SameAnimal = "same" | "different";
 
-export type SameWhy = "case_or_blanks" | "phone_format" | "email_case" | "same_concept" | "same_chip" | "same_set" | "same_amount" | "same_meaning_of_sex" | "line_endings" | "both_blank";
+export type SameWhy = "case_or_blanks" | "phone_format" | "email_case" | "same_concept" | "same_chip" | "same_set" | "same_amount" | "same_meaning_of_sex" | "line_endings" | "both_blank" | "same_instant" | "same_person" | "same_stage";
 
 export type Session = { person: Person, people: Array<Person>, capabilities: Array<Capability>, 
 /**

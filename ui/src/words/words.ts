@@ -92,6 +92,9 @@ export const sameWhyWords: Record<SameWhy, string> = {
   same_meaning_of_sex: "both ways of writing mean the same sex and neuter status",
   line_endings: "only line endings differ",
   both_blank: "it is blank in both",
+  same_instant: "it is the same moment, written differently",
+  same_person: "it is the same person, under each system's own key",
+  same_stage: "both mean the same stage of the visit",
 };
 
 export const ruleWords: Record<RuleName, string> = {
@@ -102,6 +105,7 @@ export const ruleWords: Record<RuleName, string> = {
   finer_date: "The finer of two matching dates was taken.",
   lines_merged: "The lines of both were joined; none clashed.",
   both_changed_alike: "Both systems made the same change.",
+  further_along: "Both systems changed it; the one further along was taken.",
 };
 
 export const choiceWords: Record<ChoiceKind, string> = {

@@ -40,6 +40,9 @@ dto_enum! {
         SameMeaningOfSex,
         LineEndings,
         BothBlank,
+        SameInstant,
+        SamePerson,
+        SameStage,
     }
     /// What a rule did with a field.
     pub enum RuleName {
@@ -50,6 +53,7 @@ dto_enum! {
         FinerDate,
         LinesMerged,
         BothChangedAlike,
+        FurtherAlong,
     }
     /// How a value is edited.
     pub enum Editor {

@@ -112,7 +112,12 @@ impl Reader for Memory {
             ValueType::Name => ('n', fold_name),
             ValueType::Text => ('t', fold_text),
             ValueType::LongText => ('l', fold_long),
-            ValueType::Date | ValueType::Email => return self.of(&text::read(value_type, text, conventions)),
+            ValueType::Date
+            | ValueType::Email
+            | ValueType::Instant
+            | ValueType::PatientLink
+            | ValueType::Items
+            | ValueType::Medications => return self.of(&text::read(value_type, text, conventions)),
             ValueType::Species
             | ValueType::Breed
             | ValueType::Coded
@@ -120,6 +125,10 @@ impl Reader for Memory {
             | ValueType::Microchip
             | ValueType::Phone
             | ValueType::Substances
+            | ValueType::Minutes
+            | ValueType::Person
+            | ValueType::AppointmentType
+            | ValueType::AppointmentStatus
             | ValueType::Quantity { .. } => {
                 let name = hash(text.as_bytes(), kind(value_type));
                 return self.remembered(name, || text::read(value_type, text, conventions));
@@ -172,6 +181,14 @@ fn kind(value_type: &ValueType) -> u64 {
         ValueType::Email => 11,
         ValueType::Substances => 12,
         ValueType::Quantity { default_unit } => hash(default_unit.as_bytes(), 13),
+        ValueType::Instant => 14,
+        ValueType::Minutes => 15,
+        ValueType::Person => 16,
+        ValueType::PatientLink => 17,
+        ValueType::AppointmentType => 18,
+        ValueType::AppointmentStatus => 19,
+        ValueType::Items => 20,
+        ValueType::Medications => 21,
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) fn coded(
     let coded = match value_type {
         ValueType::Species => codes::species_from(codings, text, conventions),
         ValueType::Breed => codes::breed_from(codings, text, conventions),
+        ValueType::AppointmentType => codes::appointment_types::type_from(codings, text, conventions),
         _ => codes::coded_from(codings, text),
     };
     coded.map_or(FieldState::Blank, |coded| FieldState::Value(Value::Coded(coded)))

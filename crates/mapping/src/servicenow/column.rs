@@ -2,8 +2,8 @@
 
 use crate::{MappingError, text};
 use record::catalogue::ValueType;
-use record::value::{PartialDate, Value};
-use record::{Conventions, FieldSpec, FieldState};
+use record::value::{Minutes, PartialDate, Person, Value};
+use record::{Conventions, FieldSpec, FieldState, Remote};
 
 /// The type of a ServiceNow column, as far as it limits what can be written (`sys_dictionary.internal_type`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +15,8 @@ pub enum ColumnType {
     Date,
     /// A number without a unit (`integer`, `decimal`, `float`).
     Number,
+    /// A length of time (`glide_duration`), stored as the time since 1970 (wire-facts 5.4).
+    Duration,
     /// One of a list of stored values (`choice`): others are refused or dropped by the platform, and the Table API
     /// cannot clear it (wire-facts 5.5).
     Choice {
@@ -29,8 +31,17 @@ impl ColumnType {
         match internal_type {
             "glide_date" | "date" => ColumnType::Date,
             "integer" | "decimal" | "float" | "longint" => ColumnType::Number,
+            "glide_duration" => ColumnType::Duration,
             _ if !choices.is_empty() => ColumnType::Choice { values: choices },
             _ => ColumnType::Text,
+        }
+    }
+
+    /// Whether the column can hold that text.
+    fn holds(&self, text: &str) -> bool {
+        match self {
+            ColumnType::Choice { values } => values.iter().any(|choice| choice == text),
+            ColumnType::Text | ColumnType::Date | ColumnType::Number | ColumnType::Duration => true,
         }
     }
 
@@ -55,6 +66,13 @@ impl ColumnType {
         standing: &str,
         conventions: &Conventions,
     ) -> Result<String, MappingError> {
+        if let Value::Status(status) = value
+            && let standing = status.servicenow_text(standing, conventions)
+            && self.holds(&standing)
+        {
+            // What stands there stays while it means the same stage; the two systems' terms do not correspond one to one.
+            return Ok(standing);
+        }
         if let ColumnType::Choice { values } = self {
             return chosen(values, spec, value, standing, conventions);
         }
@@ -63,9 +81,39 @@ impl ColumnType {
             (ColumnType::Number, Value::Quantity(quantity)) => in_column_unit(quantity, spec)?,
             (_, Value::Substances(set)) => text::list(standing, set, conventions),
             (_, Value::Sex(sex)) => text::sex_term(sex, standing, conventions),
+            (ColumnType::Duration, Value::Minutes(minutes)) => minutes.duration_text(),
+            (_, Value::Minutes(minutes)) if Minutes::is_duration_text(standing) => minutes.duration_text(),
+            (_, Value::Person(person)) => servicenow_user(spec, person, conventions)?,
+            (_, Value::PatientLink(link)) => {
+                link.key(Remote::ServiceNow).map(str::to_owned).ok_or_else(|| not_linked(spec))?
+            }
             _ => text::write(value, &spec.value_type).unwrap_or_default(),
         })
     }
+}
+
+/// The key of a person in ServiceNow.
+fn servicenow_user(
+    spec: &FieldSpec,
+    person: &Person,
+    conventions: &Conventions,
+) -> Result<String, MappingError> {
+    let own_key = || person.key.as_ref().filter(|key| !key.contains('/')).cloned();
+    person.member(conventions).map(|member| member.servicenow_user.clone()).or_else(own_key).ok_or_else(|| {
+        MappingError::cannot(
+            spec,
+            "the staff table has no ServiceNow user for this person; add the person to the table, or choose \
+             somebody who is in it",
+        )
+    })
+}
+
+/// A patient that stands in one system only.
+pub(crate) fn not_linked(spec: &FieldSpec) -> MappingError {
+    MappingError::cannot(
+        spec,
+        "this patient is not linked to one in the other system; link or create the patient there first",
+    )
 }
 
 /// The stored value that says the same, the standing one first.

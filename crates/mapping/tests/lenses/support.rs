@@ -203,6 +203,7 @@ pub fn in_place(place: &FhirPlace, path: &[String]) -> bool {
         FhirPlace::OwnerName | FhirPlace::OwnerPhone | FhirPlace::OwnerEmail => first == "contact",
         FhirPlace::Allergies => first == "contained" || in_extension(mapping::fhir::ALLERGIES_TEXT),
         FhirPlace::NoteExtension { url } | FhirPlace::PatientExtension { url } => in_extension(url),
+        FhirPlace::Appointment(_) | FhirPlace::Treatment(_) => false,
     }
 }
 

@@ -385,6 +385,7 @@ fn fitting_rules(spec: &FieldSpec) -> Result<(), Unfit> {
         BothSidesRule::FinerDate => spec.value_type == ValueType::Date && !spec.identity,
         BothSidesRule::SuggestUnion => substances,
         BothSidesRule::MergeLines => spec.value_type == ValueType::LongText && !spec.identity,
+        BothSidesRule::FurtherAlong => spec.value_type == ValueType::AppointmentStatus,
     };
     if fits { Ok(()) } else { Err(("both_sides", "this rule does not fit the field", "use ask or ask_two")) }
 }

@@ -6,7 +6,7 @@ use crate::kind::RecordKind;
 /// The extension that holds notes: HL7's annotation on any element.
 pub const NOTE_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/note";
 
-fn row(id: &str, label: &str, value_type: ValueType, place: FhirPlace) -> FieldSpec {
+pub(super) fn row(id: &str, label: &str, value_type: ValueType, place: FhirPlace) -> FieldSpec {
     FieldSpec {
         id: id.to_owned(),
         label: label.to_owned(),

@@ -1,6 +1,7 @@
 //! The stored form of values: JSON without what can be derived, since a hospital's store holds millions of them.
 
-use super::{ChipClass, Microchip, Neuter, PartialDate, Quantity, Sex, SexStatus};
+use super::{ChipClass, Microchip, Neuter, PartialDate, Quantity, Sex, SexStatus, Status};
+use crate::codes::appointment_status::AppointmentStatus;
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -80,6 +81,7 @@ macro_rules! stored_as_texts {
 stored_as_texts!(SexStatus);
 stored_as_texts!(Microchip);
 stored_as_texts!(Quantity);
+stored_as_texts!(Status);
 
 impl ThreeTexts for SexStatus {
     const EXPECTED: &'static str = "a sex, a neuter status and perhaps a term";
@@ -90,6 +92,19 @@ impl ThreeTexts for SexStatus {
 
     fn from_texts(first: String, second: &str, third: Option<String>) -> Option<Self> {
         Some(SexStatus { sex: Sex::from_code(&first)?, neuter: Neuter::from_code(second)?, term: third })
+    }
+}
+
+impl ThreeTexts for Status {
+    const EXPECTED: &'static str = "a status as written and its FHIR code";
+
+    fn texts(&self) -> (&str, &str, Option<&str>) {
+        (&self.raw, self.meaning.code(), None)
+    }
+
+    fn from_texts(first: String, second: &str, third: Option<String>) -> Option<Self> {
+        let meaning = AppointmentStatus::from_code(second)?;
+        third.is_none().then_some(Status { raw: first, meaning })
     }
 }
 

@@ -1,0 +1,444 @@
+//! Values of appointments and treatments: what is read, what is the same, and what is written.
+
+use record::catalogue::{AppointmentPlace, BothSidesRule, Catalogue, FhirPlace, OneSideRule, ValueType};
+use record::codes::appointment_status::{self, AppointmentStatus, Stage};
+use record::codes::appointment_types;
+use record::value::{ItemList, Minutes, PatientLink, Person, StaffMember, Status, parse};
+use record::{Conventions, FieldState, Record, RecordKind, Remote, SameBecause, Sameness, Value, sameness};
+
+const LEE: &str = "46d44a5dc0a8010e0000b4bb8f62b0fd";
+
+fn read(value_type: &ValueType, text: &str) -> FieldState {
+    FieldState::read(value_type, text, &conventions())
+}
+
+fn value(value_type: &ValueType, text: &str) -> Value {
+    parse(value_type, text, &conventions()).expect("readable").expect("a value")
+}
+
+fn conventions() -> Conventions {
+    let staff = |user: &str, practitioner: &str, name: &str| StaffMember {
+        servicenow_user: user.to_owned(),
+        practitioner: practitioner.to_owned(),
+        name: name.to_owned(),
+    };
+    Conventions {
+        staff: vec![
+            staff(LEE, "Practitioner/dr-lee", "Dr Lee"),
+            staff(LEE, "PractitionerRole/lee-surgery", "Dr Lee"),
+            staff("5137153cc611227c000bbd1bd8cd2005", "Practitioner/7", "Ana López"),
+            staff("5137153cc611227c000bbd1bd8cd2006", "Practitioner/8", "Ana López"),
+        ],
+        appointment_types: [
+            ("2".to_owned(), "vaccination".to_owned()),
+            ("hydro".to_owned(), "hydrotherapy".to_owned()),
+        ]
+        .into(),
+        appointment_statuses: [
+            ("4".to_owned(), AppointmentStatus::Booked),
+            ("surgery prep".to_owned(), AppointmentStatus::CheckedIn),
+        ]
+        .into(),
+        appointment_statuses_written: [(AppointmentStatus::Booked, "4".to_owned())].into(),
+        ..Conventions::default()
+    }
+}
+
+#[test]
+fn moments_are_read_and_compared_in_utc() {
+    // (written, Unix seconds)
+    let readable = [
+        ("2025-03-10 14:30:00", 1_741_617_000),
+        ("2025-03-10T14:30:00Z", 1_741_617_000),
+        ("2025-03-10T15:30:00+01:00", 1_741_617_000),
+        ("2025-03-10T10:30:00-04:00", 1_741_617_000),
+        ("2025-03-10T14:30:00.999Z", 1_741_617_000),
+        ("2024-02-29 00:00:00", 1_709_164_800),
+        // A leap second counts as the one after it.
+        ("2016-12-31T23:59:60Z", 1_483_228_800),
+        ("2025-03-11T04:30:00+14:00", 1_741_617_000),
+    ];
+    for (written, seconds) in readable {
+        let FieldState::Value(Value::Instant(instant)) = read(&ValueType::Instant, written) else {
+            panic!("{written}")
+        };
+        assert_eq!((instant.seconds, instant.raw.as_str()), (seconds, written));
+        assert_eq!(
+            sameness(&value(&ValueType::Instant, written), &value(&ValueType::Instant, written)),
+            Sameness::Identical
+        );
+    }
+    let same = sameness(
+        &value(&ValueType::Instant, "2025-03-10 14:30:00"),
+        &value(&ValueType::Instant, "2025-03-10T15:30:00+01:00"),
+    );
+    assert_eq!(same, Sameness::Same(SameBecause::SameInstant));
+    // (written, what the problem names)
+    let unreadable = [
+        ("2025-03-10", "time of day"),
+        ("2025-03-10T14:30:00", "offset"),
+        ("2025-03-10T14:30Z", "not a date with a time"),
+        ("2025-02-29 10:00:00", "no such day"),
+        ("2025-03-10 24:00:00", "no such day"),
+        ("2025-03-10T14:30:00+15:00", "no such day"),
+        ("2025-03-10 14:30:00Z", "not a date with a time"),
+        ("03/10/2025 2:30 pm", "not a date with a time"),
+        ("2025-03-10T14:30:00.Z", "not a date with a time"),
+    ];
+    for (written, problem) in unreadable {
+        let FieldState::Invalid { raw, problem: found } = read(&ValueType::Instant, written) else {
+            panic!("{written}")
+        };
+        assert_eq!(raw, written);
+        assert!(found.problem.contains(problem), "{written}: {}", found.problem);
+        assert!(!found.way_out.is_empty());
+    }
+}
+
+#[test]
+fn moments_are_written_in_the_form_of_each_system() {
+    // (written, for ServiceNow, for FHIR)
+    let cases = [
+        ("2025-03-10 14:30:00", "2025-03-10 14:30:00", "2025-03-10T14:30:00Z"),
+        ("2025-03-10T15:30:00+01:00", "2025-03-10 14:30:00", "2025-03-10T15:30:00+01:00"),
+    ];
+    for (written, servicenow, fhir) in cases {
+        let Value::Instant(instant) = value(&ValueType::Instant, written) else { panic!("{written}") };
+        assert_eq!((instant.servicenow().as_str(), instant.fhir().as_str()), (servicenow, fhir));
+        assert_eq!(instant.fhir_after(45), "2025-03-10T15:15:00Z");
+    }
+}
+
+#[test]
+fn durations_are_whole_minutes_in_many_spellings() {
+    for (written, minutes) in [
+        ("30", 30),
+        ("030", 30),
+        ("30.00", 30),
+        ("1970-01-01 00:30:00", 30),
+        ("1970-01-02 01:00:00", 25 * 60),
+        ("0:30", 30),
+        ("1:30:00", 90),
+        ("30 Minutes", 30),
+        ("1 Hour 30 Minutes", 90),
+        ("1h 30min", 90),
+        ("1 hr., 5 mins.", 65),
+        ("2 hours and 5 minutes", 125),
+    ] {
+        let Value::Minutes(read) = value(&ValueType::Minutes, written) else { panic!("{written}") };
+        assert_eq!((read.minutes, read.raw.as_str()), (minutes, written));
+    }
+    for written in [
+        "0",
+        "-5",
+        "30.5",
+        "half an hour",
+        "1970-01-01 00:30:30",
+        "30 seconds",
+        "5 min 1 h",
+        "1:75",
+        "h",
+        "999999999",
+        "5 5",
+    ] {
+        assert!(matches!(read(&ValueType::Minutes, written), FieldState::Invalid { .. }), "{written}");
+    }
+    assert_eq!(
+        Minutes::new(45).map(|minutes| minutes.duration_text()).as_deref(),
+        Some("1970-01-01 00:45:00")
+    );
+    assert_eq!((Minutes::new(0), Minutes::new(-1)), (None, None));
+    assert_eq!(
+        sameness(&value(&ValueType::Minutes, "30"), &value(&ValueType::Minutes, "1970-01-01 00:30:00")),
+        Sameness::Same(SameBecause::SameAmount)
+    );
+}
+
+#[test]
+fn staff_is_the_same_under_either_systems_key() {
+    let conventions = conventions();
+    let person = |text: &str| Person::from_text(text, &conventions);
+    let referred = |reference: Option<&str>, display: Option<&str>| {
+        Person::from_reference(reference, display, &conventions).expect("somebody")
+    };
+    // (one, the other, same?)
+    let cases = [
+        (person(LEE), referred(Some("Practitioner/dr-lee"), Some("Lee, DVM")), true),
+        (person(LEE), referred(Some("https://ehr.example/fhir/Practitioner/dr-lee/_history/3"), None), true),
+        (person(LEE), referred(Some("PractitionerRole/lee-surgery"), None), true),
+        (person("dr. lee"), referred(None, Some("Dr Lee")), true),
+        (person(LEE), person("Dr Lee"), true),
+        (person(LEE), referred(Some("Practitioner/7"), Some("Dr Lee")), false),
+        // Two members share that name: nobody can tell which one is meant.
+        (person("Ana López"), referred(Some("Practitioner/7"), None), false),
+        // Somebody the table does not know is the same only under the same key, or the same name without one.
+        (referred(Some("Practitioner/99"), Some("Dr Who")), referred(Some("Practitioner/99"), None), true),
+        (referred(Some("Practitioner/99"), Some("Dr Who")), person("Dr Who"), false),
+        (person("Dr Who"), referred(None, Some("DR. WHO")), true),
+    ];
+    for (left, right, same) in cases {
+        let (left, right) = (Value::Person(left), Value::Person(right));
+        assert_eq!(sameness(&left, &right).is_same(), same, "{left:?} / {right:?}");
+    }
+    assert_eq!(person(LEE).display(), "Dr Lee");
+    assert_eq!(
+        person(LEE).member(&conventions).map(|member| member.practitioner.as_str()),
+        Some("Practitioner/dr-lee")
+    );
+    assert_eq!(referred(Some("Practitioner/99"), None).display(), "Practitioner/99");
+    assert_eq!(referred(Some("Practitioner/99"), Some("Dr Who")).known, None);
+    assert_eq!(Person::from_reference(None, None, &conventions), None);
+}
+
+#[test]
+fn patients_compare_once_their_link_is_known() {
+    let sys_id = "0f3c1e2d9b7a4c5e8f60123456789abc";
+    let record = |link: PatientLink| Record {
+        kind: RecordKind::Appointment,
+        key: "a".to_owned(),
+        other_key: None,
+        active: true,
+        deceased: false,
+        fields: vec![FieldState::Value(Value::PatientLink(link))],
+    };
+    let linked = |remote: Remote, key: &str| match (remote, key) {
+        (Remote::ServiceNow, key) if key == sys_id => Some("p-1001".to_owned()),
+        (Remote::Ehr, "p-1001") => Some(sys_id.to_owned()),
+        _ => None,
+    };
+    let mut servicenow = record(PatientLink::from_text(sys_id));
+    let mut ehr =
+        record(PatientLink::from_reference("https://ehr.example/api/v1/patients/p-1001", Some("Bella")));
+    assert_ne!(servicenow.digest_text(), ehr.digest_text());
+    servicenow.resolve_patients(linked);
+    ehr.resolve_patients(linked);
+    assert_eq!(servicenow.digest_text(), ehr.digest_text());
+    let mut unknown = record(PatientLink::from_reference("Patient/p-7/_history/2", None));
+    unknown.resolve_patients(linked);
+    assert_ne!(unknown.digest_text(), servicenow.digest_text());
+    assert_eq!(unknown.fields[0].display(), "Patient/p-7");
+    // (reference, id)
+    for (reference, id) in [
+        ("Patient/p-1", "p-1"),
+        ("https://ehr.example/fhir/Patient/p-1/_history/4", "p-1"),
+        ("urn:uuid:3f0a4b50-6a0c-4a2b-8a64-1f1a5a0e0001", "urn:uuid:3f0a4b50-6a0c-4a2b-8a64-1f1a5a0e0001"),
+        ("NotAPatient/p-1", "NotAPatient/p-1"),
+    ] {
+        assert_eq!(PatientLink::from_reference(reference, None).ehr.as_deref(), Some(id));
+    }
+}
+
+#[test]
+fn statuses_are_the_same_within_a_stage() {
+    // (ServiceNow's term, FHIR's code, same?)
+    let cases = [
+        ("requested", "proposed", true),
+        ("tentative", "waitlist", true),
+        ("Scheduled", "booked", true),
+        ("confirmed", "booked", true),
+        ("4", "booked", true),
+        ("in_progress", "checked-in", true),
+        ("in progress", "arrived", true),
+        ("Surgery prep", "arrived", true),
+        ("completed", "fulfilled", true),
+        ("No-Show", "noshow", true),
+        ("canceled", "cancelled", true),
+        ("duplicate", "entered-in-error", true),
+        ("scheduled", "proposed", false),
+        ("confirmed", "arrived", false),
+        ("cancelled", "noshow", false),
+    ];
+    for (term, code, same) in cases {
+        let ehr = Value::Status(Status::of(AppointmentStatus::from_code(code).expect("code")));
+        assert_eq!(
+            sameness(&value(&ValueType::AppointmentStatus, term), &ehr).is_same(),
+            same,
+            "{term} / {code}"
+        );
+    }
+    assert!(matches!(read(&ValueType::AppointmentStatus, "9"), FieldState::Invalid { .. }));
+}
+
+#[test]
+fn a_status_never_moves_back_and_forth() {
+    let conventions = conventions();
+    let terms = [
+        "requested",
+        "tentative",
+        "scheduled",
+        "confirmed",
+        "4",
+        "arrived",
+        "in_progress",
+        "completed",
+        "no_show",
+        "cancelled",
+        "entered_in_error",
+        "what?",
+        "",
+    ];
+    for meaning in AppointmentStatus::ALL {
+        assert_eq!(AppointmentStatus::from_code(meaning.code()), Some(meaning));
+        for standing in terms {
+            let written = Status::of(meaning).servicenow_text(standing, &conventions);
+            let stands = appointment_status::recognise(standing, &conventions).map(AppointmentStatus::stage);
+            if stands == Some(meaning.stage()) {
+                assert_eq!(written, standing, "{meaning:?} over {standing}");
+            }
+            // What is written means the same stage, so the next comparison finds nothing to do.
+            let read = appointment_status::recognise(&written, &conventions).map(AppointmentStatus::stage);
+            assert_eq!(read, Some(meaning.stage()), "{written}");
+            assert_eq!(Status::of(meaning).servicenow_text(&written, &conventions), written);
+        }
+    }
+    assert_eq!(Status::of(AppointmentStatus::Booked).servicenow_text("requested", &conventions), "4");
+    // A term of the hospital's own comes back as it was when a write is undone.
+    let Value::Status(own) = value(&ValueType::AppointmentStatus, "Surgery prep") else { panic!("a status") };
+    assert_eq!(own.servicenow_text("completed", &conventions), "Surgery prep");
+}
+
+#[test]
+fn the_life_cycle_has_an_order_and_contradictions() {
+    use Stage::{Booked, Cancelled, Done, EnteredInError, NoShow, Present, Requested};
+    // (one, other, the later)
+    let cases = [
+        (Requested, Booked, Some(Booked)),
+        (Booked, Present, Some(Present)),
+        (Requested, Done, Some(Done)),
+        (Booked, Cancelled, Some(Cancelled)),
+        (Requested, NoShow, Some(NoShow)),
+        (Done, Cancelled, None),
+        (Present, Cancelled, None),
+        (Present, NoShow, None),
+        (NoShow, Cancelled, None),
+        (Done, EnteredInError, None),
+        (Booked, EnteredInError, None),
+    ];
+    for (one, other, later) in cases {
+        assert_eq!(one.later(other), later, "{one:?} {other:?}");
+        assert_eq!(other.later(one), later, "{other:?} {one:?}");
+    }
+}
+
+#[test]
+fn appointment_types_have_names_and_hints() {
+    let conventions = conventions();
+    // (name, key, hint)
+    let cases = [
+        ("Wellness exam", Some("wellness"), "CHECKUP"),
+        ("check-up", Some("wellness"), "CHECKUP"),
+        ("2", Some("vaccination"), "ROUTINE"),
+        ("Vaccination/Booster", Some("vaccination"), "ROUTINE"),
+        ("Follow-up", Some("recheck"), "FOLLOWUP"),
+        ("walk_in", Some("walk_in"), "WALKIN"),
+        ("Emergency", Some("emergency"), "EMERGENCY"),
+        ("Hydro", Some("hydrotherapy"), "ROUTINE"),
+        ("Acupuncture", None, "ROUTINE"),
+    ];
+    for (name, key, hint) in cases {
+        assert_eq!(appointment_types::recognise(name, &conventions).as_deref(), key, "{name}");
+        let Value::Coded(coded) = value(&ValueType::AppointmentType, name) else { panic!("{name}") };
+        assert_eq!(appointment_types::hint(&coded), hint, "{name}");
+    }
+}
+
+#[test]
+fn lists_are_split_where_they_are_lists() {
+    // (text, items); as procedures
+    let cases: [(&str, &[&str]); 14] = [
+        ("Ear flush under sedation", &["Ear flush under sedation"]),
+        ("Ear flush; nail trim", &["Ear flush", "nail trim"]),
+        ("Ear flush\r\nNail trim\n\n", &["Ear flush", "Nail trim"]),
+        ("1. Ear flush\n2. Nail trim", &["Ear flush", "Nail trim"]),
+        ("1) Ear flush 2) Nail trim 3) Bath", &["Ear flush", "Nail trim", "Bath"]),
+        ("1.Ear flush 2.Nail trim", &["Ear flush", "Nail trim"]),
+        ("- Ear flush\n- Nail trim", &["Ear flush", "Nail trim"]),
+        ("• Ear flush\n• Nail trim", &["Ear flush", "Nail trim"]),
+        // Commas never separate.
+        ("Radiographs, thorax, 2 views", &["Radiographs, thorax, 2 views"]),
+        ("Radiographs (thorax; abdomen)", &["Radiographs (thorax; abdomen)"]),
+        // Numbers that count nothing.
+        ("2 radiographs", &["2 radiographs"]),
+        ("1.5 mL subcutaneously", &["1.5 mL subcutaneously"]),
+        // A line that belongs to the one above.
+        ("1. Ear flush\nleft ear only\n2. Bath", &["Ear flush left ear only", "Bath"]),
+        ("Ear flush\n  left ear only\nBath", &["Ear flush left ear only", "Bath"]),
+    ];
+    for (text, items) in cases {
+        assert_eq!(ItemList::read(text, false).items, items, "{text:?}");
+    }
+    // (text, items); as medications
+    let cases: [(&str, &[&str]); 6] = [
+        (
+            "Prednisolone 5 mg: 1 tablet, then 1/2 tablet every other day; Meloxicam 1.5 mg/mL 0.2 mL SID",
+            &[
+                "Prednisolone 5 mg: 1 tablet, then 1/2 tablet every other day",
+                "Meloxicam 1.5 mg/mL 0.2 mL SID",
+            ],
+        ),
+        ("Gabapentin 100 mg, maximum 300 mg daily", &["Gabapentin 100 mg, maximum 300 mg daily"]),
+        ("Prednisolone 5 mg\nSig: 1 tab SID", &["Prednisolone 5 mg Sig: 1 tab SID"]),
+        (
+            "Amoxicillin 250 mg\nGive 1 capsule BID\nMeloxicam 1.5 mg/mL\nGive 0.2 mL SID",
+            &["Amoxicillin 250 mg Give 1 capsule BID", "Meloxicam 1.5 mg/mL Give 0.2 mL SID"],
+        ),
+        ("1) Prednisolone 5 mg 2) Meloxicam", &["Prednisolone 5 mg", "Meloxicam"]),
+        ("Insulin 2.5 IU 12. March", &["Insulin 2.5 IU 12. March"]),
+    ];
+    for (text, items) in cases {
+        assert_eq!(ItemList::read(text, true).items, items, "{text:?}");
+    }
+    assert_eq!(read(&ValueType::Items, " ;\n"), FieldState::Blank);
+}
+
+#[test]
+fn lists_compare_by_their_items() {
+    // (one, other, same?)
+    let cases = [
+        ("Ear flush; nail trim", "1. Nail trim\n2. Ear  flush", true),
+        ("Prednisolone 5 mg: 1 tablet SID", "Prednisolone 5 mg 1 tablet SID", true),
+        ("Prednisolone 5 mg - 1 tablet SID", "prednisolone 5 mg, 1 tablet SID", true),
+        ("Prednisolone 5 mg 1 tablet SID", "Prednisolone 2.5 mg 1 tablet SID", false),
+        ("Prednisolone 5 mg", "Prednisolone 5 mg; Prednisolone 5 mg", false),
+        ("Ear flush; nail trim", "Ear flush", false),
+    ];
+    for (left, right, same) in cases {
+        let read = |text| value(&ValueType::Medications, text);
+        assert_eq!(sameness(&read(left), &read(right)).is_same(), same, "{left} / {right}");
+    }
+}
+
+#[test]
+fn the_catalogues_hold_the_specified_fields() {
+    let ids = |catalogue: &Catalogue| {
+        catalogue.fields.iter().map(|spec| spec.id.clone()).collect::<Vec<_>>().join(" ")
+    };
+    let appointment = Catalogue::appointment_default();
+    assert_eq!(appointment.kind, RecordKind::Appointment);
+    assert_eq!(
+        ids(&appointment),
+        "patient appointment_date duration_minutes assigned_clinician appointment_type reason_for_visit appointment_status"
+    );
+    let grouped: Vec<&str> = appointment
+        .fields
+        .iter()
+        .filter(|spec| spec.group.as_deref() == Some("slot"))
+        .map(|spec| spec.id.as_str())
+        .collect();
+    assert_eq!(grouped, ["appointment_date", "duration_minutes", "assigned_clinician"]);
+    let status = appointment.spec(appointment.index_of("appointment_status").expect("status")).expect("row");
+    assert_eq!((status.one_side, status.both_sides), (OneSideRule::Take, BothSidesRule::FurtherAlong));
+    assert_eq!(status.place, FhirPlace::Appointment(AppointmentPlace::Status));
+    let treatment = Catalogue::treatment_default();
+    assert_eq!(treatment.kind, RecordKind::Treatment);
+    assert_eq!(
+        ids(&treatment),
+        "patient treatment_date clinician diagnosis procedures_performed medications_prescribed treatment_notes"
+    );
+    assert!(
+        treatment
+            .fields
+            .iter()
+            .all(|spec| matches!(spec.one_side, OneSideRule::TakeServiceNow | OneSideRule::Ask))
+    );
+}
