@@ -1,4 +1,4 @@
-//! FHIR R4 patient bundle <-> record.
+//! FHIR R4 <-> record; in this file the patient bundle, in `appointment.rs` and `treatment.rs` the other kinds.
 //!
 //! One patient travels as a Bundle of type `collection`: the Patient first, then one `AllergyIntolerance` per
 //! substance.
@@ -10,6 +10,7 @@
 
 mod allergy;
 mod animal;
+mod appointment;
 pub mod check;
 pub(crate) mod concept;
 mod contact;
@@ -17,9 +18,12 @@ mod document;
 mod extension;
 mod identifier;
 mod name;
+mod treatment;
 pub(crate) mod tree;
 
 pub use allergy::{ALLERGIES_TEXT, BareAllergies};
+pub use appointment::AppointmentLens;
+pub use treatment::{TreatmentLens, TreatmentVersion};
 
 use crate::fast::reader::{AsState, Reader};
 use crate::node::{Node, Scalar};

@@ -6,6 +6,7 @@
 pub mod appointment_status;
 pub mod appointment_types;
 pub mod breeds;
+pub mod medication;
 pub mod sex_terms;
 pub mod snomed;
 pub mod species;

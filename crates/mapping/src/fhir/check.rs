@@ -4,6 +4,8 @@
 //! or with one of the wrong type, passes them all. The rest repeats, for the elements the mapping writes, the
 //! invariants of FHIR R4 whose breach an EHR answers with an opaque 422.
 
+mod visits;
+
 use super::animal::PATIENT_ANIMAL;
 use super::{concept, tree};
 use record::Json;
@@ -171,6 +173,12 @@ fn resource(resource: &Json, path: &str, findings: &mut Vec<Finding>) {
     match tree::text(resource, "resourceType") {
         Some("Patient") => patient(resource, path, findings),
         Some("AllergyIntolerance") => allergy(resource, path, findings),
+        Some("Appointment") => visits::appointment(resource, path, findings),
+        Some("Encounter") => visits::encounter(resource, path, findings),
+        Some("Condition") => visits::condition(resource, path, findings),
+        Some("Procedure") => visits::procedure(resource, path, findings),
+        Some("MedicationRequest") => visits::medication_request(resource, path, findings),
+        Some("Provenance") => visits::provenance(resource, path, findings),
         Some(_) => {}
         None => found(findings, path, "a resource needs a resourceType"),
     }
