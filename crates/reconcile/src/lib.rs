@@ -4,6 +4,7 @@
 //! Pure: no IO, no clock, no async.
 
 pub mod brake;
+pub mod calendar;
 pub mod compare;
 pub mod identity;
 pub mod judge;

@@ -94,6 +94,20 @@ pub fn raw_text(value_type: &ValueType) -> BoxedStrategy<String> {
                 })
                 .boxed()
         }
+        ValueType::Instant
+        | ValueType::Minutes
+        | ValueType::Person
+        | ValueType::PatientLink
+        | ValueType::AppointmentType
+        | ValueType::AppointmentStatus
+        | ValueType::Items
+        | ValueType::Medications => visit_text(value_type),
+    }
+}
+
+/// [`raw_text`] for the types of appointments and treatments.
+fn visit_text(value_type: &ValueType) -> BoxedStrategy<String> {
+    match value_type {
         ValueType::Instant => prop_oneof![
             6 => (1_700_000_000_i64..1_700_000_300, any::<u8>()).prop_map(|(seconds, form)| {
                 let utc = crate::time::utc_text(seconds).unwrap_or_default();
@@ -141,7 +155,7 @@ pub fn raw_text(value_type: &ValueType) -> BoxedStrategy<String> {
         ])
         .prop_map(str::to_owned)
         .boxed(),
-        ValueType::Items | ValueType::Medications => prop_oneof![
+        _ => prop_oneof![
             4 => vec(select(vec![
                 "Ear flush under sedation", "nail trim", "Nail trim", "Prednisolone 5 mg tablet: 1 tablet by mouth SID",
                 "Amoxicillin 50 mg, 1 tablet BID x 7 d", "Radiographs (thorax; 2 views)",

@@ -2,6 +2,12 @@
 //!
 //! A finding never holds a value: it names the field, the problem and the way out, and can be logged as it stands.
 
+mod appointment;
+mod treatment;
+
+pub use appointment::{AppointmentFacts, AppointmentLimits, PatientKnown, validate_appointment};
+pub use treatment::{ComplianceRules, PatientDates, check_treatment};
+
 use crate::catalogue::{Catalogue, FhirPlace, FieldIx, FieldSpec, ValueType};
 use crate::codes::{breeds, species, units};
 use crate::record::{FieldState, Record};

@@ -1,4 +1,5 @@
 //! Values of appointments and treatments: what is read, what is the same, and what is written.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use record::catalogue::{AppointmentPlace, BothSidesRule, Catalogue, FhirPlace, OneSideRule, ValueType};
 use record::codes::appointment_status::{self, AppointmentStatus, Stage};
@@ -441,4 +442,265 @@ fn the_catalogues_hold_the_specified_fields() {
             .iter()
             .all(|spec| matches!(spec.one_side, OneSideRule::TakeServiceNow | OneSideRule::Ask))
     );
+}
+
+#[test]
+fn a_prescription_has_two_halves() {
+    use record::codes::medication::{has_dose, split, timing};
+    // (line, medication, directions, has a dose, timing code)
+    type Case<'a> = (&'a str, &'a str, Option<&'a str>, bool, Option<&'a str>);
+    let cases: [Case<'_>; 24] = [
+        (
+            "Prednisolone 5 mg tablet: 1 tablet by mouth once daily for 5 days",
+            "Prednisolone 5 mg tablet",
+            Some("1 tablet by mouth once daily for 5 days"),
+            true,
+            Some("QD"),
+        ),
+        (
+            "Amoxicillin 250 mg PO BID x 10 days",
+            "Amoxicillin 250 mg",
+            Some("PO BID x 10 days"),
+            true,
+            Some("BID"),
+        ),
+        (
+            "Meloxicam 1.5 mg/mL suspension 0.2 mL PO SID",
+            "Meloxicam 1.5 mg/mL suspension",
+            Some("0.2 mL PO SID"),
+            true,
+            Some("QD"),
+        ),
+        (
+            "Amoxicillin 250 mg/5 mL suspension, 2 mL TID",
+            "Amoxicillin 250 mg/5 mL suspension",
+            Some("2 mL TID"),
+            true,
+            Some("TID"),
+        ),
+        ("Metronidazole 15 mg/kg PO q12h", "Metronidazole", Some("15 mg/kg PO q12h"), true, None),
+        (
+            "Insulin glargine 2 units SC twice a day",
+            "Insulin glargine",
+            Some("2 units SC twice a day"),
+            true,
+            Some("BID"),
+        ),
+        (
+            "Gabapentin 100mg capsule - one capsule q8h",
+            "Gabapentin 100mg capsule",
+            Some("one capsule q8h"),
+            true,
+            Some("Q8H"),
+        ),
+        (
+            "Prednisolone 5 mg, 1 tab SID, then 1/2 tab EOD",
+            "Prednisolone 5 mg",
+            Some("1 tab SID, then 1/2 tab EOD"),
+            true,
+            None,
+        ),
+        (
+            "Carprofen 25 mg: ½ tablet BID as needed",
+            "Carprofen 25 mg",
+            Some("½ tablet BID as needed"),
+            true,
+            None,
+        ),
+        ("Maropitant 16 mg PRN", "Maropitant 16 mg", Some("PRN"), true, None),
+        (
+            "Otic ointment apply to left ear BID",
+            "Otic ointment",
+            Some("apply to left ear BID"),
+            true,
+            Some("BID"),
+        ),
+        ("Fluids 250 mL SC every other day", "Fluids", Some("250 mL SC every other day"), true, None),
+        (
+            "Doxycycline 100 mg Sig: 1 tab S.I.D.",
+            "Doxycycline 100 mg",
+            Some("Sig: 1 tab S.I.D."),
+            true,
+            Some("QD"),
+        ),
+        ("Tramadol 50 mg three times a day", "Tramadol 50 mg three times a day", None, false, None),
+        ("Prednisolone 5 mg tablet", "Prednisolone 5 mg tablet", None, false, None),
+        ("Ear drops", "Ear drops", None, false, None),
+        ("Vitamin B 12 injection", "Vitamin B 12 injection", None, false, None),
+        ("Ear drops BID", "Ear drops", Some("BID"), false, Some("BID")),
+        ("Enalapril 5 mg BID and TID", "Enalapril 5 mg", Some("BID and TID"), true, None),
+        ("Prednisolone:", "Prednisolone:", None, false, None),
+        ("1 tablet of something", "1 tablet of something", None, false, None),
+        ("Cefovecin 8 mg/kg SC once", "Cefovecin", Some("8 mg/kg SC once"), true, None),
+        ("Selamectin 45 mg 1 pipette", "Selamectin 45 mg", Some("1 pipette"), true, None),
+        ("", "", None, false, None),
+    ];
+    for (line, medication, directions, dose, code) in cases {
+        let halves = split(line);
+        assert_eq!((halves.medication, halves.directions), (medication, directions), "{line}");
+        assert_eq!(has_dose(line), dose, "{line}");
+        assert_eq!(halves.directions.and_then(timing).map(|(code, _)| code), code, "{line}");
+    }
+    assert_eq!(timing("1 tab S.I.D., with food").map(|(_, written)| written).as_deref(), Some("S.I.D"));
+    assert_eq!(timing("1 tab twice a day").map(|(_, written)| written).as_deref(), Some("twice a day"));
+}
+
+/// A record of a catalogue from texts; fields that are not named are blank.
+fn said(catalogue: &Catalogue, texts: &[(&str, &str)]) -> Record {
+    let text = |id: &str| texts.iter().find(|(name, _)| *name == id).map_or("", |(_, text)| text);
+    Record {
+        kind: catalogue.kind,
+        key: "k".to_owned(),
+        other_key: None,
+        active: true,
+        deceased: false,
+        fields: catalogue.fields.iter().map(|spec| read(&spec.value_type, text(&spec.id))).collect(),
+    }
+}
+
+fn now() -> i64 {
+    1_741_617_000 // 2025-03-10 14:30 UTC
+}
+
+#[test]
+fn appointments_that_cannot_be_right_are_found() {
+    use record::validate::{AppointmentFacts, AppointmentLimits, PatientKnown, validate_appointment};
+    // What is other, what is known, the field and rule of each finding.
+    type Case<'a> = (&'a [(&'a str, &'a str)], AppointmentFacts, &'a [(&'a str, &'a str)]);
+    let catalogue = Catalogue::appointment_default();
+    let right = [
+        ("patient", "0f3c1e2d9b7a4c5e8f60123456789abc"),
+        ("appointment_date", "2025-03-11 09:00:00"),
+        ("duration_minutes", "30"),
+        ("assigned_clinician", LEE),
+        ("appointment_status", "scheduled"),
+    ];
+    let facts = |patient, created| AppointmentFacts { now: now(), created, patient };
+    let alive = facts(PatientKnown::Alive, Some(now() - 3600));
+    let cases: [Case<'_>; 18] = [
+        (&[], alive, &[]),
+        (&[("patient", "")], alive, &[("patient", "patient_missing")]),
+        (&[], facts(PatientKnown::Unknown, None), &[("patient", "patient_unknown")]),
+        (&[], facts(PatientKnown::Deceased, None), &[("patient", "patient_deceased")]),
+        // The animal died after this visit, or it is called off already.
+        (
+            &[("appointment_date", "2025-02-10 09:00:00"), ("appointment_status", "completed")],
+            facts(PatientKnown::Deceased, None),
+            &[],
+        ),
+        (&[("appointment_status", "cancelled")], facts(PatientKnown::Deceased, None), &[]),
+        (
+            &[("appointment_date", "2025-03-10 08:00:00")],
+            alive,
+            &[("appointment_date", "booked_in_the_past")],
+        ),
+        (
+            &[("appointment_date", "2025-03-10 12:00:00")],
+            facts(PatientKnown::Alive, Some(now() - 9000)),
+            &[("appointment_date", "open_after_its_time")],
+        ),
+        // A walk-in is entered when it is there already, and one that lasts is not over.
+        (&[("appointment_date", "2025-03-10 13:00:00"), ("duration_minutes", "120")], alive, &[]),
+        (&[("appointment_date", "2025-03-10 08:00:00"), ("appointment_status", "completed")], alive, &[]),
+        (&[("appointment_date", "2052-03-10 08:00:00")], alive, &[("appointment_date", "too_far_ahead")]),
+        (&[("appointment_date", "")], alive, &[("appointment_date", "time_missing")]),
+        (&[("appointment_date", ""), ("appointment_status", "requested")], alive, &[]),
+        (&[("duration_minutes", "2")], alive, &[("duration_minutes", "duration_implausible")]),
+        (&[("duration_minutes", "1800")], alive, &[("duration_minutes", "duration_implausible")]),
+        (&[("duration_minutes", "half an hour")], alive, &[("duration_minutes", "unreadable")]),
+        (&[("assigned_clinician", "Dr Who")], alive, &[("assigned_clinician", "clinician_unknown")]),
+        (&[("assigned_clinician", ""), ("duration_minutes", "")], alive, &[]),
+    ];
+    for (other, facts, expected) in cases {
+        let mut texts = other.to_vec();
+        texts.extend(right);
+        let record = said(&catalogue, &texts);
+        let findings = validate_appointment(&catalogue, &record, &AppointmentLimits::default(), &facts);
+        let found: Vec<(&str, &str)> =
+            findings.iter().map(|finding| (finding.field.as_str(), finding.rule)).collect();
+        assert_eq!(found, expected, "{other:?}");
+        for finding in findings {
+            assert!(!finding.problem.is_empty() && !finding.way_out.is_empty());
+            let words = format!("{} {}", finding.problem, finding.way_out);
+            assert!(!words.contains("Dr Who") && !words.contains("half an hour"), "a value in {words}");
+        }
+    }
+}
+
+#[test]
+fn treatments_are_checked_before_they_are_sent() {
+    use record::validate::{ComplianceRules, PatientDates, Severity, check_treatment};
+    use record::value::PartialDate;
+    // What is other, the rule and severity of each finding.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, Severity)]);
+    let catalogue = Catalogue::treatment_default();
+    let right = [
+        ("patient", "0f3c1e2d9b7a4c5e8f60123456789abc"),
+        ("treatment_date", "2025-03-10 14:00:00"),
+        ("clinician", LEE),
+        ("diagnosis", "Otitis externa"),
+        ("medications_prescribed", "Prednisolone 5 mg: 1 tablet SID"),
+    ];
+    let check = |other: &[(&str, &str)], rules: &ComplianceRules| {
+        let mut texts = other.to_vec();
+        texts.extend(right);
+        let born = PatientDates { born: PartialDate::new(2019, Some(6), None) };
+        check_treatment(&catalogue, &said(&catalogue, &texts), rules, born, now())
+    };
+    let rules = ComplianceRules::default();
+    let cases: [Case<'_>; 12] = [
+        (&[], &[]),
+        (&[("diagnosis", "")], &[("required_missing", Severity::Error)]),
+        (
+            &[("patient", ""), ("clinician", "")],
+            &[("required_missing", Severity::Error), ("required_missing", Severity::Error)],
+        ),
+        (&[("clinician", "Dr Who")], &[("clinician_unknown", Severity::Error)]),
+        (&[("treatment_date", "2025-03-11 14:00:00")], &[("date_in_the_future", Severity::Error)]),
+        // Clocks of two computers differ.
+        (&[("treatment_date", "2025-03-10 14:32:00")], &[]),
+        (&[("treatment_date", "2019-05-01 14:00:00")], &[("date_before_birth", Severity::Error)]),
+        (&[("treatment_date", "2023-05-01 14:00:00")], &[("date_long_ago", Severity::Warning)]),
+        (&[("treatment_date", "10/03/2025")], &[("unreadable", Severity::Error)]),
+        (&[("medications_prescribed", "")], &[]),
+        (
+            &[("medications_prescribed", "Prednisolone 5 mg: 1 tablet SID; Ear drops")],
+            &[("dose_missing", Severity::Error)],
+        ),
+        (
+            &[("medications_prescribed", "Prednisolone\nEar drops")],
+            &[("dose_missing", Severity::Error), ("dose_missing", Severity::Error)],
+        ),
+    ];
+    for (other, expected) in cases {
+        let findings = check(other, &rules);
+        let found: Vec<(&str, Severity)> =
+            findings.iter().map(|finding| (finding.rule, finding.severity)).collect();
+        assert_eq!(found, expected, "{other:?}");
+        assert!(findings.iter().all(|finding| !finding.way_out.is_empty()));
+    }
+    let dose = check(&[("medications_prescribed", "Prednisolone 5 mg: 1 tablet SID; Ear drops")], &rules);
+    assert_eq!(dose[0].problem, "medication 2 of 2 does not say how much to give");
+    // A hospital may demand less, and more.
+    let lenient = ComplianceRules {
+        required: Vec::new(),
+        clinician_known: false,
+        dose_required: false,
+        ..rules.clone()
+    };
+    assert!(
+        check(
+            &[("diagnosis", ""), ("clinician", "Dr Who"), ("medications_prescribed", "Ear drops")],
+            &lenient
+        )
+        .is_empty()
+    );
+    let strict = ComplianceRules { required: vec!["treatment_notes".to_owned()], ..rules };
+    assert_eq!(check(&[], &strict).len(), 1);
+    // A column that is hidden cannot fulfil a demand.
+    let mut hidden = said(&catalogue, &right);
+    hidden.fields[3] = FieldState::Unknown;
+    let found =
+        check_treatment(&catalogue, &hidden, &ComplianceRules::default(), PatientDates::default(), now());
+    assert_eq!(found.iter().map(|finding| finding.rule).collect::<Vec<_>>(), ["required_hidden"]);
 }

@@ -191,13 +191,17 @@ impl Stage {
     /// called off or missed on one side, taking place on the other, or entered in error on one.
     pub const fn later(self, other: Stage) -> Option<Stage> {
         match (self, other) {
-            (Stage::EnteredInError, _) | (_, Stage::EnteredInError) => None,
-            // Both did not take place, for different reasons that are told apart on the bill.
-            (Stage::Cancelled | Stage::NoShow, Stage::Cancelled | Stage::NoShow) => None,
             // Called off or missed before it began: the end of what was only planned.
             (ended @ (Stage::Cancelled | Stage::NoShow), Stage::Requested | Stage::Booked)
             | (Stage::Requested | Stage::Booked, ended @ (Stage::Cancelled | Stage::NoShow)) => Some(ended),
-            (Stage::Cancelled | Stage::NoShow, Stage::Present | Stage::Done)
+            // Somebody worked on what should never have been entered; neither called off nor missed fits what took place, and
+            // the two are told apart on the bill.
+            (Stage::EnteredInError, _)
+            | (_, Stage::EnteredInError)
+            | (
+                Stage::Cancelled | Stage::NoShow,
+                Stage::Cancelled | Stage::NoShow | Stage::Present | Stage::Done,
+            )
             | (Stage::Present | Stage::Done, Stage::Cancelled | Stage::NoShow) => None,
             (
                 Stage::Requested | Stage::Booked | Stage::Present | Stage::Done,

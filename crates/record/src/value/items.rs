@@ -69,7 +69,9 @@ impl ItemList {
     pub(crate) fn comparable(&self, out: &mut String) {
         let mut keys: Vec<String> = self.items.iter().map(|item| key(item)).collect();
         keys.sort_unstable();
-        keys.iter().for_each(|key| crate::sameness::push_part(key, out));
+        for key in &keys {
+            crate::sameness::push_part(key, out);
+        }
     }
 }
 
