@@ -390,6 +390,10 @@ fn lists_are_split_where_they_are_lists() {
         assert_eq!(ItemList::read(text, true).items, items, "{text:?}");
     }
     assert_eq!(read(&ValueType::Items, " ;\n"), FieldState::Blank);
+    // What is shown is split again as it was: the first line's indentation counts.
+    let indented = ItemList::read("  Ear flush\n Nail trim\n", false);
+    assert_eq!(indented.items, ["Ear flush", "Nail trim"]);
+    assert_eq!(ItemList::read(&indented.raw, false), indented);
 }
 
 #[test]

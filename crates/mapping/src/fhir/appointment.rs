@@ -7,7 +7,7 @@
 mod parties;
 mod slot;
 
-pub(super) use parties::practitioner;
+pub(super) use parties::{patient_key, practitioner};
 
 use super::{check, concept, identifier, tree};
 use crate::node::{Node, Scalar};
@@ -161,7 +161,7 @@ impl AppointmentLens {
         let cannot = |problem: String| MappingError::cannot(spec, problem);
         match (place, value) {
             (AppointmentPlace::Patient, Value::PatientLink(link)) => {
-                let key = link.key(Remote::Ehr).ok_or_else(|| crate::servicenow::not_linked(spec))?;
+                let key = parties::patient_key(spec, link)?;
                 parties::write_patient(appointment, key, link.name.as_deref());
             }
             (AppointmentPlace::Start, Value::Instant(start)) => {

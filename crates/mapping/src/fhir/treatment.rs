@@ -6,14 +6,14 @@
 
 mod reading;
 
-use super::appointment::practitioner;
+use super::appointment::{patient_key, practitioner};
 use super::{concept, tree};
 use crate::MappingError;
 use record::catalogue::{FhirPlace, TreatmentPlace};
 use record::codes::medication;
 use record::text::folded_text;
 use record::value::{Coding, Instant, Person, Value};
-use record::{Catalogue, Conventions, FieldSpec, FieldState, Json, Record, Remote};
+use record::{Catalogue, Conventions, FieldSpec, FieldState, Json, Record};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -156,7 +156,7 @@ impl TreatmentLens {
         };
         match (place, value) {
             (TreatmentPlace::Patient, Value::PatientLink(link)) => {
-                let id = link.key(Remote::Ehr).ok_or_else(|| crate::servicenow::not_linked(spec))?;
+                let id = patient_key(spec, link)?;
                 said.subject = Some(format!("Patient/{id}"));
             }
             (TreatmentPlace::Start, Value::Instant(start)) => said.start = Some(start.fhir()),

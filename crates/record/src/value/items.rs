@@ -57,7 +57,8 @@ impl ItemList {
                 }
             }
         }
-        ItemList { raw: raw.trim_matches(is_blank_char).to_owned(), items }
+        // Blanks before the first line tell which of the others are indented.
+        ItemList { raw: raw.trim_end_matches(is_blank_char).to_owned(), items }
     }
 
     /// A list of these items, one a line.

@@ -1,8 +1,9 @@
 //! `Appointment.participant`: the patient and the clinician (wire-facts 3.2).
 
+use crate::MappingError;
 use crate::fhir::{concept, tree};
 use record::value::{PatientLink, Person};
-use record::{Conventions, Json};
+use record::{Conventions, FieldSpec, Json, Remote};
 
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 /// Who performs the visit: what is written.
@@ -43,6 +44,22 @@ pub(super) fn patient(appointment: &Json) -> Option<PatientLink> {
         .filter(|actor| tree::text(*actor, "reference").is_some())
         .or_else(|| appointment.get("subject"))?;
     Some(PatientLink::from_reference(tree::text(named, "reference")?, tree::text(named, "display")))
+}
+
+/// The patient's id in the EHR, if it can stand in a reference.
+///
+/// # Errors
+/// A patient without a link, or under a key that is no id.
+pub(crate) fn patient_key<'a>(spec: &FieldSpec, link: &'a PatientLink) -> Result<&'a str, MappingError> {
+    let key = link.key(Remote::Ehr).ok_or_else(|| crate::servicenow::not_linked(spec))?;
+    let is_id = |character: char| !character.is_whitespace() && !matches!(character, '/' | '#' | '?');
+    if key.is_empty() || !key.chars().all(is_id) {
+        return Err(MappingError::cannot(
+            spec,
+            "the EHR's key of this patient is no id that a reference can name; correct the link",
+        ));
+    }
+    Ok(key)
 }
 
 /// A reference to that id in the form of the one that stands there.

@@ -17,13 +17,6 @@ fn span_seconds(appointment: &Json) -> Option<i64> {
 
 /// The planned minutes: what is said, which may be less than the slot, else the slot's length to the nearest minute.
 pub(super) fn duration(appointment: &Json) -> FieldState {
-    let unreadable = |raw: &str, problem: &str| FieldState::Invalid {
-        raw: raw.to_owned(),
-        problem: ValueProblem {
-            problem: problem.to_owned(),
-            way_out: "correct start, end or duration of the appointment in the EHR".to_owned(),
-        },
-    };
     if let Some(written) = number(appointment, "minutesDuration") {
         return match Minutes::parse(written) {
             Ok(minutes) => FieldState::Value(Value::Minutes(minutes)),
@@ -34,10 +27,13 @@ pub(super) fn duration(appointment: &Json) -> FieldState {
         None => FieldState::Blank,
         Some(seconds) => match Minutes::new((seconds + 30).div_euclid(60)) {
             Some(minutes) => FieldState::Value(Value::Minutes(minutes)),
-            None => unreadable(
-                tree::text(appointment, "end").unwrap_or_default(),
-                "the appointment ends when or before it starts",
-            ),
+            None => FieldState::Invalid {
+                raw: format!("{} min", seconds.div_euclid(60)),
+                problem: ValueProblem {
+                    problem: "the appointment ends when or before it starts, or years later".to_owned(),
+                    way_out: "correct start, end or duration of the appointment in the EHR".to_owned(),
+                },
+            },
         },
     }
 }
@@ -58,19 +54,20 @@ pub(super) fn write_start(appointment: &mut Json, start: &Instant) -> Result<(),
         }
     };
     tree::set_primitive(appointment, "start", Json::String(start.fhir()));
-    set_end(appointment, start, seconds);
-    Ok(())
+    set_end(appointment, start, seconds)
 }
 
 /// Ends the slot so many seconds after its start. An end that is right stays as it is written.
-fn set_end(appointment: &mut Json, start: &Instant, seconds: i64) {
+fn set_end(appointment: &mut Json, start: &Instant, seconds: i64) -> Result<(), String> {
     let wanted = start.seconds.saturating_add(seconds);
     if moment(appointment, "end").is_some_and(|end| end.seconds == wanted) {
-        return;
+        return Ok(());
     }
-    if let Some(end) = Instant::from_seconds(wanted) {
-        tree::set_primitive(appointment, "end", Json::String(end.fhir()));
-    }
+    let end = Instant::from_seconds(wanted).ok_or_else(|| {
+        "the appointment would end after the last year a calendar has; correct the date".to_owned()
+    })?;
+    tree::set_primitive(appointment, "end", Json::String(end.fhir()));
+    Ok(())
 }
 
 /// Changes the planned minutes; the end moves by as much, so that a slot that is longer than the visit stays longer.
@@ -86,7 +83,7 @@ pub(super) fn write_duration(appointment: &mut Json, minutes: &Minutes) -> Resul
         let Some(start) = moment(appointment, "start") else {
             return Err("the start of the appointment cannot be read; correct it in the EHR first".to_owned());
         };
-        set_end(appointment, &start, wanted + spare);
+        set_end(appointment, &start, wanted + spare)?;
     }
     Ok(())
 }
