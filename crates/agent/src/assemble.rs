@@ -14,7 +14,7 @@ use mapping::fhir::{BareAllergies, PatientLens};
 use mapping::servicenow::{ColumnType, RowLens};
 use record::{RecordKind, Remote};
 use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
-use remote::http::{Ceiling, HttpsSettings, HttpsTransport, SettingProblem, TlsMinimum, Transport};
+use remote::http::{Ceiling, Elapsed, HttpsSettings, HttpsTransport, SettingProblem, TlsMinimum, Transport};
 use remote::servicenow::{Resolved, ServiceNow, ServiceNowSettings, TableSettings};
 use remote::signin::{KeyAlgorithm, SignIn, SignInMethod, SigningKey, TokenAddress};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -215,7 +215,6 @@ fn https(
     tls_minimum: settings::TlsMinimum,
     timeout_seconds: u16,
     requests_per_minute: u32,
-    now: &remote::http::Now,
 ) -> Result<Arc<dyn Transport>, StartError> {
     let extra_ca_pem = ca_file
         .map(|file| {
@@ -236,7 +235,11 @@ fn https(
         ..HttpsSettings::default()
     })
     .map_err(connection(remote))?;
-    Ok(Arc::new(Ceiling::new(Arc::new(transport), requests_per_minute, now.clone())))
+    // Not the time of day, which people and time servers set.
+    let began = std::time::Instant::now();
+    let elapsed: Elapsed =
+        Arc::new(move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
+    Ok(Arc::new(Ceiling::new(Arc::new(transport), requests_per_minute, elapsed)))
 }
 
 /// Both clients, as the settings say. `base` is the folder that relative file names start from.

@@ -22,6 +22,7 @@ macro_rules! with_commands {
             "conflicts.get" => conflicts_get(Id) -> CompareView, Some(Capability::SeeConflicts);
             "conflicts.claim" => conflicts_claim(Claim) -> ConflictItem, Some(Capability::SeeConflicts);
             "conflicts.snooze" => conflicts_snooze(Snooze) -> ConflictItem, Some(Capability::SeeConflicts);
+            "conflicts.seen" => conflicts_seen(Seen) -> ConflictItem, Some(Capability::SeeConflicts);
             "conflicts.draft" => conflicts_draft(Draft) -> Nothing, Some(Capability::SeeConflicts);
             "conflicts.answer" => conflicts_answer(AnswerDuplicate) -> PlanView, Some(Capability::LinkPatients);
             "values.validate" => values_validate(ValidateOwn) -> Validated, Some(Capability::SeePatients);

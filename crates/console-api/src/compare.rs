@@ -4,14 +4,16 @@ use crate::console::Console;
 use crate::dto::{
     AnswerDuplicate, ApiError, Candidate, Capability, Cause, ChoiceKind, Claim, CompareView, ConflictItem,
     ConflictList, ConflictQuery, ConflictStatus, Draft, Editor, ErrorCode, FieldChoice, FieldView, Id,
-    Nothing, Person, PlanStatus, PlanView, SameAnimal, Shown, Snooze,
+    Nothing, Person, PlanStatus, PlanView, SameAnimal, Seen, Shown, Snooze,
 };
 use crate::errors::{api, sentence};
 use crate::patients::listed;
 use crate::permissions::{may, to_decide, who_can};
+use crate::queue::needed;
 use crate::shown::{agreed, editor, remote_name, shown, side};
 use crate::words;
 use engine::error::decode;
+use engine::overwritten::Overwritten;
 use engine::pairing::Likeness;
 use engine::step::{load_context, load_side};
 use engine::{Command, Reply};
@@ -272,9 +274,12 @@ impl Console {
             ConflictCause::CannotCreate => {
                 "Only one system has this record, and it cannot be created in the other as it is.".to_owned()
             }
-            ConflictCause::Overwritten => {
-                "Somebody else changed this record in the moment VetSync wrote to it.".to_owned()
-            }
+            ConflictCause::Overwritten => match decode::<Overwritten>("overwritten", &row.comparison) {
+                Ok(known) => self.overwritten_words(&known),
+                Err(_) => {
+                    "Somebody else changed this record in the moment VetSync wrote to it.".to_owned()
+                }
+            },
         }
     }
 
@@ -483,6 +488,38 @@ impl Console {
             })
             .await?;
         Ok(self.conflict_item(&self.conflict(&request.id).await?, 1))
+    }
+
+    pub(crate) async fn conflicts_seen(&self, request: Seen) -> Result<ConflictItem, ApiError> {
+        self.require_decider()?;
+        self.require_a_say(&request.id).await?;
+        let reason = needed(&request.reason, "Write what you found when you looked.")?;
+        let command = Command::Seen { conflict: request.id.clone(), person: self.person().id, reason };
+        self.parts.engine.ask(command).await?;
+        Ok(self.conflict_item(&self.conflict(&request.id).await?, 1))
+    }
+
+    /// What is known of a change that our write overtook, and what to do.
+    fn overwritten_words(&self, known: &Overwritten) -> String {
+        let place = words::place(known.remote);
+        let labels = |ids: &[String]| ids.iter().map(|id| self.label(id)).collect::<Vec<_>>().join(", ");
+        let mut text = format!("Somebody else changed this record in {place} in the moment VetSync wrote to it");
+        if let Some(before) = &known.version_before {
+            let own = |version: &str| version.split('~').next().unwrap_or_default().to_owned();
+            text.push_str(&format!(" (version {}, then {})", own(before), own(&known.version_after)));
+        }
+        text.push_str(&format!(
+            ". What they may have put into {} is not known and was overwritten",
+            if known.written.is_empty() { "it".to_owned() } else { labels(&known.written) }
+        ));
+        if known.whole_record {
+            text.push_str("; this system replaces the whole record with every write, so look at its other fields too");
+        }
+        if !known.kept.is_empty() {
+            text.push_str(&format!("; what they changed in {} stands", labels(&known.kept)));
+        }
+        text.push_str(&format!(". Look into the history of the record in {place}, and correct it there if it is wrong."));
+        text
     }
 
     pub(crate) async fn conflicts_draft(&self, request: Draft) -> Result<Nothing, ApiError> {

@@ -128,7 +128,11 @@ impl Engine {
 
     /// Begins the checks that can be made now.
     pub(crate) async fn work_on_checks(&mut self, now_ms: i64, effects: &mut Effects) {
-        self.checks.touched |= self.checks.wake_at_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        if self.checks.wake_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            // A time that has passed would have the driver go round until a gate opens.
+            self.checks.wake_at_ms = None;
+            self.checks.touched = true;
+        }
         if !self.checks.touched {
             return;
         }

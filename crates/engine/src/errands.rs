@@ -144,6 +144,9 @@ impl Engine {
             | Command::EditQuarantined { .. }
             | Command::ReplayQuarantined { .. }
             | Command::DismissQuarantined { .. }) => Some(self.asked_of_inbox(command, now_ms).await),
+            Command::Seen { conflict, person, reason } => {
+                Some(self.seen(&conflict, &person, &reason, now_ms, effects).await)
+            }
             Command::SaveDraft { conflict, draft } => {
                 Some(self.edit_conflict(&conflict, |row| row.draft = Some(draft)).await)
             }

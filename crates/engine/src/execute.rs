@@ -72,7 +72,7 @@ pub struct ReadBack {
     pub raw: String,
     /// Fields that are not what was sent.
     pub discrepancies: Vec<String>,
-    /// Somebody else wrote between our write and our reading.
+    /// Somebody else wrote between the version that was decided on and our write.
     pub raced: bool,
 }
 
@@ -231,6 +231,22 @@ impl Engine {
             Err(error) => (None, vec![format!("what was read back cannot be read: {error}")]),
         };
         let verified = discrepancies.is_empty();
+        let overtook = self.overtook(&operation, written.raced);
+        let overwritten = match &staged {
+            // What was not stored as sent is asked about as such.
+            Ok((row, record)) if overtook && verified => {
+                let before = match &operation.key {
+                    Some(key) => self.side(operation.remote, key).await?,
+                    None => None,
+                };
+                // Only what the write relied on says what moved besides.
+                let before = before
+                    .filter(|side| Some(&side.snapshot.version) == operation.expected_version.as_ref())
+                    .map(|side| side.record);
+                Some(self.overwritten(&operation, &intent, before.as_ref(), record, &row.version))
+            }
+            _ => None,
+        };
         let mut changes = vec![
             Change::FinishOperation {
                 id: operation.id.clone(),
@@ -296,6 +312,9 @@ impl Engine {
         if !verified {
             self.not_stored(&operation.lane, &operation.id, &discrepancies, &discrepancies.join(","), now_ms)
                 .await?;
+        }
+        if let Some(known) = &overwritten {
+            self.ask_about_overwritten(&operation.lane, known, now_ms).await?;
         }
         let created = operation.action == OperationAction::Create;
         self.operation_left(&operation.id, operation.remote, created, true, now_ms, effects).await?;

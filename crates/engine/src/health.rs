@@ -34,6 +34,8 @@ pub struct Health {
     pub slow_until_ms: Option<i64>,
     /// A person paused it.
     pub paused: Option<Pause>,
+    /// Updates of ours, one after the other, each of which moved its record's version by more than one.
+    pub jumps_in_a_row: u32,
 }
 
 /// Who paused a remote, when and why. Nothing is sent to it, reads and writes alike, until somebody resumes it.
@@ -115,6 +117,7 @@ impl Health {
             // What other requests were told still holds, and so does what a person said.
             slow_until_ms: self.slow_until_ms.filter(|until_ms| *until_ms > now_ms),
             paused: self.paused.take(),
+            jumps_in_a_row: self.jumps_in_a_row,
             ..Health::default()
         };
     }

@@ -24,6 +24,7 @@ pub mod inbox;
 pub mod judge;
 pub mod lens;
 pub mod one_sided;
+pub mod overwritten;
 pub mod pairing;
 pub mod plans;
 pub mod quarantine;

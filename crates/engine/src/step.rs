@@ -87,6 +87,8 @@ pub enum Command {
     Claim { conflict: String, person: Option<String> },
     /// Hides a conflict until a time.
     Snooze { conflict: String, until_ms: Option<i64>, reason: String, person: String },
+    /// Says of an overwritten change that it was looked at and is right as it is.
+    Seen { conflict: String, person: String, reason: String },
     /// Keeps half-made choices.
     SaveDraft { conflict: String, draft: String },
     /// Takes a message of a remote into the inbox. [`Engine::inbox`] does the same beside the steps.

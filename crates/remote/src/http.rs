@@ -9,7 +9,7 @@ mod words;
 pub use caller::CallStats;
 pub use caller::RateLimit;
 pub(crate) use caller::{Answer, Call, Caller, Effect};
-pub use ceiling::{Ceiling, Wait};
+pub use ceiling::{Ceiling, Elapsed, Wait};
 pub use https::{HttpsSettings, HttpsTransport, TlsMinimum};
 pub(crate) use words::{date_ms, percent_encode, quoted, rate_limit_wait_ms, retry_after_ms};
 

@@ -107,8 +107,10 @@ pub struct Written {
     pub response_body: String,
     /// The record read back after the write.
     pub read_back: Fetched,
-    /// The version moved by more than our one write, so somebody else wrote in between (where versions count up:
-    /// ServiceNow always, an EHR mostly).
+    /// Somebody else wrote between the version this relied on and our write, so that what they wrote may be gone: the
+    /// version moved by more than our one write before ours was done (where versions count up: ServiceNow always, an EHR
+    /// mostly). The answer to the write tells; where it does not, the version read back has to, which may count a write
+    /// after ours as well.
     pub raced: bool,
 }
 

@@ -348,6 +348,22 @@ async fn a_write_checks_the_version_sends_the_body_untouched_and_reads_back() {
         assert_eq!(patch.header("content-type"), Some("application/json"));
         assert_eq!(seen.last().unwrap().method, "GET", "read back");
     }
+    // The answer tells that our write came next; whoever wrote after it overwrote us, not we them.
+    let row = Mutex::new(row(1, "2026-11-20 08:00:00"));
+    let server = serve(move |seen| {
+        let mut row = row.lock().unwrap();
+        let told = if seen.method == "PATCH" {
+            row["sys_mod_count"] = "5".into();
+            let told = row.clone();
+            row["sys_mod_count"] = "6".into();
+            told
+        } else {
+            return Rows { all: vec![row.clone()], ..Rows::default() }.answer(seen);
+        };
+        json(200, value!({ "result": told }))
+    });
+    let written = client(&server, &clock, 10).write(&update("4")).await.unwrap();
+    assert_eq!((written.read_back.version.as_str(), written.raced), ("6", false));
 }
 
 #[tokio::test]

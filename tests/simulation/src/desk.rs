@@ -268,6 +268,13 @@ impl Day {
         match conflict.cause {
             ConflictCause::MaybeDuplicate => self.answer_duplicate(conflict).await,
             ConflictCause::FieldsDiffer | ConflictCause::NotStored => self.decide(conflict).await,
+            ConflictCause::Overwritten => {
+                let person = self.someone();
+                let what = format!("{person} looked at what was overwritten: {}", conflict.fields);
+                let reason = "asked the colleague".to_owned();
+                let command = Command::Seen { conflict: conflict.id, person, reason };
+                self.ask(command, what, Pending::Nothing).await;
+            }
             _ => {
                 let actor = self.someone();
                 let what = format!("{actor} looks again at patient {}", conflict.pair);

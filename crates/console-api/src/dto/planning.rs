@@ -232,6 +232,11 @@ dto! {
         pub id: String,
         pub claim: bool,
     }
+    pub struct Seen {
+        pub id: String,
+        /// What whoever looked found, for the audit trail.
+        pub reason: String,
+    }
     pub struct Snooze {
         pub id: String,
         #[ts(type = "number | null")]

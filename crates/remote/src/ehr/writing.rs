@@ -145,10 +145,13 @@ impl Ehr {
             404 | 410 => return Err(RemoteError::NotFound { remote: Remote::Ehr, key: key.to_owned() }),
             status => return Err(self.caller.refused(status, outcome::refusal(&answer))),
         }
+        // The answer shows the record as our write left it; who writes after that overwrites us, and is read back.
+        let at_our_write = answered_version(&answer);
         let written = self.written(write.kind, key.to_owned(), answer, &dialect).await?;
         // Without If-Match a colleague's change in the moment of writing is lost; where versions count, they tell.
         let number = |version: &str| own_version(version)?.parse::<i64>().ok();
-        let raced = match (number(expected), number(&written.read_back.version)) {
+        let after = at_our_write.or_else(|| number(&written.read_back.version));
+        let raced = match (number(expected), after) {
             (Some(before), Some(after)) => !(before..=before + 1).contains(&after),
             _ => false,
         };
@@ -285,6 +288,20 @@ impl Ehr {
         }
         WirePreview { method: "POST".to_owned(), url: format!("{}/{route}", self.base_url), headers }
     }
+}
+
+/// The version in the answer to a write, where versions count: the `ETag`, or the record in its body.
+fn answered_version(answer: &Answer) -> Option<i64> {
+    let etag = answer.header("etag").map(|text| text.trim_start_matches("W/").trim_matches('"').to_owned());
+    let told = || {
+        let body: Value = serde_json::from_str(&answer.body).ok()?;
+        let version = body
+            .pointer("/meta/versionId")
+            .or_else(|| body.pointer("/entry/0/resource/meta/versionId"))
+            .and_then(Value::as_str)?;
+        Some(version.to_owned())
+    };
+    etag.or_else(told)?.parse().ok()
 }
 
 fn weak_etag(version: &str) -> String {

@@ -56,6 +56,12 @@ fn error_words(error: &Value) -> String {
     }
 }
 
+/// The version in the answer to a write, if it is told: that of the row as this write left it.
+pub(super) fn written_version(answer: &Answer) -> Option<String> {
+    let Envelope::Result(row) = open(answer) else { return None };
+    column(row, "sys_mod_count").filter(|version| !version.is_empty())
+}
+
 /// 404 for a row that is deleted or hidden (wire-facts 5.1), as opposed to an address that does not exist.
 pub(super) fn is_no_record(body: &str) -> bool {
     serde_json::from_str::<Body<'_>>(body)

@@ -17,9 +17,9 @@ use crate::{Outcome, output};
 use agent::{Options, Seat};
 use clap::{Args, Subcommand};
 use console_api::dto::{
-    Approve, Approved, BrakedView, ChoiceKind, CompareView, ConflictList, ConflictQuery, ContinueBraked,
+    Approve, Approved, BrakedView, ChoiceKind, CompareView, ConflictItem, ConflictList, ConflictQuery, ContinueBraked,
     Continued, Event, FieldChoice, Id, MakePlan, Nothing, PatientPage, PatientPageRows, PatientSearch,
-    PatientStatus, PlanStatus, PlanView, RunReport, RunStatus, RunView, StartRun,
+    PatientStatus, PlanStatus, PlanView, RunReport, RunStatus, RunView, Seen, StartRun,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -246,6 +246,14 @@ enum ConflictVerb {
         /// The conflict's id.
         id: String,
     },
+    /// Say of a change that VetSync overwrote that you looked, and that the record is right as it is now.
+    Seen {
+        /// The conflict's id.
+        id: String,
+        /// What you found, for the audit trail.
+        #[arg(long)]
+        reason: String,
+    },
     /// Decide fields and carry the plan out: `FIELD=servicenow|ehr|agreed|both|own:TEXT`.
     Decide {
         /// The conflict's id.
@@ -267,6 +275,19 @@ pub async fn conflicts(options: Options, conflicts: Conflicts, json: bool) -> Ou
     match conflicts.verb {
         ConflictVerb::List { field, limit } => list(options, field, limit, json).await,
         ConflictVerb::Show { id } => show(options, id, json).await,
+        ConflictVerb::Seen { id, reason } => {
+            let seat = started(options).await?;
+            let item: Result<ConflictItem, Failure> =
+                call(&seat, "conflicts.seen", &Seen { id, reason }).await;
+            seat.leave().await;
+            let item = item?;
+            if json {
+                output::json(&item)?;
+            } else {
+                println!("{}: settled", item.patient);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         ConflictVerb::Decide { id, choices, reason, plan } => {
             decide(options, id, &choices, reason, plan, json).await
         }

@@ -138,6 +138,15 @@ export function Decide({ view, back }: { view: CompareView; back: ReactNode }) {
           <KeyButton shortcut="v" says="Open the plan" group="Compare" variant="filled" run={() => void navigate({ to: "/plans/$planId", params: { planId: conflict.id } })} data-testid="open-plan" />
         </div>
       )}
+      {conflict.cause === "overwritten" && (
+        <div className={classes.notice} data-tone="warn" data-testid="overwritten">
+          <IconAlertCircle size={20} aria-hidden="true" />
+          <div>
+            <strong>Somebody’s change may be gone</strong>
+            <p>{conflict.why}</p>
+          </div>
+        </div>
+      )}
       {moved.length > 0 && <MovedNotice moved={moved} kept={decided.filter((field) => !movedNames.has(field.field)).length} seeAll={seeAll} />}
       {moved.length === 0 && search.moved && (
         <div className={classes.notice} data-tone="warn" role="alert" data-testid="moved-notice">

@@ -186,4 +186,21 @@ describe("compare", () => {
     expect((await screen.findByTestId("waiting-plan")).textContent).toContain(plan.patient);
     await expectAccessible();
   });
+
+  it("tells what was overwritten, and settles it when somebody has looked", async () => {
+    const host = fakeHost(0);
+    const conflict = host.clinic.conflicts.find((one) => one.id === "c-phone-3");
+    if (!conflict) throw new Error("the sample has it");
+    Object.assign(conflict, { cause: "overwritten", why: "Somebody else changed this record in ServiceNow in the moment VetSync wrote to it." });
+    const { user } = await openAt("/work/c-phone-3", "compare-table", host);
+    expect((await screen.findByTestId("overwritten")).textContent).toMatch(/Somebody’s change may be gone.*in the moment VetSync wrote/);
+    leaveFields();
+    await user.keyboard("y");
+    const dialog = within(await screen.findByTestId("reason-dialog"));
+    await user.click(dialog.getByRole("button", { name: "Settle it" }));
+    expect(await screen.findByText(/Write a reason/)).toBeTruthy();
+    await user.type(dialog.getByRole("textbox"), "called the owner, the number is right");
+    await user.click(dialog.getByRole("button", { name: "Settle it" }));
+    await waitFor(() => expect(conflict.status).toBe("closed"));
+  });
 });

@@ -177,6 +177,13 @@ export class SampleClinic {
       this.changed(["conflicts", "conflict"], id);
       return this.item(conflict);
     },
+    "conflicts.seen": ({ id, reason }) => {
+      if (reason.trim() === "") fail("invalid", "This needs a reason.", "Write what you found when you looked.", "reason");
+      const conflict = this.conflict(id);
+      conflict.status = "closed";
+      this.changed(["conflicts", "conflict", "home", "patient"], id);
+      return this.item(conflict);
+    },
     "conflicts.snooze": ({ id, untilMs, reason }) => {
       if (reason.trim() === "") fail("invalid", "A snooze needs a reason.", "Write why it can wait.", "reason");
       this.snoozed.set(id, untilMs ?? 0);

@@ -1,0 +1,179 @@
+//! Writes that overtook a colleague's. Where a remote has no version it checks (ServiceNow, an EHR without `ETag`), a
+//! change made between our reading and our writing may be gone, and nobody is told: so a person is asked to look.
+
+use crate::error::{EngineError, Result, encode};
+use crate::health::Health;
+use crate::judge;
+use crate::lens;
+use crate::plans::Intent;
+use crate::step::{Effects, Engine, Notice, Reply};
+use record::{Record, Remote};
+use serde::{Deserialize, Serialize};
+use store::{
+    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, OperationAction, OperationRow, PairRow,
+    PairStatus,
+};
+
+/// So many writes in a row that moved a version by more than one, and it is not colleagues but a rule of that system that
+/// writes along with every one of ours.
+const A_RULE_THERE: u32 = 3;
+
+/// What is known of the moment, as kept with the question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overwritten {
+    /// Where it happened.
+    pub remote: Remote,
+    /// Our operation; its receipt shows what was sent and what was read back.
+    pub operation: String,
+    /// Fields we wrote, ids: what a colleague may have put there in between is not known.
+    pub written: Vec<String>,
+    /// Fields we did not write and that moved all the same, ids: what a colleague put there stands, and was read back.
+    pub kept: Vec<String>,
+    /// The version the write relied on.
+    pub version_before: Option<String>,
+    /// The version read back.
+    pub version_after: String,
+    /// Our write replaced the whole record, and not these fields alone.
+    pub whole_record: bool,
+}
+
+impl Engine {
+    /// Whether a write that moved the version by more than itself is to be asked about.
+    pub(crate) fn overtook(&mut self, operation: &OperationRow, raced: bool) -> bool {
+        if operation.action == OperationAction::Create {
+            return false;
+        }
+        let index = judge::index(operation.remote);
+        let before = self.health[index].jumps_in_a_row;
+        let jumps_in_a_row = if raced { before.saturating_add(1) } else { 0 };
+        if before != jumps_in_a_row {
+            self.health[index] = Health { jumps_in_a_row, ..self.health[index].clone() };
+            self.health_moved[index] = true;
+        }
+        raced && jumps_in_a_row <= A_RULE_THERE
+    }
+
+    /// The question, from what was known before the write and what was read back after it.
+    pub(crate) fn overwritten(
+        &self,
+        operation: &OperationRow,
+        intent: &Intent,
+        before: Option<&Record>,
+        after: &Record,
+        version_after: &str,
+    ) -> Overwritten {
+        let catalogue = self.lenses.catalogue();
+        let ids = |fields: Vec<record::FieldIx>| -> Vec<String> {
+            fields
+                .into_iter()
+                .filter_map(|field| catalogue.spec(field))
+                .map(|spec| spec.id.clone())
+                .collect()
+        };
+        let ours = |field: record::FieldIx| intent.fields.iter().any(|write| write.field == field);
+        let moved = before.map_or_else(Vec::new, |before| {
+            catalogue
+                .iter()
+                .map(|(field, _)| field)
+                .filter(|field| !ours(*field))
+                .filter(|field| !reconcile::sides::same(before.field(*field), after.field(*field)))
+                .collect()
+        });
+        Overwritten {
+            remote: operation.remote,
+            operation: operation.id.clone(),
+            written: ids(intent.fields.iter().map(|write| write.field).collect()),
+            kept: ids(moved),
+            version_before: operation.expected_version.clone(),
+            version_after: version_after.to_owned(),
+            whole_record: operation.remote == Remote::Ehr,
+        }
+    }
+
+    /// Opens the question, or turns the one that is open into it: a pair has one.
+    pub(crate) async fn ask_about_overwritten(
+        &self,
+        lane: &str,
+        known: &Overwritten,
+        now_ms: i64,
+    ) -> Result<()> {
+        let pair = self.pair(lane).await?;
+        let existing = self.store.open_conflict_of(&pair.id).await?;
+        let catalogue = self.lenses.catalogue();
+        // What was asked before and is not answered yet stays asked.
+        let asked = existing.as_ref().filter(|row| row.state != ConflictState::Executing);
+        let fields = known
+            .written
+            .iter()
+            .chain(&known.kept)
+            .map(String::as_str)
+            .chain(asked.iter().flat_map(|row| row.fields.split(',')))
+            .filter_map(|id| catalogue.index_of(id));
+        let text = encode("overwritten", known)?;
+        let row = ConflictRow {
+            id: existing.as_ref().map_or_else(|| self.new_id(now_ms), |row| row.id.clone()),
+            pair: pair.id.clone(),
+            cause: ConflictCause::Overwritten,
+            grade: asked.map_or(3, |row| row.grade),
+            state: ConflictState::Open,
+            fields: judge::field_ids(&self.lenses, fields),
+            fingerprint: lens::sha256_hex(&format!("Overwritten {text}")),
+            comparison: text,
+            title: pair.card.name.clone(),
+            owner: pair.card.owner.clone(),
+            species: pair.card.species.clone(),
+            opened_at_ms: existing.as_ref().map_or(now_ms, |row| row.opened_at_ms),
+            claimed_by: existing.and_then(|row| row.claimed_by),
+            snoozed_until_ms: None,
+            snooze_reason: None,
+            draft: None,
+            closed_at_ms: None,
+            closed_by: None,
+        };
+        let mut changes = vec![Change::PutConflict(row)];
+        if pair.servicenow_key.is_some() && pair.ehr_key.is_some() {
+            changes.push(Change::PutPair(PairRow { status: PairStatus::Differs, ..pair }));
+        }
+        Ok(self.store.commit(changes).await?)
+    }
+
+    /// A person looked at what may have been overwritten, and says that it is right as it is now.
+    pub(crate) async fn seen(
+        &mut self,
+        conflict: &str,
+        person: &str,
+        reason: &str,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<Reply> {
+        let row =
+            self.store.conflict(conflict).await?.ok_or(EngineError::NotFound { what: "conflict" })?;
+        if row.cause != ConflictCause::Overwritten || row.state != ConflictState::Open {
+            return Err(EngineError::NotNow {
+                what: "only a question about an overwritten change is answered by looking".to_owned(),
+                way_out: "decide its fields, or look at the work list again".to_owned(),
+            });
+        }
+        let pair = row.pair.clone();
+        let audit = AuditRow {
+            id: self.new_id(now_ms),
+            at_ms: now_ms,
+            actor: person.to_owned(),
+            action: "conflict.seen".to_owned(),
+            subject: pair.clone(),
+            detail: reason.to_owned(),
+        };
+        let closed = ConflictRow {
+            state: ConflictState::Closed,
+            closed_at_ms: Some(now_ms),
+            closed_by: Some("decided".to_owned()),
+            draft: None,
+            ..row
+        };
+        self.store.commit(vec![Change::PutConflict(closed), Change::Audit(audit)]).await?;
+        // Whatever differs besides is a question of its own again.
+        self.rejudge(&pair, "observed", false, now_ms).await?;
+        effects.notices.extend([Notice::Conflict(conflict.to_owned()), Notice::Pair(pair.clone())]);
+        Ok(Reply::Pair(pair))
+    }
+}
