@@ -237,8 +237,7 @@ fn https(
     .map_err(connection(remote))?;
     // Not the time of day, which people and time servers set.
     let began = std::time::Instant::now();
-    let elapsed: Elapsed =
-        Arc::new(move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
+    let elapsed: Elapsed = Arc::new(move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
     Ok(Arc::new(Ceiling::new(Arc::new(transport), requests_per_minute, elapsed)))
 }
 
@@ -280,7 +279,6 @@ async fn servicenow(
         own.tls_minimum,
         settings.timeout_seconds,
         own.requests_per_minute,
-        now,
     )?;
     let base_url = own.base_url.clone().unwrap_or_default();
     let client_id = own.client_id.clone().unwrap_or_default();
@@ -334,7 +332,6 @@ async fn ehr(
         own.tls_minimum,
         settings.timeout_seconds,
         own.requests_per_minute,
-        now,
     )?;
     let base_url = own.base_url.clone().unwrap_or_default();
     let method = SignInMethod::PrivateKeyJwt {

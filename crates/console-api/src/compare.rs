@@ -276,9 +276,7 @@ impl Console {
             }
             ConflictCause::Overwritten => match decode::<Overwritten>("overwritten", &row.comparison) {
                 Ok(known) => self.overwritten_words(&known),
-                Err(_) => {
-                    "Somebody else changed this record in the moment VetSync wrote to it.".to_owned()
-                }
+                Err(_) => "Somebody else changed this record in the moment VetSync wrote to it.".to_owned(),
             },
         }
     }
@@ -503,7 +501,8 @@ impl Console {
     fn overwritten_words(&self, known: &Overwritten) -> String {
         let place = words::place(known.remote);
         let labels = |ids: &[String]| ids.iter().map(|id| self.label(id)).collect::<Vec<_>>().join(", ");
-        let mut text = format!("Somebody else changed this record in {place} in the moment VetSync wrote to it");
+        let mut text =
+            format!("Somebody else changed this record in {place} in the moment VetSync wrote to it");
         if let Some(before) = &known.version_before {
             let own = |version: &str| version.split('~').next().unwrap_or_default().to_owned();
             text.push_str(&format!(" (version {}, then {})", own(before), own(&known.version_after)));
@@ -513,12 +512,16 @@ impl Console {
             if known.written.is_empty() { "it".to_owned() } else { labels(&known.written) }
         ));
         if known.whole_record {
-            text.push_str("; this system replaces the whole record with every write, so look at its other fields too");
+            text.push_str(
+                "; this system replaces the whole record with every write, so look at its other fields too",
+            );
         }
         if !known.kept.is_empty() {
             text.push_str(&format!("; what they changed in {} stands", labels(&known.kept)));
         }
-        text.push_str(&format!(". Look into the history of the record in {place}, and correct it there if it is wrong."));
+        text.push_str(&format!(
+            ". Look into the history of the record in {place}, and correct it there if it is wrong."
+        ));
         text
     }
 

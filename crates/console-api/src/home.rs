@@ -64,6 +64,7 @@ impl Console {
                 remote.health,
                 RemoteHealth::BreakerOpen
                     | RemoteHealth::Failing
+                    | RemoteHealth::RateLimited
                     | RemoteHealth::SignInRefused
                     | RemoteHealth::Paused
             )
@@ -118,7 +119,7 @@ fn remote_state(remote: Remote, health: &Health, waiting: u32, now_ms: i64) -> R
     let detail = match state {
         // The line itself says "answering" and the time.
         RemoteHealth::Answering => String::new(),
-        RemoteHealth::Failing if health.failures_in_a_row == 0 => "asked VetSync to wait".to_owned(),
+        RemoteHealth::RateLimited => "asked VetSync to wait".to_owned(),
         RemoteHealth::Failing => format!("failing, {} times in a row", health.failures_in_a_row),
         RemoteHealth::BreakerOpen => "not answering; waiting before the next try".to_owned(),
         RemoteHealth::SignInRefused => "refuses our credentials".to_owned(),

@@ -26,15 +26,23 @@ pub(crate) fn health_of(health: &Health, now_ms: i64) -> RemoteHealth {
         RemoteHealth::Paused
     } else if health.sign_in_refused {
         RemoteHealth::SignInRefused
+    } else if health.slow_until_ms.is_some_and(|until_ms| until_ms > now_ms) {
+        RemoteHealth::RateLimited
     } else if health.open_until_ms.is_some() {
         RemoteHealth::BreakerOpen
-    } else if health.failures_in_a_row > 0 || health.slow_until_ms.is_some_and(|until| until > now_ms) {
+    } else if health.failures_in_a_row > 0 {
         RemoteHealth::Failing
     } else if health.last_answer_at_ms.is_some() {
         RemoteHealth::Answering
     } else {
         RemoteHealth::NeverTried
     }
+}
+
+/// The time of day of a moment: "14:03:20 UTC".
+fn clock_utc(at_ms: i64) -> String {
+    let second = at_ms.div_euclid(1_000).rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)
 }
 
 impl Console {
@@ -118,9 +126,10 @@ impl Console {
             RemoteHealth::BreakerOpen => {
                 format!("{label} does not answer: breaker open, everything is queued")
             }
-            RemoteHealth::Failing if health.slow_until_ms.is_some_and(|until| until > now_ms) => {
-                format!("{label} asked VetSync to wait")
-            }
+            RemoteHealth::RateLimited => format!(
+                "{label} is rate limited until {}: it asked VetSync to wait, and everything is queued",
+                clock_utc(health.slow_until_ms.unwrap_or(now_ms))
+            ),
             RemoteHealth::Failing => {
                 format!("{label} is failing, {} times in a row", health.failures_in_a_row)
             }
@@ -247,5 +256,29 @@ impl Console {
             may_acknowledge: row.acknowledged_by.is_none()
                 && may(&self.person(), Capability::AcknowledgeIncidents),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remote_that_asked_to_wait_is_rate_limited_and_not_failing() {
+        let slow = Health { slow_until_ms: Some(10), last_answer_at_ms: Some(1), ..Health::default() };
+        assert_eq!(health_of(&slow, 9), RemoteHealth::RateLimited);
+        assert_eq!(health_of(&slow, 10), RemoteHealth::Answering, "the wait is over");
+        // Asked to wait five times in a row: still that, and not a system that does not answer.
+        let often = Health { failures_in_a_row: 5, open_until_ms: Some(30), ..slow.clone() };
+        assert_eq!(health_of(&often, 9), RemoteHealth::RateLimited);
+        assert_eq!(health_of(&often, 10), RemoteHealth::BreakerOpen);
+        let failing = Health { failures_in_a_row: 2, slow_until_ms: None, ..slow };
+        assert_eq!(health_of(&failing, 9), RemoteHealth::Failing);
+    }
+
+    #[test]
+    fn a_time_of_day_is_told_in_utc() {
+        assert_eq!(clock_utc(1_790_000_000_000), "14:13:20 UTC");
+        assert_eq!(clock_utc(-1_000), "23:59:59 UTC");
     }
 }

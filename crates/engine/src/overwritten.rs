@@ -7,7 +7,7 @@ use crate::judge;
 use crate::lens;
 use crate::plans::Intent;
 use crate::step::{Effects, Engine, Notice, Reply};
-use record::{Record, Remote};
+use record::{FieldState, Record, Remote};
 use serde::{Deserialize, Serialize};
 use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, OperationAction, OperationRow, PairRow,
@@ -64,11 +64,7 @@ impl Engine {
     ) -> Overwritten {
         let catalogue = self.lenses.catalogue();
         let ids = |fields: Vec<record::FieldIx>| -> Vec<String> {
-            fields
-                .into_iter()
-                .filter_map(|field| catalogue.spec(field))
-                .map(|spec| spec.id.clone())
-                .collect()
+            fields.into_iter().filter_map(|field| catalogue.spec(field)).map(|spec| spec.id.clone()).collect()
         };
         let ours = |field: record::FieldIx| intent.fields.iter().any(|write| write.field == field);
         let moved = before.map_or_else(Vec::new, |before| {
@@ -76,7 +72,12 @@ impl Engine {
                 .iter()
                 .map(|(field, _)| field)
                 .filter(|field| !ours(*field))
-                .filter(|field| !reconcile::sides::same(before.field(*field), after.field(*field)))
+                .filter(|field| {
+                    // What we may not see says nothing.
+                    let (was, is) = (before.field(*field), after.field(*field));
+                    let seen = *was != FieldState::Unknown && *is != FieldState::Unknown;
+                    seen && !reconcile::sides::same(was, is)
+                })
                 .collect()
         });
         Overwritten {
@@ -146,8 +147,7 @@ impl Engine {
         now_ms: i64,
         effects: &mut Effects,
     ) -> Result<Reply> {
-        let row =
-            self.store.conflict(conflict).await?.ok_or(EngineError::NotFound { what: "conflict" })?;
+        let row = self.store.conflict(conflict).await?.ok_or(EngineError::NotFound { what: "conflict" })?;
         if row.cause != ConflictCause::Overwritten || row.state != ConflictState::Open {
             return Err(EngineError::NotNow {
                 what: "only a question about an overwritten change is answered by looking".to_owned(),

@@ -53,7 +53,10 @@ async fn what_a_colleague_wrote_in_between_is_asked_about_until_somebody_has_loo
     // Both sides say the same now: that settles nothing, since nobody has looked.
     bench.start_run().await;
     bench.pages(&[row("r1", 5, NEW, "p1")], &[chart("p1", 2, NEW, "r1")]).await;
-    assert_eq!(asked(&bench).await.map(|row| (row.id, row.state)), Some((open.id.clone(), ConflictState::Open)));
+    assert_eq!(
+        asked(&bench).await.map(|row| (row.id, row.state)),
+        Some((open.id.clone(), ConflictState::Open))
+    );
 
     let reply = bench.ask(seen(&open)).await;
     assert!(matches!(reply, Ok(Reply::Pair(_))), "{reply:?}");
@@ -79,7 +82,10 @@ async fn what_the_read_back_shows_of_the_colleagues_change_is_named() {
     let open = asked(&bench).await.expect("a question");
     assert_eq!(open.fields, "patient_name,owner_phone");
     let known: Overwritten = decode("overwritten", &open.comparison).unwrap();
-    assert_eq!((known.written, known.kept), (vec!["owner_phone".to_owned()], vec!["patient_name".to_owned()]));
+    assert_eq!(
+        (known.written, known.kept),
+        (vec!["owner_phone".to_owned()], vec!["patient_name".to_owned()])
+    );
     // And it flows on as any change of one side does.
     let (_, remote, write) = bench.write();
     assert_eq!(remote, Remote::Ehr);
@@ -101,13 +107,11 @@ async fn what_differs_besides_joins_the_question_and_a_decision_settles_it() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
     bench.answer(&operation, Ok(raced(row("r1", 5, NEW, "p1")))).await;
-    let renamed = |fetched: Fetched, name: &str| Fetched { raw: fetched.raw.replace("Rex r1", name), ..fetched };
+    let renamed =
+        |fetched: Fetched, name: &str| Fetched { raw: fetched.raw.replace("Rex r1", name), ..fetched };
     bench.start_run().await;
     bench
-        .pages(
-            &[renamed(row("r1", 6, NEW, "p1"), "Roxy")],
-            &[renamed(chart("p1", 3, NEW, "r1"), "Rexi")],
-        )
+        .pages(&[renamed(row("r1", 6, NEW, "p1"), "Roxy")], &[renamed(chart("p1", 3, NEW, "r1"), "Rexi")])
         .await;
     let open = asked(&bench).await.expect("a question");
     assert_eq!((open.cause, open.fields.as_str()), (ConflictCause::Overwritten, "patient_name,owner_phone"));
@@ -123,24 +127,14 @@ async fn what_differs_besides_joins_the_question_and_a_decision_settles_it() {
     let Ok(Reply::Plan(plan)) = bench.ask(make).await else { panic!("a plan") };
     let approve =
         Command::Approve { plan: plan.id, hash: plan.hash, person: "dana".to_owned(), reason: None };
+    bench.step(engine::Event::Asked { ticket: engine::Ticket(7), command: approve }).await;
     bench
-        .step(engine::Event::Asked { ticket: engine::Ticket(7), command: approve })
-        .await;
-    bench
-        .reads(&[
-            renamed(row("r1", 6, NEW, "p1"), "Roxy"),
-            renamed(chart("p1", 3, NEW, "r1"), "Rexi"),
-        ])
+        .reads(&[renamed(row("r1", 6, NEW, "p1"), "Roxy"), renamed(chart("p1", 3, NEW, "r1"), "Rexi")])
         .await;
     let (operation, remote, _) = bench.write();
     assert_eq!(remote, Remote::Ehr);
     let read_back = renamed(chart("p1", 4, NEW, "r1"), "Roxy");
-    let done = Written {
-        key: "p1".to_owned(),
-        response_body: read_back.raw.clone(),
-        read_back,
-        ..written()
-    };
+    let done = Written { key: "p1".to_owned(), response_body: read_back.raw.clone(), read_back, ..written() };
     bench.answer(&operation, Ok(done)).await;
     assert!(asked(&bench).await.is_none());
     assert_eq!(bench.pair(Remote::ServiceNow, "r1").await.status, PairStatus::Agreed);

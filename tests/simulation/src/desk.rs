@@ -32,11 +32,6 @@ pub enum Pending {
         /// Who approved.
         person: String,
     },
-    /// An approved plan taken back while it waits.
-    Withdrawal {
-        /// The plan.
-        plan: String,
-    },
 }
 
 /// A plan somebody has before them.
@@ -123,11 +118,6 @@ impl Desk {
                 let executing = matches!(reply, Reply::Executing(_) | Reply::AwaitingCheck(_));
                 self.approved.push(Approved { plan, person, executing });
             }
-            (Some(Pending::Withdrawal { plan }), Ok(_)) => {
-                for approved in self.approved.iter_mut().filter(|approved| approved.plan == plan) {
-                    approved.executing = false;
-                }
-            }
             _ => {}
         }
     }
@@ -193,9 +183,12 @@ impl Day {
         let Some(plan) = self.desk.draw.pick(&waiting).cloned() else { return };
         let person = self.someone();
         let what = format!("{person} withdraws plan {}", plan.id);
-        let then = Pending::Withdrawal { plan: plan.id.clone() };
+        // From now on it may be carried out or not: the process may end before it says which.
+        for approved in self.desk.approved.iter_mut().filter(|approved| approved.plan == plan.id) {
+            approved.executing = false;
+        }
         let command = Command::Refuse { plan: plan.id, person, reason: "on second thought".to_owned() };
-        self.ask(command, what, then).await;
+        self.ask(command, what, Pending::Nothing).await;
     }
 
     async fn undo(&mut self) {

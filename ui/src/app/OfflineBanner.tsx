@@ -4,6 +4,7 @@ import classes from "./Shell.module.css";
 
 const said: Partial<Record<RemoteHealth, (labels: string[]) => string>> = {
   failing: (labels) => `${labels.join(" and ")} ${labels.length === 1 ? "is" : "are"} slow or failing.`,
+  rate_limited: (labels) => `${labels.join(" and ")} asked VetSync to wait.`,
   breaker_open: (labels) => `${labels.join(" and ")} ${labels.length === 1 ? "does" : "do"} not answer.`,
   sign_in_refused: (labels) => `${labels.join(" and ")} ${labels.length === 1 ? "refuses" : "refuse"} the sign-in.`,
   paused: (labels) => `${labels.join(" and ")} ${labels.length === 1 ? "is" : "are"} paused.`,
@@ -18,7 +19,7 @@ export function OfflineBanner({ remotes }: { remotes: RemoteState[] }) {
       <IconCloudOff size={18} aria-hidden="true" />
       <span>
         {sentences.map((sentence) => `${sentence} `)}
-        You see what VetSync last read. Decisions are kept, to be approved and sent when {kinds.includes("paused") && sentences.length === 1 ? "it is resumed" : "the connection is back"}.
+        You see what VetSync last read. What you approve is kept, and sent when {kinds.includes("paused") && sentences.length === 1 ? "it is resumed" : "the connection is back"}.
       </span>
     </div>
   );

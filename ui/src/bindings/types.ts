@@ -595,7 +595,7 @@ export type RemoteAction = { remote: RemoteName,
  */
 reason: string | null, };
 
-export type RemoteHealth = "answering" | "failing" | "breaker_open" | "paused" | "sign_in_refused" | "never_tried";
+export type RemoteHealth = "answering" | "failing" | "rate_limited" | "breaker_open" | "paused" | "sign_in_refused" | "never_tried";
 
 export type RemoteName = "service_now" | "ehr";
 
@@ -662,6 +662,12 @@ export type RunView = { id: string, trigger: string, actor: string | null, statu
 export type SameAnimal = "same" | "different";
 
 export type SameWhy = "case_or_blanks" | "phone_format" | "email_case" | "same_concept" | "same_chip" | "same_set" | "same_amount" | "same_meaning_of_sex" | "line_endings" | "both_blank" | "same_instant" | "same_person" | "same_stage";
+
+export type Seen = { id: string, 
+/**
+ * What whoever looked found, for the audit trail.
+ */
+reason: string, };
 
 export type Session = { person: Person, people: Array<Person>, capabilities: Array<Capability>, 
 /**

@@ -1,6 +1,6 @@
-import { IconCircleCheck, IconClock, IconKeyOff, IconPlayerPause, IconPlugConnectedX } from "@tabler/icons-react";
+import { IconCircleCheck, IconClock, IconHourglass, IconKeyOff, IconPlayerPause, IconPlugConnectedX } from "@tabler/icons-react";
 import type { RemoteHealth } from "../bindings/types";
-import { countdown } from "../words/time";
+import { countdown, exactly } from "../words/time";
 import { healthWords, plural } from "../words/words";
 import classes from "./shared.module.css";
 import { useNow } from "./useNow";
@@ -8,6 +8,7 @@ import { useNow } from "./useNow";
 const icons = {
   answering: IconCircleCheck,
   failing: IconPlugConnectedX,
+  rate_limited: IconHourglass,
   breaker_open: IconPlugConnectedX,
   paused: IconPlayerPause,
   sign_in_refused: IconKeyOff,
@@ -32,6 +33,7 @@ export function RemoteTruth({ health, latencyMs, nextTryAtMs, waiting = 0 }: Pro
       <span>
         {healthWords[health]}
         {health === "answering" && latencyMs !== null && `, ${latencyMs} ms`}
+        {health === "rate_limited" && nextTryAtMs !== null && ` until ${exactly(nextTryAtMs)}`}
         {nextTryAtMs !== null && (nextTryAtMs > now ? `, next try in ${countdown(nextTryAtMs, now)}` : ", next try any moment")}
         {waiting > 0 && `, ${plural(waiting, "write")} waiting`}
       </span>

@@ -1,6 +1,7 @@
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const exact = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
 
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -24,6 +25,9 @@ export function moment(atMs: number, nowMs: number): string {
   const same = new Date(atMs).toDateString() === new Date(nowMs).toDateString();
   return (same ? clock : dayAndClock).format(atMs);
 }
+
+/** "14:03:20": when the seconds matter. */
+export const exactly = (atMs: number): string => exact.format(atMs);
 
 export const fully = (atMs: number): string => full.format(atMs);
 

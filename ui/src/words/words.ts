@@ -30,6 +30,7 @@ export const roleWords: Record<Role, string> = { front_desk: "Front desk", clini
 export const healthWords: Record<RemoteHealth, string> = {
   answering: "answering",
   failing: "failing",
+  rate_limited: "rate limited",
   breaker_open: "breaker open",
   paused: "paused",
   sign_in_refused: "sign-in refused",

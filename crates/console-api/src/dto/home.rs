@@ -15,6 +15,8 @@ dto_enum! {
     pub enum RemoteHealth {
         Answering,
         Failing,
+        /// It answered that there were too many requests, or that it is busy, and asked to wait until a time.
+        RateLimited,
         BreakerOpen,
         Paused,
         SignInRefused,

@@ -17,9 +17,9 @@ use crate::{Outcome, output};
 use agent::{Options, Seat};
 use clap::{Args, Subcommand};
 use console_api::dto::{
-    Approve, Approved, BrakedView, ChoiceKind, CompareView, ConflictItem, ConflictList, ConflictQuery, ContinueBraked,
-    Continued, Event, FieldChoice, Id, MakePlan, Nothing, PatientPage, PatientPageRows, PatientSearch,
-    PatientStatus, PlanStatus, PlanView, RunReport, RunStatus, RunView, Seen, StartRun,
+    Approve, Approved, BrakedView, ChoiceKind, CompareView, ConflictItem, ConflictList, ConflictQuery,
+    ContinueBraked, Continued, Event, FieldChoice, Id, MakePlan, Nothing, PatientPage, PatientPageRows,
+    PatientSearch, PatientStatus, PlanStatus, PlanView, RunReport, RunStatus, RunView, Seen, StartRun,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -171,7 +171,10 @@ async fn status_of(seat: &Seat, remote: RemoteArgument) -> Result<RemoteStatus, 
 fn code_of(status: &RemoteStatus) -> u8 {
     match status.health {
         RemoteHealth::Answering | RemoteHealth::NeverTried => 0,
-        RemoteHealth::Failing | RemoteHealth::BreakerOpen | RemoteHealth::SignInRefused => 6,
+        RemoteHealth::Failing
+        | RemoteHealth::RateLimited
+        | RemoteHealth::BreakerOpen
+        | RemoteHealth::SignInRefused => 6,
         RemoteHealth::Paused => 7,
     }
 }

@@ -10,6 +10,7 @@ mod deciding;
 mod faults;
 mod first_comparison;
 mod held_back;
+mod lost_updates;
 mod network;
 mod offline;
 mod one_sided;

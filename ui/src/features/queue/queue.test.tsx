@@ -167,10 +167,12 @@ describe("systems", () => {
 
   it("tells a rate limit and until when", async () => {
     const host = fakeHost(0);
-    host.clinic.queue.trouble("service_now", "failing");
+    host.clinic.queue.trouble("service_now", "rate_limited");
     await openAt("/queue", "remotes", host);
     const card = screen.getByTestId("remote-service_now");
-    expect(card.textContent).toMatch(/asked VetSync to wait.*asked to wait, \d+ s left.*at most 600 requests a minute from VetSync.*it allows 5,000 an hour \(Table API\).*counted anew at/);
+    expect(card.textContent).toMatch(
+      /rate limited until \d\d:\d\d:\d\d, next try in 00:\d\d.*asked VetSync to wait.*asked to wait, \d+ s left.*at most 600 requests a minute from VetSync.*it allows 5,000 an hour \(Table API\).*counted anew at/,
+    );
     expect(within(card).queryByTestId("try-service_now")).toBeNull();
   });
 });

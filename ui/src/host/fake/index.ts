@@ -29,7 +29,7 @@ export function fakeHost(delayMs = 15): Host & { clinic: SampleClinic; emit(even
       continue;
     }
     const [remote, health] = trouble.split(".");
-    clinic.queue.trouble(remote === "ehr" ? "ehr" : "service_now", health === "sign_in_refused" || health === "failing" ? health : "breaker_open");
+    clinic.queue.trouble(remote === "ehr" ? "ehr" : "service_now", health === "sign_in_refused" || health === "rate_limited" ? health : "breaker_open");
   }
   return {
     kind: "sample",

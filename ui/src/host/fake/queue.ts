@@ -443,7 +443,8 @@ export class SampleQueue {
     const health = paused ? "paused" : side.health;
     const words: Record<RemoteHealth, string> = {
       answering: `${label} is answering.`,
-      failing: side.slowUntilMs ? `${label} asked VetSync to wait.` : `${label} is failing, 2 times in a row.`,
+      failing: `${label} is failing, 2 times in a row.`,
+      rate_limited: `${label} is rate limited until ${new Date(side.slowUntilMs ?? 0).toISOString().slice(11, 19)} UTC: it asked VetSync to wait, and everything is queued.`,
       breaker_open: `${label} does not answer: breaker open, everything is queued.`,
       paused: `${label} is paused by ${paused?.by ?? "somebody"}: nothing is sent to it and nothing is read from it; what is to be written waits.`,
       sign_in_refused: `${label} refuses our credentials; everything waits, no try is used up.`,
@@ -459,7 +460,7 @@ export class SampleQueue {
       failuresInARow: health === "breaker_open" ? 5 : 0,
       lastProblem: null,
       sinceMs: side.since,
-      nextTryAtMs: paused ? null : side.openUntilMs,
+      nextTryAtMs: paused ? null : (side.openUntilMs ?? side.slowUntilMs),
       trying: false,
       slowUntilMs: side.slowUntilMs,
       paused,
@@ -503,12 +504,12 @@ export class SampleQueue {
   }
 
   /** Makes a system fail in one of its ways, for tests and for looking at. */
-  trouble(name: RemoteName, health: "breaker_open" | "sign_in_refused" | "failing"): void {
+  trouble(name: RemoteName, health: "breaker_open" | "sign_in_refused" | "rate_limited"): void {
     const now = Date.now();
     const side = this.sides[name];
     const { label } = side;
-    Object.assign(side, { health, since: now - 6 * MINUTE_MS, openUntilMs: health === "failing" ? null : now + 24_000, slowUntilMs: health === "failing" ? now + 41_000 : null });
-    if (health !== "failing") {
+    Object.assign(side, { health, since: now - 6 * MINUTE_MS, openUntilMs: health === "rate_limited" ? null : now + 24_000, slowUntilMs: health === "rate_limited" ? now + 41_000 : null });
+    if (health !== "rate_limited") {
       this.incidents.push({
         id: `incident-${name}`,
         kind: health === "breaker_open" ? "breaker" : "sign_in",
