@@ -1,5 +1,5 @@
 import { screen, waitFor, within } from "@testing-library/react";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { expectAccessible, leaveFields, openAt } from "./render";
 
 it.each([
@@ -87,6 +87,20 @@ it("finds patients as one types, over 100,000 of them, without putting them all 
   await waitFor(() => expect(screen.getByTestId("patient-total").textContent).toBe("1 patient found"));
   await user.keyboard("{Enter}");
   expect((await screen.findByTestId("trust-card")).textContent).toMatch(/Chicken, Penicillin.*do not agree/);
+});
+
+it("keeps the rows of the last question until the answer to the next has come", async () => {
+  const { user, host } = await openAt("/patients", "patient-row");
+  const shown = () => screen.getAllByTestId("patient-row").map((row) => row.textContent);
+  await waitFor(() => expect(shown()[0]).not.toContain("…"));
+  const before = shown();
+  const asked = vi.spyOn(host, "call").mockImplementation(() => new Promise(() => undefined));
+  await user.type(screen.getByTestId("patient-search"), "milo");
+  await waitFor(() => expect(asked).toHaveBeenCalledWith("patients.search", expect.objectContaining({ query: "milo" })));
+  expect(shown()).toEqual(before);
+  // One row of another question must not be opened in the name of this one.
+  await user.keyboard("{Enter}");
+  expect(screen.getByTestId("patients")).toBeTruthy();
 });
 
 it("leaves out what a role may not do", async () => {

@@ -10,6 +10,8 @@ import classes from "./Patients.module.css";
 import type { PatientRows } from "./usePatientRows";
 
 const ROW_PX = 38;
+/** Rows kept above and below those in sight; each of them is drawn anew with every letter. */
+const OUT_OF_SIGHT = 6;
 const headings = ["Patient", "Species and breed", "Owner", "Phone", "Microchip", "Born", "Status"];
 
 interface Props {
@@ -22,14 +24,15 @@ interface Props {
 /** A grid of which only the rows in sight exist; the selected one is told by aria-activedescendant. */
 export function PatientGrid({ rows, resetKey, setSight, open }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({ count: rows.total, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 12, initialRect: { width: 1000, height: 600 } });
+  const virtual = useVirtualizer({ count: rows.total, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: OUT_OF_SIGHT, initialRect: { width: 1000, height: 600 } });
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => setSight({ first, last }), [first, last, setSight]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new question is read from its top
   useEffect(() => {
-    virtual.scrollToOffset(0);
+    // Scrolling lays everything out at once, which no letter should wait for.
+    if (virtual.scrollOffset) virtual.scrollToOffset(0);
     setWanted(null);
   }, [resetKey]);
   const openAt = (index: number) => {

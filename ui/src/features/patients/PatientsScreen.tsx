@@ -15,7 +15,6 @@ import { patientStatusWords, plural } from "../../words/words";
 import { PatientGrid } from "./PatientGrid";
 import { usePatientRows } from "./usePatientRows";
 
-const TYPING_MS = 10;
 /** The address follows once nobody types: a navigation draws everything anew, which no letter should wait for. */
 const ADDRESS_MS = 400;
 
@@ -23,7 +22,8 @@ export function PatientsScreen() {
   const { q, status } = useSearch({ from: "/patients" });
   const navigate = useNavigate({ from: "/patients" });
   const [text, setText] = useState(q ?? "");
-  const [query] = useDebouncedValue(text.trim(), TYPING_MS);
+  // Every letter asks: the engine answers within milliseconds, and each pause here is seen.
+  const query = text.trim();
   const [sight, setSight] = useState({ first: 0, last: 40 });
   const input = useRef<HTMLInputElement>(null);
   const [settled] = useDebouncedValue(query, ADDRESS_MS);
@@ -37,8 +37,8 @@ export function PatientsScreen() {
     if (settled !== (q ?? "") && !leaving.current) void follow(settled);
   }, [settled, q, follow]);
   useEffect(() => {
-    if (!rows.pending) announce(`${plural(rows.total, "patient")} found.`);
-  }, [rows.total, rows.pending]);
+    if (!rows.stale) announce(`${plural(rows.total, "patient")} found.`);
+  }, [rows.total, rows.stale]);
   useKeys([{ key: "/", says: "Search patients", group: "Patients", run: () => input.current?.select() }]);
 
   const open = useCallback(
@@ -69,7 +69,7 @@ export function PatientsScreen() {
             if (event.key === "ArrowDown" || event.key === "Enter") {
               event.preventDefault();
               const found = rows.row(0);
-              if (event.key === "Enter" && found && rows.total === 1) void open(found.id);
+              if (event.key === "Enter" && found && rows.total === 1 && !rows.stale) void open(found.id);
               else document.getElementById("patient-grid")?.focus();
             }
           }}
