@@ -27,6 +27,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "waiting plans",
         sql: include_str!("../../migrations/0005_waiting_plans.sql"),
     },
+    Migration { version: 6, name: "search", sql: include_str!("../../migrations/0006_search.sql") },
 ];
 
 /// The newest version this program knows.
