@@ -10,6 +10,7 @@
 use crate::error::EngineError;
 use crate::judge::index;
 use crate::step::{Effects, Engine, Event, Request};
+use remote::Written;
 use std::collections::HashSet;
 use std::sync::Arc;
 use store::{InboxRow, OperationRow, Store};
@@ -68,13 +69,27 @@ impl Engine {
             }
         };
         let stake = self.stake(&events);
+        self.ahead = ahead(&events, self.policy.lanes);
         let within: Arc<dyn Store> = Arc::clone(&batch) as Arc<dyn Store>;
         let store = std::mem::replace(&mut self.store, within);
         let mut effects = Effects::default();
-        for event in events {
-            Box::pin(self.handle(event, now_ms, &mut effects)).await;
+        let mut events = events.into_iter().peekable();
+        while let Some(event) = events.next() {
+            match as_written(event) {
+                Ok(first) => {
+                    // Neighbours share their statements, too.
+                    let mut written = vec![first];
+                    while let Some(next) = events.next_if(is_written).and_then(|event| as_written(event).ok())
+                    {
+                        written.push(next);
+                    }
+                    Box::pin(self.wrote_together(written, now_ms, &mut effects)).await;
+                }
+                Err(event) => Box::pin(self.handle(*event, now_ms, &mut effects)).await,
+            }
         }
         Box::pin(self.follow_up(now_ms, &mut effects)).await;
+        self.ahead = 0;
         self.store = store;
         match batch.seal().await {
             Ok(()) => effects,
@@ -95,7 +110,9 @@ impl Engine {
         let mut looked = Vec::new();
         for event in events {
             match event {
-                Event::Found { operation, .. } | Event::Wrote { operation, .. } => {
+                Event::Found { operation, .. }
+                | Event::Wrote { operation, .. }
+                | Event::NotSent { operation } => {
                     answered.extend(self.in_flight.get(operation).cloned());
                 }
                 Event::RecordRead { errand, .. } => {
@@ -165,12 +182,41 @@ impl Engine {
     }
 }
 
+/// Operations that are claimed ahead, at most, for each lane: with them a step is full when every answer comes at once.
+pub const AHEAD_MAX: usize = 7;
+
+/// How many operations may be claimed beyond those that can be under way, so that no lane has to wait for the disk
+/// between two answers: the next step will take as long as this one, and twice as many may answer meanwhile. Nearly none
+/// is claimed ahead of a remote that answers slowly, and none ahead of one that does not answer.
+fn ahead(events: &[Event], lanes: u32) -> usize {
+    let answered = events
+        .iter()
+        .filter(|event| {
+            matches!(event, Event::Found { result: Ok(_), .. } | Event::Wrote { result: Ok(_), .. })
+        })
+        .count();
+    (answered * 2).min(usize::try_from(lanes).unwrap_or(usize::MAX).saturating_mul(AHEAD_MAX))
+}
+
+const fn is_written(event: &Event) -> bool {
+    matches!(event, Event::Wrote { result: Ok(_), .. })
+}
+
+/// A write that succeeded, and how long it took; any other event comes back.
+fn as_written(event: Event) -> std::result::Result<(String, Written, u64), Box<Event>> {
+    match event {
+        Event::Wrote { operation, result: Ok(written), latency_ms } => Ok((operation, written, latency_ms)),
+        other => Err(Box::new(other)),
+    }
+}
+
 /// Answers and wakings share a transaction. What a person asked for and what a run does may take long or change more than
 /// could be taken back.
 fn may_share(event: &Event) -> bool {
     match event {
         Event::Found { .. }
         | Event::Wrote { .. }
+        | Event::NotSent { .. }
         | Event::RecordRead { .. }
         | Event::Probed { .. }
         | Event::Arrived

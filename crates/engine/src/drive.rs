@@ -3,13 +3,14 @@
 
 use crate::clock::Clock;
 use crate::error::{EngineError, Result};
-use crate::health::Health;
+use crate::health::{Gate, Health};
 use crate::inbox::{Accepted, Arrival, Inbox};
-use crate::step::{Command, Engine, Event, Notice, Reply, Request, RunProgress, Ticket};
+use crate::judge::index;
+use crate::step::{Command, Effects, Engine, Event, Notice, Reply, Request, RunProgress, Ticket};
 use crate::storage::StorageTrouble;
 use record::Remote;
 use remote::RemoteApi;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 use store::RunRow;
@@ -132,11 +133,11 @@ pub fn start(
         tokio::pin!(stop);
         let mut waiting: HashMap<Ticket, oneshot::Sender<Result<Reply>>> = HashMap::new();
         let mut next_ticket = 0_u64;
-        let mut under_way: JoinSet<Event> = JoinSet::new();
+        let mut lanes = Lanes::new(remotes, engine.policy.lanes);
         let mut events = vec![Event::Started];
         loop {
             let now_ms = clock.now_ms();
-            let effects = engine.step_many(events, now_ms).await;
+            let (effects, mut answered) = lanes.beside(engine.step_many(events, now_ms), now_ms).await;
             if let Some(problem) = effects.start_problem {
                 engine.store.close().await;
                 *start_problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(problem);
@@ -162,57 +163,195 @@ pub fn start(
                 // No console is listening: nothing to tell.
                 let _unheard = notices.send(notice);
             }
-            for request in effects.requests {
-                let remotes = remotes.clone();
-                under_way.spawn(carry(request, remotes, now_ms));
+            let open = Remote::BOTH.map(|remote| engine.health(remote).gate(now_ms) == Gate::Open);
+            let unsent = lanes.stepped(effects.requests, &answered, open, now_ms);
+            answered.extend(unsent);
+            let until_ms = effects.wake_at_ms.map_or(60_000, |at_ms| at_ms - clock.now_ms());
+            let sleep_ms = u64::try_from(until_ms).unwrap_or(0).clamp(1, 60_000);
+            events = answered;
+            if until_ms <= 0 && !events.is_empty() {
+                // Answers that keep coming do not put off what is due.
+                events.push(Event::Woke);
             }
-            let sleep_ms = effects
-                .wake_at_ms
-                .map_or(60_000, |at_ms| u64::try_from(at_ms - clock.now_ms()).unwrap_or(0).min(60_000));
-            let event = tokio::select! {
+            tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(done) = under_way.join_next() => match done {
-                    Ok(event) => event,
-                    Err(error) => {
-                        tracing::error!(panicked = error.is_panic(), "driver.request_lost");
-                        Event::Woke
-                    }
-                },
                 command = asked.recv() => match command {
                     Some((command, reply)) => {
                         let ticket = Ticket(next_ticket);
                         next_ticket += 1;
                         waiting.insert(ticket, reply);
-                        Event::Asked { ticket, command }
+                        events.push(Event::Asked { ticket, command });
                     }
                     None => break,
                 },
-                () = arrived.notified() => Event::Arrived,
-                () = tokio::time::sleep(Duration::from_millis(sleep_ms.max(1))) => Event::Woke,
-            };
-            events = vec![event];
-            gather(&mut under_way, &mut events).await;
+                () = arrived.notified() => events.push(Event::Arrived),
+                () = std::future::ready(()), if !events.is_empty() => {}
+                Some(event) = lanes.answer(now_ms) => events.push(event),
+                () = tokio::time::sleep(Duration::from_millis(sleep_ms)) => events.push(Event::Woke),
+            }
+            lanes.gather(&mut events, now_ms).await;
         }
-        under_way.shutdown().await;
+        let unsent = lanes.shut_down().await;
+        engine.give_back(&unsent, clock.now_ms()).await;
         engine.store.close().await;
     });
     (handle, task)
 }
 
-/// Adds the answers that are there already: they share a step, and with it a sync of the disk. Nothing is waited for,
-/// but requests that can be answered at once get the chance to be.
-async fn gather(under_way: &mut JoinSet<Event>, events: &mut Vec<Event>) {
-    tokio::task::yield_now().await;
-    while events.len() < crate::batch::TOGETHER_MAX {
-        match under_way.try_join_next() {
-            Some(Ok(event)) => events.push(event),
-            Some(Err(error)) => {
-                tracing::error!(panicked = error.is_panic(), "driver.request_lost");
-                events.push(Event::Woke);
-            }
-            None => return,
+/// Requests under way, and those of operations that wait for a lane. What waits here is claimed, durably, ahead of its
+/// turn: it is sent as soon as a lane is free, while the engine's step waits for the disk.
+struct Lanes {
+    remotes: Remotes,
+    under_way: JoinSet<Event>,
+    /// So many operations may be under way at the same time.
+    most: usize,
+    /// Those that are.
+    busy: HashSet<tokio::task::Id>,
+    ahead: VecDeque<Request>,
+    /// Something failed and the engine has not seen it yet: it may be the one that closes a gate.
+    failed: bool,
+}
+
+impl Lanes {
+    fn new(remotes: Remotes, most: u32) -> Lanes {
+        Lanes {
+            remotes,
+            under_way: JoinSet::new(),
+            most: usize::try_from(most).unwrap_or(usize::MAX),
+            busy: HashSet::new(),
+            ahead: VecDeque::new(),
+            failed: false,
         }
+    }
+
+    /// Lets a step go on, takes what answers meanwhile, and keeps the lanes busy.
+    async fn beside(&mut self, step: impl Future<Output = Effects>, now_ms: i64) -> (Effects, Vec<Event>) {
+        tokio::pin!(step);
+        let mut answered = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                effects = &mut step => return (effects, answered),
+                Some(event) = self.answer(now_ms), if answered.len() < crate::batch::TOGETHER_MAX => {
+                    answered.push(event);
+                }
+            }
+        }
+    }
+
+    /// The engine has made up its mind about all but what was `answered` meanwhile. Sends what it asks for; what waited
+    /// and may not be sent any more is told.
+    fn stepped(
+        &mut self,
+        requests: Vec<Request>,
+        answered: &[Event],
+        open: [bool; 2],
+        now_ms: i64,
+    ) -> Vec<Event> {
+        self.failed = answered.iter().any(is_failure);
+        let may_go = |request: &Request| lane_of(request).is_none_or(|(remote, _)| open[index(remote)]);
+        let (ahead, unsent): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.ahead).into_iter().partition(may_go);
+        self.ahead = ahead;
+        for request in requests {
+            // What goes to a remote that is not open is the one probe: it does not wait behind anything.
+            if lane_of(&request).is_some() && may_go(&request) {
+                self.ahead.push_back(request);
+            } else {
+                self.send(request, now_ms);
+            }
+        }
+        self.fill(now_ms);
+        unsent
+            .iter()
+            .filter_map(lane_of)
+            .map(|(_, operation)| Event::NotSent { operation: operation.to_owned() })
+            .collect()
+    }
+
+    fn send(&mut self, request: Request, now_ms: i64) {
+        let in_lane = lane_of(&request).is_some();
+        let task = self.under_way.spawn(carry(request, self.remotes.clone(), now_ms));
+        if in_lane {
+            self.busy.insert(task.id());
+        }
+    }
+
+    fn fill(&mut self, now_ms: i64) {
+        while !self.failed
+            && self.busy.len() < self.most
+            && let Some(request) = self.ahead.pop_front()
+        {
+            self.send(request, now_ms);
+        }
+    }
+
+    /// The next answer; `None` while nothing is under way.
+    async fn answer(&mut self, now_ms: i64) -> Option<Event> {
+        let done = self.under_way.join_next_with_id().await?;
+        Some(self.take(done, now_ms))
+    }
+
+    /// Adds the answers that are there already: they share a step, and with it a sync of the disk. Nothing is waited
+    /// for, but requests that can be answered at once get the chance to be.
+    async fn gather(&mut self, events: &mut Vec<Event>, now_ms: i64) {
+        tokio::task::yield_now().await;
+        while events.len() < crate::batch::TOGETHER_MAX
+            && let Some(done) = self.under_way.try_join_next_with_id()
+        {
+            let event = self.take(done, now_ms);
+            events.push(event);
+        }
+    }
+
+    fn take(
+        &mut self,
+        done: std::result::Result<(tokio::task::Id, Event), tokio::task::JoinError>,
+        now_ms: i64,
+    ) -> Event {
+        let (id, event) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(panicked = error.is_panic(), "driver.request_lost");
+                (error.id(), Event::Woke)
+            }
+        };
+        self.busy.remove(&id);
+        self.failed |= is_failure(&event);
+        self.fill(now_ms);
+        event
+    }
+
+    /// Gives up what is under way; returns the operations that were never sent.
+    async fn shut_down(&mut self) -> Vec<String> {
+        self.under_way.shutdown().await;
+        let unsent = self.ahead.drain(..);
+        unsent.filter_map(|request| lane_of(&request).map(|(_, operation)| operation.to_owned())).collect()
+    }
+}
+
+const fn is_failure(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Found { result: Err(_), .. }
+            | Event::Wrote { result: Err(_), .. }
+            | Event::RecordRead { result: Err(_), .. }
+            | Event::PageRead { result: Err(_), .. }
+            | Event::Probed { result: Err(_), .. }
+    )
+}
+
+/// Where a request takes up a lane: its remote and its operation.
+fn lane_of(request: &Request) -> Option<(Remote, &str)> {
+    match request {
+        Request::FindByOurKey { operation, remote, .. } | Request::Write { operation, remote, .. } => {
+            Some((*remote, operation))
+        }
+        Request::ReadPage { .. }
+        | Request::ReadRecord { .. }
+        | Request::Probe { .. }
+        | Request::GoOn { .. } => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The outbox executor: the only place that asks for a write to a remote, and only what a plan holds.
 
-use crate::error::{EngineError, Result, decode, encode};
+use crate::error::{EngineError, Result, encode};
 use crate::health::Gate;
 use crate::judge::index;
 use crate::lens;
@@ -11,10 +11,7 @@ use reconcile::{PairPlan, PairState};
 use record::{Record, Remote};
 use remote::{Fetched, RemoteError, Write, Written};
 use serde::{Deserialize, Serialize};
-use store::{
-    AuditRow, Change, OperationAction, OperationFilter, OperationRow, OperationState, PairStatus, PlanState,
-    ReceiptRow, SnapshotRow,
-};
+use store::{Change, OperationAction, OperationFilter, OperationRow, OperationState, PairStatus, PlanState};
 
 /// A creation that waited longer than this in the outbox is not sent any more.
 pub(crate) const CREATE_STALE_MS: i64 = 10 * 60 * 1_000;
@@ -80,8 +77,8 @@ impl Engine {
     /// Takes what can run from the outbox. A remote that may not be asked now keeps what waits for it; one whose breaker
     /// may be tried is sent a single operation.
     pub(crate) async fn claim(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
-        let lanes = usize::try_from(self.policy.lanes).unwrap_or(usize::MAX);
-        let free = lanes.saturating_sub(self.in_flight.len());
+        let most = usize::try_from(self.policy.lanes).unwrap_or(usize::MAX).saturating_add(self.ahead);
+        let free = most.saturating_sub(self.in_flight.len());
         if free == 0 {
             // The next finished operation asks again; a time that has passed would have the driver go round until then.
             self.outbox_touched = false;
@@ -124,27 +121,40 @@ impl Engine {
             effects.requests.push(request);
             self.in_flight.insert(operation.id.clone(), operation);
         }
-        self.outbox_touched = all && self.in_flight.len() < lanes;
+        self.outbox_touched = all && self.in_flight.len() < most;
         self.wake_at_ms = self.store.next_operation_due_ms(&open).await?;
         Ok(())
     }
 
     /// Nothing was sent: the try is given back.
     async fn put_back(&self, operation: &OperationRow, now_ms: i64) -> Result<()> {
-        self.store
-            .commit(vec![Change::FinishOperation {
-                id: operation.id.clone(),
-                claim: operation.claims,
-                state: OperationState::Retrying,
-                due_at_ms: now_ms,
-                errors: operation.errors.clone(),
-                key: operation.key.clone(),
-                cause: operation.cause.clone(),
-                costs_a_try: false,
-                at_ms: now_ms,
-            }])
-            .await?;
+        Ok(self.store.commit(vec![given_back(operation, now_ms)]).await?)
+    }
+
+    /// An operation that was claimed ahead was not sent after all: its remote may not be asked any more.
+    pub(crate) async fn not_sent(
+        &mut self,
+        operation_id: &str,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<()> {
+        let Some(operation) = self.in_flight.get(operation_id).cloned() else { return Ok(()) };
+        self.put_back(&operation, now_ms).await?;
+        self.in_flight.remove(operation_id);
+        self.outbox_touched = true;
+        effects.notices.push(Notice::Queue);
         Ok(())
+    }
+
+    /// Gives back what was claimed and never sent, before the engine ends. What cannot be given back is rescued at the
+    /// next start.
+    pub(crate) async fn give_back(&mut self, operations: &[String], now_ms: i64) {
+        let unsent: Vec<OperationRow> =
+            operations.iter().filter_map(|operation| self.in_flight.remove(operation)).collect();
+        let changes = unsent.iter().map(|operation| given_back(operation, now_ms)).collect();
+        if let Err(error) = self.store.commit(changes).await {
+            tracing::warn!(error = %EngineError::from(error).log_words(), "outbox.not_given_back");
+        }
     }
 
     pub(crate) async fn found(
@@ -207,118 +217,27 @@ impl Engine {
         }
     }
 
-    /// The remote says it has done it: compare what was read back, write the receipt, go on with the pair.
-    pub(crate) async fn settle(
+    /// As [`Engine::wrote`], for writes that succeeded, with what else an event leads to.
+    pub(crate) async fn wrote_together(
         &mut self,
-        operation: OperationRow,
-        written: Written,
+        written: Vec<(String, Written, u64)>,
         now_ms: i64,
         effects: &mut Effects,
-    ) -> Result<()> {
-        self.in_flight.remove(&operation.id);
-        self.outbox_touched = true;
-        let intent: Intent = decode("intent", &operation.intent)?;
-        let staged = self.lenses.snapshot(operation.remote, &written.read_back, "", now_ms);
-        let (snapshot, discrepancies) = match &staged {
-            Ok((row, record)) => {
-                let known = self.store.snapshot(&row.id).await?;
-                let seen_run = known.map_or_else(String::new, |known| known.seen_run);
-                (
-                    Some(SnapshotRow { seen_run, ..row.clone() }),
-                    self.discrepancies(&operation, &intent, record),
-                )
+    ) {
+        self.step_ms = now_ms;
+        let mut answered = Vec::with_capacity(written.len());
+        for (operation, written, latency_ms) in written {
+            self.note_operation_health(&operation, None, now_ms, latency_ms, effects);
+            if let Some(operation) = self.in_flight.get(&operation) {
+                answered.push((operation.clone(), written));
             }
-            Err(error) => (None, vec![format!("what was read back cannot be read: {error}")]),
-        };
-        let verified = discrepancies.is_empty();
-        let overtook = self.overtook(&operation, written.raced);
-        let overwritten = match &staged {
-            // What was not stored as sent is asked about as such.
-            Ok((row, record)) if overtook && verified => {
-                let before = match &operation.key {
-                    Some(key) => self.side(operation.remote, key).await?,
-                    None => None,
-                };
-                // Only what the write relied on says what moved besides.
-                let before = before
-                    .filter(|side| Some(&side.snapshot.version) == operation.expected_version.as_ref())
-                    .map(|side| side.record);
-                Some(self.overwritten(&operation, &intent, before.as_ref(), record, &row.version))
-            }
-            _ => None,
-        };
-        let mut changes = vec![
-            Change::FinishOperation {
-                id: operation.id.clone(),
-                claim: operation.claims,
-                state: OperationState::Done,
-                due_at_ms: now_ms,
-                errors: operation.errors.clone(),
-                key: Some(written.key.clone()),
-                cause: None,
-                costs_a_try: true,
-                at_ms: now_ms,
-            },
-            Change::PutReceipt(ReceiptRow {
-                operation: operation.id.clone(),
-                pair: operation.lane.clone(),
-                plan: operation.plan.clone(),
-                remote: operation.remote,
-                request: encode(
-                    "receipt",
-                    &SentRequest {
-                        key: operation.key.clone(),
-                        expected_version: operation.expected_version.clone(),
-                        body: operation.body.clone(),
-                        fields: intent.fields.clone(),
-                    },
-                )?,
-                response: encode("receipt", &Answer { status: written.status, body: written.response_body })?,
-                read_back: encode(
-                    "receipt",
-                    &ReadBack {
-                        raw: written.read_back.raw.clone(),
-                        discrepancies: discrepancies.clone(),
-                        raced: written.raced,
-                    },
-                )?,
-                version_before: operation.expected_version.clone(),
-                version_after: Some(written.read_back.version.clone()),
-                at_ms: now_ms,
-                undone_by: None,
-            }),
-            Change::Audit(AuditRow {
-                id: self.new_id(now_ms),
-                at_ms: now_ms,
-                actor: "engine".to_owned(),
-                action: if verified { "operation.done" } else { "operation.not_stored" }.to_owned(),
-                subject: operation.id.clone(),
-                detail: discrepancies.join("; "),
-            }),
-        ];
-        changes.extend(snapshot.map(Change::PutSnapshot));
-        let mut further = None;
-        if operation.action == OperationAction::Create {
-            let (of_create, reference) = self.created(&operation, &written.key, now_ms).await?;
-            changes.extend(of_create);
-            further = reference;
         }
-        self.store.commit(changes).await?;
-        // Only now: a run would wait for ever for an operation that could not be stored.
-        if let Some(further) = further {
-            self.run_waits_for(&further, &operation.id);
+        for (operation, error) in self.settle_all(answered, now_ms, effects).await {
+            tracing::error!(error = %error.log_words(), "engine.step_failed");
+            self.note_storage(&error, now_ms, effects);
+            self.in_flight.remove(&operation.id);
+            self.unsettled.push(operation);
         }
-        effects.notices.push(Notice::Receipt(operation.id.clone()));
-        if !verified {
-            self.not_stored(&operation.lane, &operation.id, &discrepancies, &discrepancies.join(","), now_ms)
-                .await?;
-        }
-        if let Some(known) = &overwritten {
-            self.ask_about_overwritten(&operation.lane, known, now_ms).await?;
-        }
-        let created = operation.action == OperationAction::Create;
-        self.operation_left(&operation.id, operation.remote, created, true, now_ms, effects).await?;
-        self.lane_moved(&operation, now_ms, effects).await
     }
 
     /// Fields whose read-back is not what was sent.
@@ -345,7 +264,7 @@ impl Engine {
 
     /// A record was created: the pair is complete, and the side it came from learns the new key
     /// (specification workflow 1, step 6). The second value is the id of the operation that tells it.
-    async fn created(
+    pub(crate) async fn created(
         &self,
         operation: &OperationRow,
         key: &str,
@@ -406,7 +325,7 @@ impl Engine {
     }
 
     /// When the last operation of a lane is done the plan is done, and the pair is judged afresh: the base moves.
-    async fn lane_moved(
+    pub(crate) async fn lane_moved(
         &mut self,
         operation: &OperationRow,
         now_ms: i64,
@@ -488,6 +407,21 @@ impl Engine {
         }
         self.store.commit(changes).await?;
         Ok(())
+    }
+}
+
+/// Nothing was sent: the operation is due at once, and has its try back.
+fn given_back(operation: &OperationRow, now_ms: i64) -> Change {
+    Change::FinishOperation {
+        id: operation.id.clone(),
+        claim: operation.claims,
+        state: OperationState::Retrying,
+        due_at_ms: now_ms,
+        errors: operation.errors.clone(),
+        key: operation.key.clone(),
+        cause: operation.cause.clone(),
+        costs_a_try: false,
+        at_ms: now_ms,
     }
 }
 

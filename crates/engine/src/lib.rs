@@ -18,6 +18,7 @@ mod editing;
 pub mod errands;
 pub mod error;
 pub mod execute;
+mod finishing;
 pub mod gate;
 pub mod health;
 pub mod inbox;

@@ -175,6 +175,10 @@ pub enum Event {
         result: std::result::Result<Written, RemoteError>,
         latency_ms: u64,
     },
+    /// An operation that was claimed ahead was not sent: its remote may not be asked any more.
+    NotSent {
+        operation: String,
+    },
     /// A remote was asked something harmless, to find out whether it answers.
     Probed {
         remote: Remote,
@@ -287,6 +291,8 @@ pub struct Engine {
     pub(crate) run: Option<RunState>,
     pub(crate) errands: HashMap<u64, Errand>,
     pub(crate) in_flight: HashMap<String, OperationRow>,
+    /// How many operations may be claimed beyond those that can be under way at the same time.
+    pub(crate) ahead: usize,
     pub(crate) health: [Health; 2],
     pub(crate) next_errand: u64,
     /// The outbox may hold something that can be claimed now.
@@ -323,6 +329,7 @@ impl Engine {
             run: None,
             errands: HashMap::new(),
             in_flight: HashMap::new(),
+            ahead: 0,
             health: [Health::default(), Health::default()],
             next_errand: 0,
             outbox_touched: true,
@@ -367,9 +374,9 @@ impl Engine {
         self.step_ms = now_ms;
         // What an error in this event belongs to.
         let operation = match &event {
-            Event::Found { operation, .. } | Event::Wrote { operation, .. } => {
-                self.in_flight.get(operation).cloned()
-            }
+            Event::Found { operation, .. }
+            | Event::Wrote { operation, .. }
+            | Event::NotSent { operation } => self.in_flight.get(operation).cloned(),
             Event::Started
             | Event::Asked { .. }
             | Event::PageRead { .. }
@@ -411,6 +418,7 @@ impl Engine {
                 self.note_operation_health(&operation, result.as_ref().err(), now_ms, latency_ms, effects);
                 self.wrote(&operation, result, now_ms, effects).await
             }
+            Event::NotSent { operation } => self.not_sent(&operation, now_ms, effects).await,
             Event::Probed { remote, result, latency_ms } => {
                 self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, effects);
                 Ok(())

@@ -3,6 +3,7 @@
 //! Used by the tests of this crate; a second implementation joins by calling [`exercise`] with its own constructor.
 
 mod cases_batch;
+mod cases_finishing;
 mod cases_inbox;
 mod cases_incidents;
 mod cases_outbox;
@@ -80,6 +81,7 @@ fn all_cases() -> impl Iterator<Item = &'static Case> {
     [
         cases_pairs::CASES,
         cases_outbox::CASES,
+        cases_finishing::CASES,
         cases_inbox::CASES,
         cases_batch::CASES,
         cases_incidents::CASES,

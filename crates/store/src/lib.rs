@@ -201,6 +201,8 @@ pub trait Store: Send + Sync + 'static {
     /// Those of these lanes that hold operations which have not left the outbox, or whose approved plan waits for its
     /// check.
     async fn lanes_with_work(&self, lanes: &[&str]) -> Result<Vec<String>>;
+    /// What has not left the outbox in these lanes, and under which plans: lane by lane, each in its order.
+    async fn lane_work(&self, lanes: &[&str]) -> Result<Vec<LaneWork>>;
     /// Counts by state.
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>>;
     /// Approved plans of which no operation waits, runs or is tried again, oldest first: the process ended between the

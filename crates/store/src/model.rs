@@ -363,6 +363,27 @@ pub enum OperationState {
     Cancelled,
 }
 
+/// An operation that has not left the outbox, and the plan it carries out, as far as its lane is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneWork {
+    /// The pair whose lane it stands in.
+    pub lane: String,
+    /// Its id.
+    pub operation: String,
+    /// Where it stands.
+    pub state: OperationState,
+    /// Id of its plan.
+    pub plan: String,
+    /// Where that stands.
+    pub plan_state: PlanState,
+    /// Who made it.
+    pub plan_maker: String,
+    /// The conflict it settles.
+    pub plan_conflict: Option<String>,
+    /// It takes another plan back.
+    pub plan_undoes: bool,
+}
+
 /// Which operations.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the names say it")]

@@ -15,6 +15,7 @@ mod gathered;
 mod inbox;
 mod lock;
 pub mod migrate;
+mod outbox;
 mod pairs;
 mod read;
 mod rows;
@@ -45,6 +46,9 @@ pub type SecretKey = SecretBox<[u8; 32]>;
 
 /// The oldest `SQLite` this schema works with and was tested on.
 const OLDEST_SQLITE: [u32; 3] = [3, 50, 4];
+
+/// Statements kept prepared on each connection; those with many rows exist in several sizes.
+const STATEMENTS_PREPARED: usize = 256;
 
 /// Rows read ahead of whoever asked for them; no query of a page asks for many more.
 const ROWS_BUFFERED: usize = 1_000;
@@ -215,6 +219,7 @@ fn file_options(path: &Path, key: &SecretKey, options: &OpenOptions) -> SqliteCo
         .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
         // Rows that wait between a reading thread and its caller: with sqlx's 50 both keep waking each other.
         .row_buffer_size(ROWS_BUFFERED)
+        .statement_cache_capacity(STATEMENTS_PREPARED)
         .thread_name(|number| format!("store-{number}"))
 }
 

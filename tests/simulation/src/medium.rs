@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use store::sqlite::{OpenOptions, SqliteStore};
 use store::{
     AuditRow, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
-    IncidentRow, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests, PairPage,
-    PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow,
-    QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, UnpairedRow,
+    IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests,
+    PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter,
+    QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, UnpairedRow,
 };
 use tokio::sync::Notify;
 
@@ -288,6 +288,9 @@ impl Store for Medium {
         limit: u32,
     ) -> Result<Vec<OperationRow>> {
         self.inner.operations(filter, offset, limit).await
+    }
+    async fn lane_work(&self, lanes: &[&str]) -> Result<Vec<LaneWork>> {
+        self.inner.lane_work(lanes).await
     }
     async fn lanes_with_work(&self, lanes: &[&str]) -> Result<Vec<String>> {
         self.inner.lanes_with_work(lanes).await

@@ -8,11 +8,11 @@ use super::{
     bulk::{Bound, Bulk},
     clock,
     errors::typed,
-    inbox, pairs,
+    inbox, outbox, pairs,
 };
 use crate::{
-    AuditRow, Change, ConflictRow, DuplicateRow, OperationRow, PlanRow, PlanState, Presence, ReceiptRow,
-    Result, RunRow, SnapshotId, SnapshotRow, StoreError, chain, folding, words::Word,
+    AuditRow, Change, ConflictRow, DuplicateRow, Presence, Result, RunRow, SnapshotId, SnapshotRow,
+    StoreError, chain, folding, words::Word,
 };
 
 /// What the writer knows without asking the database again. Forgotten whenever something is rolled back.
@@ -41,6 +41,9 @@ pub(super) async fn changes(
             }
             Change::Audit(_) => run_length(rest, |change| matches!(change, Change::Audit(_))),
             Change::SawSnapshot { .. } => run_length(rest, |change| seen_alike(first, change)),
+            Change::FinishOperation { .. } => distinct_length(rest, outbox::finished_operation),
+            Change::PutReceipt(_) => run_length(rest, |change| matches!(change, Change::PutReceipt(_))),
+            Change::MovePlan { .. } => distinct_length(rest, |change| outbox::moved_alike(first, change)),
             _ => 1,
         };
         let (now, later) = rest.split_at(length);
@@ -68,6 +71,9 @@ pub(super) async fn changes(
                 append_audit(connection, tail, &entries).await?;
             }
             Change::SawSnapshot { .. } => saw_snapshots(connection, now).await?,
+            Change::FinishOperation { .. } => outbox::finish_operations(connection, now).await?,
+            Change::PutReceipt(_) => outbox::put_receipts(connection, now).await?,
+            Change::MovePlan { .. } => outbox::move_plans(connection, now).await?,
             other => single(connection, tail, other).await?,
         }
     }
@@ -89,22 +95,31 @@ fn run_length(changes: &[Change], belongs: impl Fn(&Change) -> bool) -> usize {
     changes.iter().take_while(|change| belongs(change)).count()
 }
 
+/// As [`run_length`], of changes that each name a row of its own: the same row twice is changed twice, in order. At least
+/// the first.
+fn distinct_length<'a>(changes: &'a [Change], named: impl Fn(&'a Change) -> Option<&'a str>) -> usize {
+    let mut seen = HashSet::new();
+    changes.iter().map_while(named).take_while(|id| seen.insert(*id)).count().max(1)
+}
+
 #[allow(clippy::too_many_lines, reason = "one arm for each change")]
 async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Change) -> Result<()> {
     match change {
         // Handled together with their neighbours.
-        Change::PutSnapshot(_) | Change::PutPair(_) | Change::Audit(_) | Change::SawSnapshot { .. } => Ok(()),
+        Change::PutSnapshot(_)
+        | Change::PutPair(_)
+        | Change::Audit(_)
+        | Change::SawSnapshot { .. }
+        | Change::FinishOperation { .. }
+        | Change::PutReceipt(_)
+        | Change::MovePlan { .. } => Ok(()),
         Change::SetPresence { id, presence } => set_presence(connection, id, *presence).await,
         Change::RemovePair { id } => pairs::remove(connection, id).await,
         Change::PutConflict(row) => put_conflict(connection, row).await,
-        Change::PutPlan(row) => put_plan(connection, row).await,
-        Change::MovePlan { id, from, to, approver, at_ms } => {
-            move_plan(connection, id, *from, *to, approver.as_deref(), *at_ms).await
-        }
-        Change::Enqueue(row) => enqueue(connection, row).await,
-        Change::FinishOperation { .. } => finish_operation(connection, change).await,
-        Change::ReleaseOperation { id, at_ms } => release_operation(connection, id, *at_ms).await,
-        Change::CancelOperation { id, at_ms } => cancel_operation(connection, id, *at_ms).await,
+        Change::PutPlan(row) => outbox::put_plan(connection, row).await,
+        Change::Enqueue(row) => outbox::enqueue(connection, row).await,
+        Change::ReleaseOperation { id, at_ms } => outbox::release_operation(connection, id, *at_ms).await,
+        Change::CancelOperation { id, at_ms } => outbox::cancel_operation(connection, id, *at_ms).await,
         Change::RescueRunning => {
             execute(
                 connection,
@@ -114,7 +129,6 @@ async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Cha
             Ok(())
         }
         Change::ClockSetBack { from_ms, to_ms } => clock::set_back(connection, *from_ms, *to_ms).await,
-        Change::PutReceipt(row) => put_receipt(connection, row).await,
         Change::MarkUndone { operation, by_plan } => {
             let query =
                 sqlx::query("UPDATE receipts SET undone_by = ?2 WHERE operation = ?1 AND undone_by IS NULL")
@@ -205,7 +219,7 @@ fn bind_id<'q>(query: Bound<'q>, id: &SnapshotId) -> Bound<'q> {
     query.bind(id.remote.word()).bind(id.kind.word()).bind(id.key.as_str())
 }
 
-fn moved_unless_one(touched: u64, what: impl FnOnce() -> String) -> Result<()> {
+pub(super) fn moved_unless_one(touched: u64, what: impl FnOnce() -> String) -> Result<()> {
     if touched == 1 { Ok(()) } else { Err(StoreError::Moved { what: what() }) }
 }
 
@@ -271,7 +285,8 @@ async fn put_snapshots(connection: &mut SqliteConnection, rows: &[&SnapshotRow])
         .run(connection, rows, |query, row| {
             bind_id(query, &row.id).bind(row.seen_at_ms).bind(row.record.as_str())
         })
-        .await
+        .await?;
+    Ok(())
 }
 
 /// All of one remote, one run and one time.
@@ -309,7 +324,7 @@ async fn set_presence(connection: &mut SqliteConnection, id: &SnapshotId, presen
     moved_unless_one(touched, || format!("the snapshot {} of {}", id.key, id.remote.label()))
 }
 
-// --- conflicts and plans
+// --- conflicts
 
 async fn put_conflict(connection: &mut SqliteConnection, row: &ConflictRow) -> Result<()> {
     let words = folding::text_words(&[&row.title, &row.owner, &row.species]);
@@ -343,149 +358,6 @@ async fn put_conflict(connection: &mut SqliteConnection, row: &ConflictRow) -> R
     .bind(words)
     .bind(row.draft.as_deref())
     .bind(row.comparison.as_str());
-    execute(connection, query).await?;
-    Ok(())
-}
-
-async fn put_plan(connection: &mut SqliteConnection, row: &PlanRow) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO plans (id, pair, conflict, hash, body, state, grade, maker, reason, approver, made_at_ms, \
-         closed_at_ms, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (id) DO UPDATE SET pair = excluded.pair, conflict = excluded.conflict, hash = excluded.hash, \
-         body = excluded.body, state = excluded.state, grade = excluded.grade, maker = excluded.maker, \
-         reason = excluded.reason, approver = excluded.approver, made_at_ms = excluded.made_at_ms, \
-         closed_at_ms = excluded.closed_at_ms, undoes = excluded.undoes",
-    )
-    .bind(row.id.as_str())
-    .bind(row.pair.as_str())
-    .bind(row.conflict.as_deref())
-    .bind(row.hash.as_str())
-    .bind(row.body.as_str())
-    .bind(row.state.word())
-    .bind(i64::from(row.grade))
-    .bind(row.maker.as_str())
-    .bind(row.reason.as_deref())
-    .bind(row.approver.as_deref())
-    .bind(row.made_at_ms)
-    .bind(row.closed_at_ms)
-    .bind(row.undoes.as_deref());
-    execute(connection, query).await?;
-    Ok(())
-}
-
-async fn move_plan(
-    connection: &mut SqliteConnection,
-    id: &str,
-    from: PlanState,
-    to: PlanState,
-    approver: Option<&str>,
-    at_ms: i64,
-) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE plans SET state = ?3, approver = coalesce(?4, approver), \
-         closed_at_ms = CASE WHEN ?3 IN ('awaiting_check', 'approved', 'refused', 'superseded') THEN coalesce(closed_at_ms, ?5) \
-         ELSE closed_at_ms END WHERE id = ?1 AND state = ?2",
-    )
-    .bind(id)
-    .bind(from.word())
-    .bind(to.word())
-    .bind(approver)
-    .bind(at_ms);
-    moved_unless_one(execute(connection, query).await?, || format!("the plan {id}"))
-}
-
-// --- the outbox
-
-async fn enqueue(connection: &mut SqliteConnection, row: &OperationRow) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO operations (id, lane, seq, plan, remote, kind, action, key, expected_version, idempotency_key, \
-         body, intent, state, attempts, due_at_ms, enqueued_at_ms, finished_at_ms, errors, replaces) \
-         VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM operations WHERE lane = ?2), ?3, ?4, ?5, ?6, ?7, ?8, \
-         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-    )
-    .bind(row.id.as_str())
-    .bind(row.lane.as_str())
-    .bind(row.plan.as_str())
-    .bind(row.remote.word())
-    .bind(row.kind.word())
-    .bind(row.action.word())
-    .bind(row.key.as_deref())
-    .bind(row.expected_version.as_deref())
-    .bind(row.idempotency_key.as_str())
-    .bind(row.body.as_str())
-    .bind(row.intent.as_str())
-    .bind(row.state.word())
-    .bind(i64::from(row.attempts))
-    .bind(row.due_at_ms)
-    .bind(row.enqueued_at_ms)
-    .bind(row.finished_at_ms)
-    .bind(row.errors.as_str())
-    .bind(row.replaces.as_deref());
-    execute(connection, query).await?;
-    Ok(())
-}
-
-async fn finish_operation(connection: &mut SqliteConnection, change: &Change) -> Result<()> {
-    let Change::FinishOperation { id, claim, state, due_at_ms, errors, key, cause, costs_a_try, at_ms } =
-        change
-    else {
-        return Ok(());
-    };
-    let query = sqlx::query(
-        "UPDATE operations SET state = ?2, due_at_ms = ?3, errors = ?4, key = coalesce(?5, key), \
-         finished_at_ms = CASE WHEN ?2 IN ('done', 'cancelled') THEN ?6 END, cause = ?7, \
-         attempts = max(attempts - ?8, 0) WHERE id = ?1 AND state = 'running' AND claims = ?9",
-    )
-    .bind(id)
-    .bind(state.word())
-    .bind(due_at_ms)
-    .bind(errors)
-    .bind(key.as_deref())
-    .bind(at_ms)
-    .bind(cause.as_deref())
-    .bind(i64::from(!costs_a_try))
-    .bind(i64::from(*claim));
-    moved_unless_one(execute(connection, query).await?, || format!("the operation {id}"))
-}
-
-async fn release_operation(connection: &mut SqliteConnection, id: &str, at_ms: i64) -> Result<()> {
-    // The time has to move, or the schema takes it for no release at all.
-    let query = sqlx::query(
-        "UPDATE operations SET state = CASE state WHEN 'parked' THEN 'waiting' ELSE state END, due_at_ms = ?2, \
-         attempts = 0, released_at_ms = max(?2, coalesce(released_at_ms + 1, ?2)) \
-         WHERE id = ?1 AND state IN ('waiting', 'retrying', 'parked')",
-    )
-    .bind(id)
-    .bind(at_ms);
-    moved_unless_one(execute(connection, query).await?, || format!("the operation {id}"))
-}
-
-async fn cancel_operation(connection: &mut SqliteConnection, id: &str, at_ms: i64) -> Result<()> {
-    let query = sqlx::query(
-        "UPDATE operations SET state = 'cancelled', finished_at_ms = ?2 \
-         WHERE id = ?1 AND state IN ('waiting', 'running', 'retrying', 'parked')",
-    )
-    .bind(id)
-    .bind(at_ms);
-    moved_unless_one(execute(connection, query).await?, || format!("the operation {id}"))
-}
-
-async fn put_receipt(connection: &mut SqliteConnection, row: &ReceiptRow) -> Result<()> {
-    let query = sqlx::query(
-        "INSERT INTO receipts (operation, pair, plan, remote, request, response, read_back, version_before, \
-         version_after, at_ms, undone_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(row.operation.as_str())
-    .bind(row.pair.as_str())
-    .bind(row.plan.as_str())
-    .bind(row.remote.word())
-    .bind(row.request.as_str())
-    .bind(row.response.as_str())
-    .bind(row.read_back.as_str())
-    .bind(row.version_before.as_deref())
-    .bind(row.version_after.as_deref())
-    .bind(row.at_ms)
-    .bind(row.undone_by.as_deref());
     execute(connection, query).await?;
     Ok(())
 }

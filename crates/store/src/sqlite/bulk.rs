@@ -9,12 +9,12 @@ use crate::Result;
 pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// Few sizes, so that each is prepared once and stays in the statement cache.
-const SIZES: [usize; 3] = [64, 8, 1];
+const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// One statement in its sizes.
 #[derive(Debug)]
 pub(super) struct Bulk {
-    texts: [String; 3],
+    texts: [String; SIZES.len()],
 }
 
 impl Bulk {
@@ -24,13 +24,14 @@ impl Bulk {
         Self { texts: SIZES.map(|size| format!("{head} {} {tail}", vec![row.as_str(); size].join(", "))) }
     }
 
-    /// Runs the statement over all rows, in order; `bind` adds the values of one row.
+    /// Runs the statement over all rows, in order; `bind` adds the values of one row. Says how many rows were touched.
     pub(super) async fn run<T: Sync>(
         &'static self,
         connection: &mut SqliteConnection,
         mut rows: &[T],
         bind: impl for<'q> Fn(Bound<'q>, &T) -> Bound<'q> + Send + Sync,
-    ) -> Result<()> {
+    ) -> Result<u64> {
+        let mut touched = 0;
         for (size, text) in SIZES.into_iter().zip(&self.texts) {
             while rows.len() >= size {
                 let (now, later) = rows.split_at(size);
@@ -39,9 +40,10 @@ impl Bulk {
                 for row in now {
                     query = bind(query, row);
                 }
-                query.execute(&mut *connection).await.map_err(|error| typed(&error))?;
+                let done = query.execute(&mut *connection).await.map_err(|error| typed(&error))?;
+                touched += done.rows_affected();
             }
         }
-        Ok(())
+        Ok(touched)
     }
 }

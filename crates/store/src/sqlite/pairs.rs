@@ -5,12 +5,13 @@ use std::{
     sync::LazyLock,
 };
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::{
     apply::{Tail, execute},
     bulk::Bulk,
     errors::typed,
+    rows::Columns,
 };
 use crate::{PairRow, PairStatus, Result, folding, words::Word};
 
@@ -31,6 +32,17 @@ static PUT_PAIRS: LazyLock<Bulk> = LazyLock::new(|| {
          name_sort = excluded.name_sort, servicenow_digest = excluded.servicenow_digest, \
          ehr_digest = excluded.ehr_digest, servicenow_snapshot = excluded.servicenow_snapshot, \
          ehr_snapshot = excluded.ehr_snapshot",
+    )
+});
+
+/// A pair whose keys and name are as they were: the indexes over them are left alone, and the digests, which follow
+/// their snapshots by triggers.
+static MOVE_PAIRS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "WITH given (no, status, base_digest) AS (VALUES",
+        3,
+        ") UPDATE pairs SET status = given.status, base_digest = given.base_digest FROM given \
+         WHERE pairs.no = given.no",
     )
 });
 
@@ -56,9 +68,22 @@ static PUT_SEARCH: LazyLock<Bulk> =
 /// What is stored of a pair already.
 struct Known {
     no: i64,
+    kind: String,
+    servicenow_key: Option<String>,
+    ehr_key: Option<String>,
     name_sort: String,
     /// Status and words in the search tables; none for kinds that are not searched.
     searched: Option<(String, String)>,
+}
+
+impl Known {
+    /// Whether a row leaves it where it is in every index but the one over status.
+    fn stays(&self, row: &PairRow, name_sort: &str) -> bool {
+        self.kind == row.kind.word()
+            && self.servicenow_key == row.servicenow_key
+            && self.ehr_key == row.ehr_key
+            && self.name_sort == name_sort
+    }
 }
 
 /// One pair on its way in.
@@ -110,6 +135,8 @@ async fn put_distinct(connection: &mut SqliteConnection, tail: &mut Tail, rows: 
         .collect();
     // Search words first give way: their key holds the old name.
     let mut new_words: Vec<(&Incoming<'_>, String)> = Vec::new();
+    let mut moved: HashMap<PairStatus, Vec<i64>> = HashMap::new();
+    let mut renamed = Vec::new();
     for pair in &incoming {
         let words = searched(pair.row).then(|| folding::pair_words(pair.row));
         let old = known.get(&pair.row.id);
@@ -118,19 +145,33 @@ async fn put_distinct(connection: &mut SqliteConnection, tail: &mut Tail, rows: 
                 if *old_words == words && old.name_sort == pair.name_sort =>
             {
                 if *status != pair.row.status.word() {
-                    set_status(connection, pair.no, pair.row.status).await?;
+                    moved.entry(pair.row.status).or_default().push(pair.no);
                 }
             }
             (Some(_), words) => {
-                remove_words(connection, pair.no).await?;
+                renamed.push(pair.no);
                 new_words.extend(words.map(|words| (pair, words)));
             }
             (None, Some(words)) => new_words.push((pair, words)),
             (None, None) => {}
         }
     }
+    for (status, numbers) in moved {
+        set_status(connection, &numbers, status).await?;
+    }
+    if !renamed.is_empty() {
+        remove_words(connection, &renamed).await?;
+    }
+    let (staying, placed): (Vec<&Incoming<'_>>, Vec<&Incoming<'_>>) = incoming.iter().partition(|pair| {
+        known.get(&pair.row.id).is_some_and(|known| known.stays(pair.row, &pair.name_sort))
+    });
+    MOVE_PAIRS
+        .run(connection, &staying, |query, Incoming { no, row, .. }| {
+            query.bind(*no).bind(row.status.word()).bind(row.base_digest.as_deref())
+        })
+        .await?;
     PUT_PAIRS
-        .run(connection, &incoming, |query, Incoming { no, name_sort, row }| {
+        .run(connection, &placed, |query, Incoming { no, name_sort, row }| {
             query
                 .bind(*no)
                 .bind(row.id.as_str())
@@ -196,13 +237,17 @@ async fn look_up(connection: &mut SqliteConnection, rows: &[&PairRow]) -> Result
     let found = query.fetch_all(connection).await.map_err(|error| typed(&error))?;
     let mut known = HashMap::with_capacity(found.len());
     for row in &found {
-        let get = |at: usize| row.try_get::<Option<String>, _>(at).map_err(|error| typed(&error));
+        let mut columns = Columns::of(row);
+        let id: String = columns.next()?;
         known.insert(
-            get(0)?.unwrap_or_default(),
+            id,
             Known {
-                no: row.try_get(1).map_err(|error| typed(&error))?,
-                name_sort: get(2)?.unwrap_or_default(),
-                searched: get(3)?.zip(get(4)?),
+                no: columns.next()?,
+                kind: columns.next()?,
+                servicenow_key: columns.next()?,
+                ehr_key: columns.next()?,
+                name_sort: columns.next()?,
+                searched: columns.next::<Option<String>>()?.zip(columns.next()?),
             },
         );
     }
@@ -212,23 +257,35 @@ async fn look_up(connection: &mut SqliteConnection, rows: &[&PairRow]) -> Result
 /// Places that are not bound are NULL and find nothing.
 fn look_up_statement(places: usize) -> String {
     format!(
-        "SELECT p.id, p.no, p.name_sort, w.status, w.words FROM pairs p \
+        "SELECT p.id, p.no, p.kind, p.servicenow_key, p.ehr_key, p.name_sort, w.status, w.words FROM pairs p \
          LEFT JOIN patient_words w ON w.name_sort = p.name_sort AND w.pair = p.no WHERE p.id IN ({})",
         vec!["?"; places].join(", ")
     )
 }
 
-async fn set_status(connection: &mut SqliteConnection, no: i64, status: PairStatus) -> Result<()> {
+async fn set_status(connection: &mut SqliteConnection, numbers: &[i64], status: PairStatus) -> Result<()> {
     let query =
-        sqlx::query("UPDATE patient_words SET status = ?2 WHERE pair = ?1").bind(no).bind(status.word());
+        sqlx::query("UPDATE patient_words SET status = ?2 WHERE pair IN (SELECT value FROM json_each(?1))")
+            .bind(listed(numbers))
+            .bind(status.word());
     execute(connection, query).await?;
     Ok(())
 }
 
-async fn remove_words(connection: &mut SqliteConnection, no: i64) -> Result<()> {
-    execute(connection, sqlx::query("DELETE FROM patient_words WHERE pair = ?1").bind(no)).await?;
-    execute(connection, sqlx::query("DELETE FROM patient_search WHERE rowid = ?1").bind(no)).await?;
+async fn remove_words(connection: &mut SqliteConnection, numbers: &[i64]) -> Result<()> {
+    let numbers = listed(numbers);
+    for statement in [
+        "DELETE FROM patient_words WHERE pair IN (SELECT value FROM json_each(?1))",
+        "DELETE FROM patient_search WHERE rowid IN (SELECT value FROM json_each(?1))",
+    ] {
+        execute(connection, sqlx::query(statement).bind(numbers.as_str())).await?;
+    }
     Ok(())
+}
+
+/// Numbers as one argument, for `json_each`.
+fn listed(numbers: &[i64]) -> String {
+    numbers.iter().copied().collect::<serde_json::Value>().to_string()
 }
 
 /// Removes a pair and closes its conflicts; removing one that is not there changes nothing.
@@ -246,7 +303,7 @@ pub(super) async fn remove(connection: &mut SqliteConnection, id: &str) -> Resul
     )
     .bind(id);
     execute(connection, close).await?;
-    remove_words(connection, no).await?;
+    remove_words(connection, &[no]).await?;
     execute(connection, sqlx::query("DELETE FROM pairs WHERE no = ?1").bind(no)).await?;
     Ok(())
 }

@@ -23,9 +23,10 @@ use super::{
 };
 use crate::{
     AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
-    IncidentRow, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests, PairPage,
-    PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter, QuarantineRow,
-    QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, UnpairedRow, words::Word,
+    IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests,
+    PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter,
+    QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, UnpairedRow,
+    words::Word,
 };
 
 type Read<T> = fn(&mut Columns<'_>) -> Result<T>;
@@ -246,6 +247,10 @@ impl Store for SqliteStore {
 
     async fn lanes_with_work(&self, lanes: &[&str]) -> Result<Vec<String>> {
         outbox::lanes_with_work(&self.readers, lanes).await
+    }
+
+    async fn lane_work(&self, lanes: &[&str]) -> Result<Vec<LaneWork>> {
+        outbox::lane_work(&self.readers, lanes).await
     }
 
     async fn operation_counts(&self) -> Result<Vec<(OperationState, u64)>> {

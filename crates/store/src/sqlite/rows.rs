@@ -4,8 +4,8 @@ use sqlx::{Decode, Row, Sqlite, sqlite::SqliteRow};
 
 use super::errors::typed;
 use crate::{
-    AuditRow, ConflictRow, DuplicateRow, IncidentRow, OperationRow, PairPage, PairRow, PatientCard, PlanRow,
-    ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, UnpairedRow, words::Word,
+    AuditRow, ConflictRow, DuplicateRow, IncidentRow, LaneWork, OperationRow, PairPage, PairRow, PatientCard,
+    PlanRow, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, StoreError, UnpairedRow, words::Word,
 };
 
 /// Reads the columns of one row from left to right.
@@ -261,6 +261,19 @@ pub(super) fn operation(columns: &mut Columns<'_>) -> Result<OperationRow> {
         cause: columns.next()?,
         replaces: columns.next()?,
         released_at_ms: columns.next()?,
+    })
+}
+
+pub(super) fn lane_work(columns: &mut Columns<'_>) -> Result<LaneWork> {
+    Ok(LaneWork {
+        lane: columns.next()?,
+        operation: columns.next()?,
+        state: columns.word()?,
+        plan: columns.next()?,
+        plan_state: columns.word()?,
+        plan_maker: columns.next()?,
+        plan_conflict: columns.next()?,
+        plan_undoes: columns.next::<i64>()? != 0,
     })
 }
 

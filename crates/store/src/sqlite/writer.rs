@@ -15,10 +15,9 @@ use super::{
     batch::Lent,
     check,
     errors::{ends_transaction, typed},
-    inbox,
-    rows::{self, Columns, operation_columns},
+    inbox, outbox,
 };
-use crate::{Change, InboxRow, OperationRow, Result, StoreError, words::Word as _};
+use crate::{Change, InboxRow, OperationRow, Result, StoreError};
 
 /// A group stops growing here, so that nobody waits long behind a bulk load.
 const MOST_COMMITS_TOGETHER: usize = 256;
@@ -395,7 +394,7 @@ impl Task {
                 Outcome::Committed(apply::changes(&mut self.connection, &mut self.tail, changes).await)
             }
             Request::Claim { now_ms, limit, remotes, .. } => {
-                Outcome::Claimed(claim(&mut self.connection, *now_ms, *limit, remotes).await)
+                Outcome::Claimed(outbox::claim(&mut self.connection, *now_ms, *limit, remotes).await)
             }
             Request::ClaimEvents { now_ms, records, .. } => {
                 Outcome::ClaimedEvents(inbox::claim(&mut self.connection, *now_ms, *records).await)
@@ -408,6 +407,14 @@ impl Task {
 
     /// A refused request is undone alone. `Err` means: the transaction is lost.
     pub(super) async fn within_savepoint(&mut self, request: &Request) -> Result<Outcome> {
+        if matches!(request, Request::Claim { .. } | Request::ClaimEvents { .. }) {
+            // One statement: refused, it undoes itself.
+            let outcome = self.apply(request).await;
+            return match outcome.error() {
+                Some(error) if ends_transaction(error) => Err(again(error)),
+                _ => Ok(outcome),
+            };
+        }
         self.statement("SAVEPOINT request").await?;
         let outcome = self.apply(request).await;
         if let Some(error) = outcome.error() {
@@ -448,60 +455,4 @@ fn again(error: &StoreError) -> StoreError {
         StoreError::Moved { what } => StoreError::Moved { what: what.clone() },
         StoreError::Other(text) => StoreError::Other(text.clone()),
     }
-}
-
-/// A remote's word where it is among those asked for; nothing matches without.
-fn asked(remotes: &[Remote], remote: Remote) -> Option<&'static str> {
-    remotes.contains(&remote).then(|| remote.word())
-}
-
-/// The head of a lane is its first unfinished operation. One that runs or is parked is the head itself, so nothing
-/// behind it is claimed.
-async fn claim(
-    connection: &mut SqliteConnection,
-    now_ms: i64,
-    limit: u32,
-    remotes: &[Remote],
-) -> Result<Vec<OperationRow>> {
-    // Each remote has its own index, so that what waits for one that may not be asked costs nothing.
-    macro_rules! due {
-        ($remote:literal) => {
-            concat!(
-                "SELECT * FROM (SELECT h.due_at_ms, h.no FROM operations h WHERE h.remote = ",
-                $remote,
-                " AND h.state IN ('waiting', 'retrying') AND h.due_at_ms <= ?1 \
-                 AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
-                 AND e.state IN ('waiting', 'running', 'retrying', 'parked')) \
-                 ORDER BY h.due_at_ms, h.no LIMIT ?2)"
-            )
-        };
-    }
-    let rows = sqlx::query(concat!(
-        "UPDATE operations SET state = 'running', attempts = attempts + 1, claims = claims + 1 WHERE no IN (\
-         SELECT no FROM (",
-        due!("?3"),
-        " UNION ALL ",
-        due!("?4"),
-        ") ORDER BY due_at_ms, no LIMIT ?2) RETURNING ",
-        operation_columns!(),
-        ", no"
-    ))
-    .bind(now_ms)
-    .bind(i64::from(limit))
-    .bind(asked(remotes, Remote::ServiceNow))
-    .bind(asked(remotes, Remote::Ehr))
-    .fetch_all(connection)
-    .await
-    .map_err(|error| typed(&error))?;
-    let mut claimed: Vec<(i64, OperationRow)> = rows
-        .iter()
-        .map(|row| {
-            let mut columns = Columns::of(row);
-            let operation = rows::operation(&mut columns)?;
-            Ok((columns.next()?, operation))
-        })
-        .collect::<Result<_>>()?;
-    // RETURNING has no order of its own: due first, and of those as they were enqueued.
-    claimed.sort_by_key(|(number, operation)| (operation.due_at_ms, *number));
-    Ok(claimed.into_iter().map(|(_, operation)| operation).collect())
 }

@@ -9,8 +9,8 @@ use crate::sqlite::{
     rows::{self, incident_columns, operation_columns, receipt_columns},
 };
 use crate::{
-    IncidentRow, OperationCause, OperationFilter, OperationRow, OperationState, QueueFilter, ReceiptRow,
-    Result, words::Word,
+    IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState, QueueFilter,
+    ReceiptRow, Result, words::Word,
 };
 
 /// The condition of a [`QueueFilter`], arguments 1 to 4.
@@ -88,6 +88,17 @@ pub(super) async fn lanes_with_work(readers: &Readers, lanes: &[&str]) -> Result
     )
     .bind(list(lanes));
     all(readers, query, only).await
+}
+
+pub(super) async fn lane_work(readers: &Readers, lanes: &[&str]) -> Result<Vec<LaneWork>> {
+    let query = sqlx::query(
+        "SELECT o.lane, o.id, o.state, o.plan, p.state, p.maker, p.conflict, p.undoes IS NOT NULL \
+         FROM json_each(?1) named CROSS JOIN operations o INDEXED BY operations_unfinished \
+         ON o.lane = named.value AND o.state IN ('waiting', 'running', 'retrying', 'parked') \
+         CROSS JOIN plans p ON p.id = o.plan ORDER BY o.lane, o.seq",
+    )
+    .bind(list(lanes));
+    all(readers, query, rows::lane_work).await
 }
 
 pub(super) async fn operation_counts(readers: &Readers) -> Result<Vec<(OperationState, u64)>> {
