@@ -215,6 +215,7 @@ fn https(
     tls_minimum: settings::TlsMinimum,
     timeout_seconds: u16,
     requests_per_minute: u32,
+    through: &Through,
 ) -> Result<Arc<dyn Transport>, StartError> {
     let extra_ca_pem = ca_file
         .map(|file| {
@@ -235,10 +236,16 @@ fn https(
         ..HttpsSettings::default()
     })
     .map_err(connection(remote))?;
-    // Not the time of day, which people and time servers set.
-    let began = std::time::Instant::now();
-    let elapsed: Elapsed = Arc::new(move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
-    Ok(Arc::new(Ceiling::new(Arc::new(transport), requests_per_minute, elapsed)))
+    Ok(through(Arc::new(transport), requests_per_minute))
+}
+
+/// What a client's requests pass on their way to the network, given its transport and the requests it may send a
+/// minute: the ceiling in the product, an observer in a benchmark.
+pub type Through = dyn Fn(Arc<dyn Transport>, u32) -> Arc<dyn Transport> + Send + Sync;
+
+fn now_of(clock: &Arc<dyn Clock>) -> remote::http::Now {
+    let clock = Arc::clone(clock);
+    Arc::new(move || clock.now_ms())
 }
 
 /// Both clients, as the settings say. `base` is the folder that relative file names start from.
@@ -248,18 +255,33 @@ pub async fn remotes(
     base: &Path,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Arc<ServiceNow>, Arc<Ehr>), StartError> {
-    let now: remote::http::Now = {
-        let clock = Arc::clone(clock);
-        Arc::new(move || clock.now_ms())
+    let ceiling = |transport, per_minute| -> Arc<dyn Transport> {
+        // Not the time of day, which people and time servers set.
+        let began = std::time::Instant::now();
+        let elapsed: Elapsed =
+            Arc::new(move || i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
+        Arc::new(Ceiling::new(transport, per_minute, elapsed))
     };
+    remotes_through(settings, secrets, base, clock, &ceiling).await
+}
+
+/// As [`remotes`], with something else in the place of the ceiling.
+pub async fn remotes_through(
+    settings: &Settings,
+    secrets: &dyn SecretStore,
+    base: &Path,
+    clock: &Arc<dyn Clock>,
+    through: &Through,
+) -> Result<(Arc<ServiceNow>, Arc<Ehr>), StartError> {
+    let now = now_of(clock);
     let ids = Arc::new(SeededIds::new(new_key()));
     let new_id: remote::http::NewId = {
         let clock = Arc::clone(clock);
         Arc::new(move || engine::Ids::next(&*ids, clock.now_ms()))
     };
     Ok((
-        Arc::new(servicenow(settings, secrets, base, &now, &new_id).await?),
-        Arc::new(ehr(settings, secrets, base, &now, &new_id).await?),
+        Arc::new(servicenow(settings, secrets, base, &now, &new_id, through).await?),
+        Arc::new(ehr(settings, secrets, base, &now, &new_id, through).await?),
     ))
 }
 
@@ -269,6 +291,7 @@ async fn servicenow(
     base: &Path,
     now: &remote::http::Now,
     new_id: &remote::http::NewId,
+    through: &Through,
 ) -> Result<ServiceNow, StartError> {
     let own = &settings.servicenow;
     let wrong = connection(Remote::ServiceNow);
@@ -279,6 +302,7 @@ async fn servicenow(
         own.tls_minimum,
         settings.timeout_seconds,
         own.requests_per_minute,
+        through,
     )?;
     let base_url = own.base_url.clone().unwrap_or_default();
     let client_id = own.client_id.clone().unwrap_or_default();
@@ -322,6 +346,7 @@ async fn ehr(
     base: &Path,
     now: &remote::http::Now,
     new_id: &remote::http::NewId,
+    through: &Through,
 ) -> Result<Ehr, StartError> {
     let own = &settings.ehr;
     let wrong = connection(Remote::Ehr);
@@ -332,6 +357,7 @@ async fn ehr(
         own.tls_minimum,
         settings.timeout_seconds,
         own.requests_per_minute,
+        through,
     )?;
     let base_url = own.base_url.clone().unwrap_or_default();
     let method = SignInMethod::PrivateKeyJwt {

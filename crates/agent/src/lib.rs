@@ -12,7 +12,9 @@ mod problem;
 mod sample;
 mod seat;
 
-pub use assemble::{Opened, Running, columns_key, open, open_secrets, remotes, start};
+pub use assemble::{
+    Opened, Running, Through, columns_key, open, open_secrets, remotes, remotes_through, start,
+};
 pub use attach::Attached;
 pub use options::{Options, data_dir, default_config_path};
 pub use problem::StartError;

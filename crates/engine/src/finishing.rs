@@ -47,6 +47,8 @@ struct Known {
     pages: HashMap<String, PairPage>,
     conflicts: HashMap<String, ConflictRow>,
     work: HashMap<String, Vec<LaneWork>>,
+    /// Pairs with a plan that is approved and waits for its check: they count as busy.
+    checked_later: HashSet<String>,
 }
 
 /// What follows from one operation in the plain case.
@@ -151,6 +153,7 @@ impl Engine {
             return by_steps;
         }
         effects.notices.append(&mut notices);
+        self.checks.lane_moved();
         for Finished { operation, .. } in together {
             let left =
                 self.operation_left(&operation.id, operation.remote, false, true, now_ms, effects).await;
@@ -170,7 +173,9 @@ impl Engine {
         }
         let pages = self.store.pairs_named(&lanes).await?;
         let conflicts = self.store.open_conflicts_of(&lanes).await?;
+        let waiting = self.store.plans(Some(PlanState::AwaitingCheck), 0, u32::MAX).await?;
         Ok(Known {
+            checked_later: waiting.into_iter().map(|plan| plan.pair).collect(),
             pages: pages.into_iter().map(|page| (page.pair.id.clone(), page)).collect(),
             conflicts: conflicts.into_iter().map(|row| (row.pair.clone(), row)).collect(),
             work,
@@ -193,7 +198,8 @@ impl Engine {
         else {
             return Ok(None);
         };
-        if stored.id != row.id || stored.seen_at_ms > now_ms {
+        if stored.id != row.id || stored.seen_at_ms > now_ms || known.checked_later.contains(&operation.lane)
+        {
             return Ok(None);
         }
         let row = SnapshotRow { seen_run: stored.seen_run.clone(), ..row.clone() };

@@ -1,15 +1,18 @@
 //! `vetsync bench`: the measures of the repository. Each runs in a process of its own, so that its figures are its own.
 
 mod clinic;
+mod disk;
 mod exports;
 mod figures;
 mod queue;
+mod sync;
 mod truth;
 
 use crate::exit::Failure;
 use crate::{Outcome, output};
 use anyhow::Context as _;
 use clap::Args;
+use disk::Disk;
 use figures::Measure;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,9 @@ pub struct Bench {
     /// Runs one step in this process, in a folder that is there.
     #[arg(long, value_name = "FOLDER", hide = true)]
     inside: Option<PathBuf>,
+    /// The process of this step was put on a disk whose syncs are slow.
+    #[arg(long, hide = true)]
+    slow_disk: bool,
 }
 
 /// What is printed with `--json`.
@@ -40,7 +46,8 @@ const ALL: [&str; 7] = ["compare", "clinic", "truth", "accept", "outbox", "outag
 /// Measures.
 pub async fn run(bench: Bench, json: bool) -> Outcome {
     if let (Some(folder), [step]) = (&bench.inside, bench.names.as_slice()) {
-        let measures = step_inside(step, bench.size, folder).await?;
+        let disk = if bench.slow_disk { Disk::Slow } else { Disk::AsItIs };
+        let measures = step_inside(step, bench.size, folder, disk).await?;
         output::json(&measures)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -54,14 +61,16 @@ pub async fn run(bench: Bench, json: bool) -> Outcome {
         failure.code = 2;
         return Err(failure);
     }
-    let mut measures = vec![figures::disk_syncs()?];
+    let mut measures = Vec::new();
     for name in names {
-        eprintln!("measuring {name}");
-        let folder = tempfile::tempdir().context("no temporary folder")?;
-        measures.extend(match name {
-            "compare" => exports::measure(bench.size.unwrap_or(1_000_000), folder.path())?,
-            step => child(step, bench.size, folder.path())?,
-        });
+        for disk in disks(name) {
+            eprintln!("measuring {}", disk.name(name));
+            let folder = tempfile::tempdir().context("no temporary folder")?;
+            measures.extend(match name {
+                "compare" => exports::measure(bench.size.unwrap_or(1_000_000), folder.path())?,
+                step => child(step, bench.size, folder.path(), *disk)?,
+            });
+        }
     }
     let met = measures.iter().all(|measure| measure.met != Some(false));
     if json {
@@ -74,29 +83,48 @@ pub async fn run(bench: Bench, json: bool) -> Outcome {
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::from(7) })
 }
 
-async fn step_inside(step: &str, size: Option<usize>, folder: &Path) -> Result<Vec<Measure>, Failure> {
-    match step {
-        "exports" => exports::write(size.unwrap_or_default(), folder)?,
+/// On which disks a measure is taken.
+fn disks(name: &str) -> &'static [Disk] {
+    match name {
+        "accept" | "outbox" | "sync" if cfg!(target_os = "linux") => &[Disk::AsItIs, Disk::Slow],
+        _ => &[Disk::AsItIs],
+    }
+}
+
+async fn step_inside(
+    step: &str,
+    size: Option<usize>,
+    folder: &Path,
+    disk: Disk,
+) -> Result<Vec<Measure>, Failure> {
+    let measured = match step {
+        "exports" => {
+            exports::write(size.unwrap_or_default(), folder)?;
+            return Ok(Vec::new());
+        }
         "walk" => return Ok(exports::walk(folder)?),
         "bare" => return Ok(exports::bare(folder)?),
-        "clinic" => return clinic::measure(size.unwrap_or(100_000), folder).await,
-        "accept" => return queue::accept(size.unwrap_or(10_000), folder).await,
-        "outbox" => return queue::outbox(size.unwrap_or(20_000), folder).await,
-        "outage" => return queue::outage(size.unwrap_or(50_000), folder).await,
-        "sync" => return queue::sync(size.unwrap_or(1_000), folder).await,
+        "clinic" => clinic::measure(size.unwrap_or(100_000), folder).await?,
+        "accept" => queue::accept(size.unwrap_or(10_000), folder, disk).await?,
+        "outbox" => queue::outbox(size.unwrap_or(20_000), folder, disk).await?,
+        "outage" => queue::outage(size.unwrap_or(50_000), folder).await?,
+        "sync" => sync::measure(size.unwrap_or(3_000), folder, disk).await?,
         _ => return Ok(truth::measure(size.unwrap_or(30_000) as u64)?),
-    }
-    Ok(Vec::new())
+    };
+    let mut measures = vec![disk.syncs(step, folder)?];
+    measures.extend(measured);
+    Ok(measures)
 }
 
 /// Runs a step in a process of its own.
-fn child(step: &str, size: Option<usize>, folder: &Path) -> anyhow::Result<Vec<Measure>> {
+fn child(step: &str, size: Option<usize>, folder: &Path, disk: Disk) -> anyhow::Result<Vec<Measure>> {
     let program = std::env::current_exe().context("this program's own path is not known")?;
     let mut command = Command::new(program);
     command.args(["bench", step, "--inside"]).arg(folder);
     if let Some(size) = size {
         command.args(["--size", &size.to_string()]);
     }
+    disk.under(&mut command, folder)?;
     let done = command.stderr(Stdio::inherit()).output().with_context(|| format!("{step} does not start"))?;
     anyhow::ensure!(done.status.success(), "{step} ended with {}", done.status);
     serde_json::from_slice(&done.stdout).with_context(|| format!("{step} printed no measures"))

@@ -73,7 +73,7 @@ fn only_the_executor_writes_to_a_remote() {
     // The driver of the engine's steps: it sends the requests that the outbox executor asks for.
     let executors = ["crates/engine/src/drive.rs", "crates/engine/src/execute.rs"];
     // Measures what the engine adds to the clients alone, on simulated remotes that it starts itself.
-    let measures = "crates/vetsync/src/bench/queue.rs";
+    let measures = "crates/vetsync/src/bench/sync.rs";
     let mut wrong = Vec::new();
     let mut callers = 0;
     for (package, source) in

@@ -1,5 +1,6 @@
 //! The offline comparison of a million pairs, its result held against the known truth, beside a bare loop.
 
+use super::disk::Disk;
 use super::figures::{self, Measure};
 use crate::compare;
 use anyhow::Context as _;
@@ -29,10 +30,10 @@ default_unit = "kg"
 
 /// Generates, compares, checks.
 pub fn measure(pairs: usize, folder: &Path) -> anyhow::Result<Vec<Measure>> {
-    super::child("exports", Some(pairs), folder)?;
-    let mut measures = super::child("walk", None, folder)?;
+    super::child("exports", Some(pairs), folder, Disk::AsItIs)?;
+    let mut measures = super::child("walk", None, folder, Disk::AsItIs)?;
     measures.push(wrong(folder)?);
-    measures.extend(super::child("bare", None, folder)?);
+    measures.extend(super::child("bare", None, folder, Disk::AsItIs)?);
     Ok(measures)
 }
 

@@ -1,9 +1,6 @@
 //! Figures of this process, and how they are shown.
 
-use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use std::io::{Seek as _, SeekFrom, Write as _};
-use std::time::Instant;
 
 /// One measure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,20 +82,6 @@ pub fn peak_memory_mb() -> Option<f64> {
 /// of everything so far, which is never too low.
 pub fn forget_peak() {
     let _not_there = std::fs::write("/proc/self/clear_refs", "5");
-}
-
-/// How often a second the disk under the temporary folder makes a write durable.
-pub fn disk_syncs() -> anyhow::Result<Measure> {
-    const SYNCS: u32 = 200;
-    let mut file = tempfile::tempfile().context("no temporary file")?;
-    let began = Instant::now();
-    for _ in 0..SYNCS {
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&[7; 4_096])?;
-        file.sync_data()?;
-    }
-    let rate = f64::from(SYNCS) / began.elapsed().as_secs_f64();
-    Ok(Measure::of("disk: writes made durable", rate.round(), "1/s"))
 }
 
 /// A share of times, in milliseconds.

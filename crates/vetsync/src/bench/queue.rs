@@ -1,35 +1,32 @@
-//! Measures of the durable engine: events accepted, operations carried out, an outage worked off, records synced.
+//! Measures of the durable engine: events accepted, operations carried out, an outage worked off.
 
+use super::disk::Disk;
 use super::figures::{self, Measure};
 use crate::exit::Failure;
-use agent::Options;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use engine::clock::SeededIds;
 use engine::drive::{self, Remotes};
 use engine::inbox::Arrival;
 use engine::judge::{PairContext, SideState, Terms, judge};
-use engine::{Clock, Command, Engine, Ids, Lenses, Notice, Policy, Reply};
-use futures_util::StreamExt as _;
+use engine::{Clock, Engine, Ids, Lenses, Notice, Policy};
 use mapping::{PatientLens, RowLens};
-use reconcile::FieldWrite;
 use reconcile::compare::{Base, BaseField};
-use record::{Catalogue, Conventions, FieldIx, FieldState, RecordKind, Remote};
+use record::{Catalogue, Conventions, RecordKind, Remote};
 use remote::{Cursor, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written};
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use store::sqlite::SqliteStore;
 use store::{Change, OperationState, PairRow, PairStatus, SnapshotRow, Store};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 const SYSTEM: &str = "https://bench.example/servicenow";
 const OLD_PHONE: &str = "+14155550100";
-const NEW_PHONE: &str = "+14155550199";
-const LANES: usize = 16;
+pub const NEW_PHONE: &str = "+14155550199";
+pub const LANES: usize = 16;
 
 fn lenses() -> Lenses {
     let (catalogue, conventions) = (Arc::new(Catalogue::patient_default()), Arc::new(Conventions::default()));
@@ -48,7 +45,7 @@ fn lenses() -> Lenses {
 
 /// The clock of this machine, moved forward by hand.
 #[derive(Default)]
-struct MovedClock {
+pub struct MovedClock {
     ahead_ms: AtomicI64,
 }
 
@@ -65,7 +62,7 @@ async fn open(folder: &Path) -> Result<Arc<SqliteStore>, Failure> {
     Ok(Arc::new(store))
 }
 
-fn ids() -> Arc<SeededIds> {
+pub fn ids() -> Arc<SeededIds> {
     Arc::new(SeededIds::new([3; 32]))
 }
 
@@ -75,7 +72,8 @@ fn ids() -> Arc<SeededIds> {
 const CALLERS: usize = 32;
 
 /// How long an event takes until it may be acknowledged.
-pub async fn accept(events: usize, folder: &Path) -> Result<Vec<Measure>, Failure> {
+pub async fn accept(events: usize, folder: &Path, disk: Disk) -> Result<Vec<Measure>, Failure> {
+    let name = disk.name("accept");
     let store = open(folder).await?;
     let engine =
         Engine::new(Arc::clone(&store) as Arc<dyn Store>, Arc::new(lenses()), Policy::default(), ids());
@@ -111,15 +109,15 @@ pub async fn accept(events: usize, folder: &Path) -> Result<Vec<Measure>, Failur
     store.close().await;
     times_ms.sort_by(f64::total_cmp);
     Ok(vec![
-        Measure::of("accept: events a second, 32 callers", rate.round(), "1/s"),
-        Measure::of("accept: half within", figures::percentile_ms(&times_ms, 50), "ms"),
-        Measure::of("accept: 99 % within", figures::percentile_ms(&times_ms, 99), "ms").below(20.0),
+        Measure::of(&format!("{name}: events a second, 32 callers"), rate.round(), "1/s"),
+        Measure::of(&format!("{name}: half within"), figures::percentile_ms(&times_ms, 50), "ms"),
+        Measure::of(&format!("{name}: 99 % within"), figures::percentile_ms(&times_ms, 99), "ms").below(20.0),
     ])
 }
 
 // --- operations
 
-fn row(number: usize, version: u32, phone: &str) -> Fetched {
+pub fn row(number: usize, version: u32, phone: &str) -> Fetched {
     let key = format!("{number:032x}");
     let raw = format!(
         r#"{{"sys_id":"{key}","sys_mod_count":"{version}","sys_updated_on":"2026-11-01 10:00:00","sys_updated_by":"desk","u_patient_name":"Rex {number}","u_date_of_birth":"2019-04-03","u_owner_name":"Ada Adams {number}","u_owner_phone":"{phone}","u_owner_email":"ada{number}@example.org","u_ehr_id":"p-{number}"}}"#
@@ -201,7 +199,7 @@ impl Obliging {
 }
 
 /// The writes that set a phone number in ServiceNow, for a pair whose EHR side has a new one.
-fn settled(
+pub fn settled(
     lenses: &Lenses,
     ids: &SeededIds,
     pair: PairRow,
@@ -241,7 +239,7 @@ fn settled(
     Ok(judgement.changes)
 }
 
-fn side(
+pub fn side(
     lenses: &Lenses,
     remote: Remote,
     fetched: &Fetched,
@@ -289,32 +287,50 @@ async fn enqueue(
     Ok(())
 }
 
-async fn count(store: &dyn Store, state: OperationState) -> Result<u64, Failure> {
+pub async fn count(store: &dyn Store, state: OperationState) -> Result<u64, Failure> {
     let counts = store.operation_counts().await?;
     Ok(counts.into_iter().find(|(found, _)| *found == state).map_or(0, |(_, count)| count))
 }
 
-/// Waits until so many operations are done; returns the seconds since the engine was started.
-async fn drained(store: &dyn Store, expected: u64, began: Instant) -> Result<f64, Failure> {
-    loop {
-        let done = count(store, OperationState::Done).await?;
-        if done >= expected {
-            return Ok(began.elapsed().as_secs_f64());
+/// Waits until so many operations have their receipts, as the engine tells it; returns the seconds since it was started.
+pub async fn drained(
+    notices: &mut Receiver<Notice>,
+    store: &dyn Store,
+    expected: u64,
+    began: Instant,
+) -> Result<f64, Failure> {
+    let (mut done, mut missed) = (0, false);
+    let finished = async {
+        while done < expected {
+            match notices.recv().await {
+                Ok(Notice::Receipt(_)) => done += 1,
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => missed = true,
+                Err(RecvError::Closed) => return Err(engine::EngineError::Stopping.into()),
+            }
+            if missed {
+                // Too slow to hear everything: the store knows.
+                done = count(store, OperationState::Done).await?;
+            }
         }
-        if began.elapsed() > Duration::from_mins(10) {
+        Ok::<(), Failure>(())
+    };
+    match tokio::time::timeout(Duration::from_mins(10), finished).await {
+        Ok(finished) => finished.map(|()| began.elapsed().as_secs_f64()),
+        Err(_) => {
+            let done = count(store, OperationState::Done).await?;
             let parked = count(store, OperationState::Parked).await?;
-            return Err(Failure::new(
+            Err(Failure::new(
                 format!("{done} of {expected} operations are done after ten minutes, {parked} are parked"),
                 "Look into it.",
-            ));
+            ))
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
 /// Operations a second with remotes that answer at once: what the engine and its durability cost by themselves.
-pub async fn outbox(operations: usize, folder: &Path) -> Result<Vec<Measure>, Failure> {
-    work_off(operations, folder, 0, "outbox").await
+pub async fn outbox(operations: usize, folder: &Path, disk: Disk) -> Result<Vec<Measure>, Failure> {
+    work_off(operations, folder, 0, &disk.name("outbox")).await
 }
 
 /// An outage of 72 hours: so many operations wait, and are worked off when it ends.
@@ -350,7 +366,8 @@ async fn work_off(
     let (handle, task) = drive::start(engine, remotes, clock, async {
         let _either = stopped.await;
     });
-    let seconds = drained(&*store, operations as u64, began).await?;
+    let mut notices = handle.notices();
+    let seconds = drained(&mut notices, &*store, operations as u64, began).await?;
     let processor = figures::processor_seconds().zip(processor).map(|(after, before)| after - before);
     let memory = figures::peak_memory_mb().map(f64::round);
     let syncs = store.statistics().syncs - before.syncs;
@@ -369,14 +386,18 @@ async fn work_off(
     let rate = Measure::of(&format!("{name}: operations a second"), rate, "1/s");
     let memory = Measure::of(&format!("{name}: peak memory"), memory, "MB");
     Ok(vec![
-        if name == "outbox" { rate.at_least(2_000.0) } else { rate },
-        Measure::of(&format!("{name}: disk syncs"), syncs as f64, ""),
+        if away_ms == 0 { rate.at_least(2_000.0) } else { rate },
+        Measure::of(
+            &format!("{name}: operations that share a sync"),
+            (operations as f64 / syncs as f64).round(),
+            "",
+        ),
         Measure::of(
             &format!("{name}: processor time of an operation"),
             processor.map(|seconds| (seconds * 1_000_000.0 / operations as f64).round()),
             "µs",
         ),
-        if name == "outage" { memory.below(200.0) } else { memory },
+        if away_ms == 0 { memory } else { memory.below(200.0) },
         Measure::of(&format!("{name}: patients that agree afterwards"), agreed as f64, "")
             .at_least(operations as f64),
         Measure::of(
@@ -385,12 +406,15 @@ async fn work_off(
             "",
         )
         .at_most(0.0),
-        Measure::of(&format!("{name}: finished out of order"), in_order as f64, "").at_most(LANES as f64),
+        Measure::of(&format!("{name}: finished out of order"), in_order as f64, "").at_most(AT_WORK as f64),
     ])
 }
 
-/// By how many places an operation was finished before one that was enqueued earlier, at most. With so many lanes at
-/// work neighbours may pass each other; nobody jumps the queue.
+/// So many operations may be claimed at the same time: those under way, and those that wait for a lane.
+const AT_WORK: usize = LANES * (1 + engine::batch::AHEAD_MAX);
+
+/// By how many places an operation was finished before one that was enqueued earlier, at most. What is claimed at the same
+/// time may pass each other (never in a lane); nobody jumps the queue.
 async fn in_order(store: &dyn Store, operations: usize) -> Result<i64, Failure> {
     let filter =
         store::OperationFilter { states: vec![OperationState::Done], ..store::OperationFilter::default() };
@@ -415,177 +439,4 @@ async fn in_order(store: &dyn Store, operations: usize) -> Result<i64, Failure> 
         }
     }
     Ok(worst)
-}
-
-// --- end to end
-
-/// Records a second against the simulated remotes over TLS 1.3, durable, read back and verified; beside the same writes
-/// by the clients alone.
-pub async fn sync(writes: usize, folder: &Path) -> Result<Vec<Measure>, Failure> {
-    let program = std::env::current_exe().context("this program's own path is not known")?;
-    // Not every pair of a clinic agrees at first sight.
-    let patients = (writes * 6).max(200).to_string();
-    let mut simulated = tokio::process::Command::new(program)
-        .args(["simulate", "--seed", "1", "--patients", &patients, "--config-out"])
-        .arg(folder)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .context("the simulated remotes do not start")?;
-    let output = simulated.stdout.take().context("the simulated remotes say nothing")?;
-    let mut lines = BufReader::new(output).lines();
-    lines.next_line().await.context("the simulated remotes do not start")?;
-    without_ceiling(&folder.join("vetsync.toml"))?;
-    let options = || Options { config: Some(folder.join("vetsync.toml")), ..Options::default() };
-
-    eprintln!("  reading the clinic");
-    let running = agent::start(agent::open(options()).await?).await?;
-    let mut notices = running.engine.notices();
-    let command = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true };
-    let Reply::Run(run) = running.engine.ask(command).await? else {
-        return Err(Failure::new("the engine gave no run", "Try again."));
-    };
-    loop {
-        match notices.recv().await {
-            Ok(Notice::RunEnded(id)) if id == run.id => break,
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return Err(engine::EngineError::Stopping.into()),
-        }
-    }
-    running.stop().await;
-    let opened = agent::open(options()).await?;
-    let (lenses, clients, store) = (opened.lenses, opened.remotes, opened.store);
-
-    let mut chosen = chosen(&*store, &lenses, writes * 2).await?;
-    let by_engine = chosen.split_off(chosen.len() / 2);
-    if by_engine.is_empty() {
-        return Err(Failure::new("no pair of the clinic agrees", "Measure with a larger --size."));
-    }
-    let count_each = by_engine.len();
-    let each = count_each as f64;
-
-    eprintln!("  {each} writes by the clients alone");
-    let client = Arc::clone(clients.get(Remote::ServiceNow));
-    let began = Instant::now();
-    let mut under_way = futures_util::stream::iter(chosen.iter().take(by_engine.len()).map(|one| {
-        let client = Arc::clone(&client);
-        async move { client.write(&one.write).await }
-    }))
-    .buffer_unordered(LANES);
-    while let Some(written) = under_way.next().await {
-        written.context("a write of the clients alone failed")?;
-    }
-    drop(under_way);
-    let bare = each / began.elapsed().as_secs_f64();
-
-    eprintln!("  {each} writes by the engine");
-    let now_ms = engine::clock::SystemClock.now_ms();
-    let ids = ids();
-    let mut changes = Vec::new();
-    for one in by_engine {
-        changes.push(Change::PutSnapshot(one.ehr.snapshot.clone()));
-        changes.extend(settled(&lenses, &ids, one.pair, (one.servicenow, one.ehr), now_ms)?);
-    }
-    store.commit(changes).await?;
-    let policy = Policy { lanes: u32::try_from(LANES).unwrap_or(1), ..Policy::default() };
-    let engine = Engine::new(Arc::clone(&store), lenses, policy, ids);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let began = Instant::now();
-    let (handle, task) = drive::start(engine, clients, Arc::new(MovedClock::default()), async {
-        let _either = stopped.await;
-    });
-    let seconds = drained(&*store, count_each as u64, began).await?;
-    let rate = each / seconds;
-    let waiting =
-        count(&*store, OperationState::Retrying).await? + count(&*store, OperationState::Parked).await?;
-    let _gone = stop.send(());
-    drop(handle);
-    task.await.context("the engine was lost")?;
-    simulated.kill().await.context("the simulated remotes do not stop")?;
-    Ok(vec![
-        Measure::of("sync: writes by the clients alone", bare.round(), "1/s"),
-        Measure::of("sync: records a second, verified", rate.round(), "1/s"),
-        Measure::of("sync: the engine adds", ((bare / rate - 1.0) * 100.0).round(), "%").at_most(25.0),
-        Measure::of("sync: not done", waiting as f64, "").at_most(0.0),
-    ])
-}
-
-/// What is measured is what the engine costs, not how often a hospital's systems may be asked.
-fn without_ceiling(config: &Path) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(config).context("the sample's settings cannot be read")?;
-    let mut raised = String::with_capacity(text.len() + 100);
-    for line in text.lines() {
-        raised.push_str(line);
-        raised.push('\n');
-        if matches!(line.trim(), "[servicenow]" | "[ehr]") {
-            raised.push_str("requests_per_minute = 60000\n");
-        }
-    }
-    std::fs::write(config, raised).context("the sample's settings cannot be written")
-}
-
-/// A pair that agreed, whose owner's phone number is to change in ServiceNow.
-struct Chosen {
-    pair: PairRow,
-    servicenow: SideState,
-    ehr: SideState,
-    write: Write,
-}
-
-async fn chosen(store: &dyn Store, lenses: &Lenses, wanted: usize) -> Result<Vec<Chosen>, Failure> {
-    let phone = lenses.catalogue().index_of("owner_phone").context("there is no such field")?;
-    let mut chosen = Vec::with_capacity(wanted);
-    let mut after = String::new();
-    while chosen.len() < wanted {
-        let digests = store.pair_digests_after(RecordKind::Patient, &after, 500).await?;
-        let Some(last) = digests.last() else { break };
-        after.clone_from(&last.id);
-        let ids: Vec<&str> = digests.iter().map(|pair| pair.id.as_str()).collect();
-        for page in store.pairs_named(&ids).await? {
-            if page.pair.status != PairStatus::Agreed || chosen.len() >= wanted {
-                continue;
-            }
-            let (Some(servicenow), Some(ehr)) = (page.servicenow, page.ehr) else { continue };
-            chosen.extend(choose(lenses, phone, page.pair, &servicenow, &ehr)?);
-        }
-    }
-    Ok(chosen)
-}
-
-/// The EHR's side with another phone number, and the write that brings it to ServiceNow.
-fn choose(
-    lenses: &Lenses,
-    phone: FieldIx,
-    pair: PairRow,
-    servicenow: &SnapshotRow,
-    ehr: &SnapshotRow,
-) -> Result<Option<Chosen>, Failure> {
-    let record = lenses.read(Remote::ServiceNow, &servicenow.raw)?;
-    let from = record.field(phone).clone();
-    let new = lenses.read(Remote::ServiceNow, &row(0, 1, NEW_PHONE).raw)?;
-    if !matches!(from, FieldState::Value(_)) || record.other_key.is_none() {
-        return Ok(None);
-    }
-    let write = [FieldWrite { field: phone, from, to: new.field(phone).clone() }];
-    let raw = lenses.update_body(Remote::Ehr, &ehr.raw, &write, None)?;
-    let fetched = Fetched {
-        key: ehr.id.key.clone(),
-        version: format!("{}-bench", ehr.version),
-        raw,
-        changed_by: None,
-        changed_at_ms: None,
-    };
-    let (_, ehr) = side(lenses, Remote::Ehr, &fetched, engine::clock::SystemClock.now_ms())?;
-    Ok(Some(Chosen {
-        pair,
-        write: Write {
-            kind: RecordKind::Patient,
-            key: Some(servicenow.id.key.clone()),
-            body: lenses.update_body(Remote::ServiceNow, &servicenow.raw, &write, None)?,
-            expected_version: Some(servicenow.version.clone()),
-            idempotency_key: String::new(),
-        },
-        servicenow: SideState { snapshot: servicenow.clone(), record },
-        ehr,
-    }))
 }
