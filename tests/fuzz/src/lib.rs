@@ -20,7 +20,7 @@ pub mod targets;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the folder of its inputs.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("json", targets::texts::json),
     ("values", targets::texts::values),
     ("encoded_query", targets::queries::encoded_query),
@@ -29,6 +29,8 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("settings_json", targets::configuration::json),
     ("patient", targets::lenses::patient),
     ("row", targets::lenses::row),
+    ("appointment", targets::visits::appointment),
+    ("treatment", targets::visits::treatment),
     ("servicenow_answers", targets::clients::servicenow),
     ("servicenow_dictionary", targets::clients::servicenow_dictionary),
     ("ehr_answers", targets::clients::ehr),

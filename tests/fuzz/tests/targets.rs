@@ -51,6 +51,8 @@ targets! {
     settings_json,
     patient,
     row,
+    appointment,
+    treatment,
     servicenow_answers,
     servicenow_dictionary,
     ehr_answers,

@@ -116,8 +116,9 @@ impl AppointmentLens {
         if *state == FieldState::Unknown || before == *state {
             return Ok(());
         }
-        if *place == AppointmentPlace::Status && text::says_the_same(&before, state) {
-            // The EHR's status stays while it means the same stage (wire-facts 10.5).
+        // The EHR's status stays while it means the same stage (wire-facts 10.5), and a reference while it names the same patient.
+        let keeps_its_words = matches!(place, AppointmentPlace::Status | AppointmentPlace::Patient);
+        if keeps_its_words && text::says_the_same(&before, state) {
             return Ok(());
         }
         if is_subset(appointment) {
@@ -352,7 +353,9 @@ fn write_status(appointment: &mut Json, meaning: AppointmentStatus) {
 fn clear(appointment: &mut Json, spec: &FieldSpec, place: AppointmentPlace) -> Result<(), MappingError> {
     match place {
         AppointmentPlace::Patient => parties::clear_patient(appointment),
-        AppointmentPlace::Start => slot::clear_start(appointment),
+        AppointmentPlace::Start => {
+            slot::clear_start(appointment).map_err(|problem| MappingError::cannot(spec, problem))?;
+        }
         AppointmentPlace::Duration => {
             appointment.remove("minutesDuration");
             if appointment.get("end").is_some() {

@@ -318,6 +318,12 @@ fn durations_are_read_from_what_is_there() {
         let record = lens().get(&json(&document)).expect("readable");
         assert_eq!(record.field(field("duration_minutes")).display(), read, "{end:?} {minutes:?}");
     }
+    let words = of!({"resourceType": "Appointment", "start": "2025-03-10T09:00:00Z", "end": "2025-03-10T09:30:00Z",
+        "minutesDuration": "30"});
+    let record = lens().get(&json(&words)).expect("readable");
+    assert!(
+        matches!(record.field(field("duration_minutes")), FieldState::Invalid { raw, .. } if raw == "30")
+    );
     for end in ["2025-03-10T09:00:00Z", "2025-03-10T08:00:00Z"] {
         let document = of!({"resourceType": "Appointment", "start": "2025-03-10T09:00:00Z", "end": end});
         let record = lens().get(&json(&document)).expect("readable");

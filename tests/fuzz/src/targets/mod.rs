@@ -6,6 +6,7 @@ pub mod events;
 pub mod lenses;
 pub mod queries;
 pub mod texts;
+pub mod visits;
 
 /// The input as text; most readers are given text only.
 fn text(input: &[u8]) -> Option<&str> {

@@ -45,6 +45,14 @@ pub fn values(input: &[u8]) {
         ValueType::Email,
         ValueType::Substances,
         ValueType::Quantity { default_unit: "kg".to_owned() },
+        ValueType::Instant,
+        ValueType::Minutes,
+        ValueType::Person,
+        ValueType::PatientLink,
+        ValueType::AppointmentType,
+        ValueType::AppointmentStatus,
+        ValueType::Items,
+        ValueType::Medications,
     ];
     for value_type in types {
         match record::value::parse(&value_type, text, &conventions) {

@@ -23,6 +23,15 @@ pub(super) fn duration(appointment: &Json) -> FieldState {
             Err(problem) => FieldState::Invalid { raw: written.to_owned(), problem },
         };
     }
+    if let Some(other) = appointment.get("minutesDuration") {
+        return FieldState::Invalid {
+            raw: other.as_str().unwrap_or_default().to_owned(),
+            problem: ValueProblem {
+                problem: "the duration is not a number".to_owned(),
+                way_out: "correct the duration of the appointment in the EHR".to_owned(),
+            },
+        };
+    }
     match span_seconds(appointment) {
         None => FieldState::Blank,
         Some(seconds) => match Minutes::new((seconds + 30).div_euclid(60)) {
@@ -89,12 +98,19 @@ pub(super) fn write_duration(appointment: &mut Json, minutes: &Minutes) -> Resul
 }
 
 /// Takes start and end away; how long it is planned to last stays known.
-pub(super) fn clear_start(appointment: &mut Json) {
-    if appointment.get("minutesDuration").is_none()
-        && let FieldState::Value(Value::Minutes(minutes)) = duration(appointment)
-    {
-        appointment.set("minutesDuration", Json::Number(minutes.minutes.to_string()));
+pub(super) fn clear_start(appointment: &mut Json) -> Result<(), String> {
+    if appointment.get("minutesDuration").is_none() {
+        match duration(appointment) {
+            FieldState::Value(Value::Minutes(minutes)) => {
+                appointment.set("minutesDuration", Json::Number(minutes.minutes.to_string()));
+            }
+            FieldState::Invalid { problem, .. } => {
+                return Err(format!("{}; {}", problem.problem, problem.way_out));
+            }
+            FieldState::Unknown | FieldState::Blank | FieldState::Value(_) => {}
+        }
     }
     appointment.remove("start");
     appointment.remove("end");
+    Ok(())
 }
