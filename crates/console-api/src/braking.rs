@@ -6,7 +6,7 @@ use crate::dto::{
 };
 use crate::errors::{api, sentence};
 use crate::permissions::{may, who_can};
-use crate::queue::needed;
+use crate::reasons::Act;
 use engine::braking::{Braked, braked};
 use engine::{Command, Reply};
 use reconcile::brake::Brake;
@@ -81,18 +81,17 @@ impl Console {
 
     pub(crate) async fn run_continue(&self, request: ContinueBraked) -> Result<Continued, ApiError> {
         let waiting = braked(&*self.parts.store).await?;
-        let reason = match &waiting {
-            // The second person answers the first one's reason; nothing to let go on is said by the engine.
+        let act = match &waiting {
+            // The second person answers the first one's reason.
             Some(Braked { maker: Some(_), .. }) => {
                 self.require_capability(Capability::ApproveSecond)?;
-                request.reason
+                Act::AgreeBraked
             }
-            None => request.reason,
-            Some(Braked { maker: None, .. }) => Some(needed(
-                request.reason.as_deref().unwrap_or_default(),
-                "Write why this many changes are right: the second person reads it.",
-            )?),
+            Some(Braked { maker: None, .. }) => Act::ContinueBraked,
+            // The engine says that there is nothing to let go on.
+            None => Act::AgreeBraked,
         };
+        let reason = act.reason(request.reason.as_deref())?;
         let command = Command::ContinueBraked { hash: request.hash, person: self.person().id, reason };
         let run = match self.parts.engine.ask(command).await? {
             Reply::Run(row) => Some(self.run_view(&row)?),

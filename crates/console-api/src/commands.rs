@@ -48,7 +48,7 @@ macro_rules! with_commands {
             "remotes.resume" => remotes_resume(RemoteAction) -> RemoteStatus, Some(Capability::ControlRemotes);
             "remotes.try_now" => remotes_try_now(RemoteAction) -> RemoteStatus, Some(Capability::ControlRemotes);
             "incidents.list" => incidents_list(IncidentQuery) -> IncidentList, Some(Capability::SeeQueue);
-            "incidents.acknowledge" => incidents_acknowledge(Id) -> IncidentView, Some(Capability::AcknowledgeIncidents);
+            "incidents.acknowledge" => incidents_acknowledge(AcknowledgeIncident) -> IncidentView, Some(Capability::AcknowledgeIncidents);
             "receipts.list" => receipts_list(ReceiptQuery) -> ReceiptList, Some(Capability::SeeReceipts);
         }
     };

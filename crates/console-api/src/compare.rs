@@ -9,7 +9,7 @@ use crate::dto::{
 use crate::errors::{api, sentence};
 use crate::patients::listed;
 use crate::permissions::{may, to_decide, who_can};
-use crate::queue::needed;
+use crate::reasons::Act;
 use crate::shown::{agreed, editor, remote_name, shown, side};
 use crate::words;
 use engine::error::decode;
@@ -470,18 +470,17 @@ impl Console {
     pub(crate) async fn conflicts_snooze(&self, request: Snooze) -> Result<ConflictItem, ApiError> {
         self.require_decider()?;
         self.require_a_say(&request.id).await?;
-        if request.until_ms.is_some() && request.reason.trim().is_empty() {
-            return Err(ApiError {
-                field: Some("reason".to_owned()),
-                ..api(ErrorCode::Invalid, "A snooze needs a reason.", "Write why it can wait.")
-            });
-        }
+        // To bring it back is to end an exception.
+        let reason = match request.until_ms {
+            Some(_) => Act::Snooze.reason_text(Some(&request.reason))?,
+            None => request.reason.trim().to_owned(),
+        };
         self.parts
             .engine
             .ask(Command::Snooze {
                 conflict: request.id.clone(),
                 until_ms: request.until_ms,
-                reason: request.reason,
+                reason,
                 person: self.person().id,
             })
             .await?;
@@ -491,7 +490,7 @@ impl Console {
     pub(crate) async fn conflicts_seen(&self, request: Seen) -> Result<ConflictItem, ApiError> {
         self.require_decider()?;
         self.require_a_say(&request.id).await?;
-        let reason = needed(&request.reason, "Write what you found when you looked.")?;
+        let reason = Act::Seen.reason_text(Some(&request.reason))?;
         let command = Command::Seen { conflict: request.id.clone(), person: self.person().id, reason };
         self.parts.engine.ask(command).await?;
         Ok(self.conflict_item(&self.conflict(&request.id).await?, 1))
@@ -534,16 +533,7 @@ impl Console {
     }
 
     pub(crate) async fn conflicts_answer(&self, request: AnswerDuplicate) -> Result<PlanView, ApiError> {
-        if request.reason.trim().is_empty() {
-            return Err(ApiError {
-                field: Some("reason".to_owned()),
-                ..api(
-                    ErrorCode::Invalid,
-                    "This answer needs a reason: it is remembered.",
-                    "Write what you know about the animals.",
-                )
-            });
-        }
+        let reason = Act::AnswerDuplicate.reason_text(Some(&request.reason))?;
         let person = self.person();
         let reply = self
             .parts
@@ -553,7 +543,7 @@ impl Console {
                 candidate: request.candidate_patient_id,
                 same: request.answer == SameAnimal::Same,
                 person: person.id.clone(),
-                reason: request.reason.clone(),
+                reason: reason.clone(),
             })
             .await?;
         let Reply::Pair(pair) = reply else {
@@ -575,7 +565,7 @@ impl Console {
                     grade: 3,
                     maker: person.name,
                     maker_is_me: true,
-                    reason: Some(request.reason),
+                    reason: Some(reason),
                     approver: None,
                     made_at_ms: self.now_ms(),
                     writes: Vec::new(),

@@ -16,6 +16,7 @@ pub mod permissions;
 mod planning;
 mod quarantine;
 mod queue;
+mod reasons;
 mod receipts;
 mod remotes;
 mod shown;

@@ -13,7 +13,7 @@ use engine::Command;
 use engine::judge::SideState;
 use engine::step::{load_context, load_side};
 use record::catalogue::ValueType;
-use record::validate::{Severity, validate_patient};
+use record::validate::{Severity, validate_patient, validate_typed};
 use record::{FieldState, Remote};
 use store::{PairRow, PairStatus, QuarantineFilter, QuarantineState, SnapshotId};
 
@@ -305,7 +305,17 @@ impl Console {
                 "Update VetSync's window and its engine to the same version.",
             )
         })?;
-        Ok(typed(&spec.value_type, text, &lenses.row.conventions))
+        let state = match typed(&spec.value_type, text, &lenses.row.conventions) {
+            Ok(state) => state,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        // By the rules that records are looked at with: what they call wrong is not typed in anew.
+        let today = engine::clock::date_of(self.now_ms());
+        let wrong = validate_typed(spec, &state, today)
+            .into_iter()
+            .find(|finding| finding.severity == Severity::Error)
+            .map(|finding| record::ValueProblem { problem: finding.problem, way_out: finding.way_out });
+        Ok(wrong.map_or(Ok(state), Err))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::dto::{
 };
 use crate::errors::{api, sentence};
 use crate::permissions::{may, to_decide, who_can};
+use crate::reasons::Act;
 use crate::shown::remote_name;
 use crate::words;
 use engine::execute::AttemptError;
@@ -261,7 +262,7 @@ impl Console {
                 fingerprint: request.fingerprint,
                 decisions,
                 maker: self.person().id,
-                reason: request.reason.filter(|reason| !reason.trim().is_empty()),
+                reason: Act::Approve.reason(request.reason.as_deref())?,
             })
             .await?;
         self.plan_view(&Self::plan_of(reply)?).await
@@ -297,11 +298,14 @@ impl Console {
         if let Some(capability) = self.approval_capability(&plan, &body) {
             self.require_capability(capability)?;
         }
+        let first_word = plan.grade >= 4 && plan.state == PlanState::Draft && plan.reason.is_none();
+        let act = if first_word { Act::ApproveGrave } else { Act::Approve };
+        let reason = act.reason(request.reason.as_deref())?;
         let command = Command::Approve {
             plan: request.plan_id.clone(),
             hash: request.hash,
             person: self.person().id,
-            reason: request.reason,
+            reason,
         };
         let reply = self.parts.engine.ask(command).await?;
         let plan = Self::plan_of(reply)?;
@@ -324,16 +328,7 @@ impl Console {
 
     pub(crate) async fn plans_refuse(&self, request: Refuse) -> Result<PlanView, ApiError> {
         self.require_approver()?;
-        if request.reason.trim().is_empty() {
-            return Err(ApiError {
-                field: Some("reason".to_owned()),
-                ..api(
-                    ErrorCode::Invalid,
-                    "A refusal needs a reason.",
-                    "Write why, so that the maker can do better.",
-                )
-            });
-        }
+        let reason = Act::RefusePlan.reason_text(Some(&request.reason))?;
         let plan = self.plan_row(&request.plan_id).await?;
         let own = plan.maker == self.person().id;
         let body = frozen(&plan)?;
@@ -348,8 +343,7 @@ impl Console {
         {
             self.require_capability(capability)?;
         }
-        let command =
-            Command::Refuse { plan: request.plan_id, person: self.person().id, reason: request.reason };
+        let command = Command::Refuse { plan: request.plan_id, person: self.person().id, reason };
         let reply = self.parts.engine.ask(command).await?;
         self.plan_view(&Self::plan_of(reply)?).await
     }

@@ -4,6 +4,7 @@ use crate::console::Console;
 #[allow(clippy::wildcard_imports, reason = "its data is nearly all of one subject")]
 use crate::dto::*;
 use crate::errors::{api, sentence};
+use crate::reasons::Act;
 use crate::shown::remote_name;
 use engine::quarantine::{ReplayOutcome, Replayed};
 use engine::{Command, Reply};
@@ -59,11 +60,12 @@ impl Console {
     }
 
     pub(crate) async fn quarantine_edit(&self, request: QuarantineEdit) -> Result<QuarantineView, ApiError> {
+        let reason = Act::EditUnreadable.reason_text(Some(&request.reason))?;
         let command = Command::EditQuarantined {
             entry: request.id,
             raw: request.raw,
             person: self.person().id,
-            reason: request.reason,
+            reason,
         };
         match self.parts.engine.ask(command).await? {
             Reply::Quarantined(row) => self.quarantine_view(*row).await,
@@ -89,11 +91,8 @@ impl Console {
         &self,
         request: QuarantineDismiss,
     ) -> Result<QuarantineView, ApiError> {
-        let command = Command::DismissQuarantined {
-            entry: request.id,
-            person: self.person().id,
-            reason: request.reason,
-        };
+        let reason = Act::DismissUnreadable.reason_text(Some(&request.reason))?;
+        let command = Command::DismissQuarantined { entry: request.id, person: self.person().id, reason };
         match self.parts.engine.ask(command).await? {
             Reply::Quarantined(row) => self.quarantine_view(*row).await,
             _ => Err(api(ErrorCode::Internal, "The engine gave no entry.", "Look at the list again.")),

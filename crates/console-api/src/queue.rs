@@ -9,6 +9,7 @@ use crate::dto::{
 use crate::errors::{api, sentence};
 use crate::permissions::who_can;
 use crate::planning::{operation_status, plan_status};
+use crate::reasons::Act;
 use crate::shown::{editor, remote_name, shown};
 use crate::words;
 use engine::causes::Cause;
@@ -342,17 +343,21 @@ impl Console {
     }
 
     pub(crate) async fn queue_retry(&self, request: QueueAction) -> Result<QueueDetail, ApiError> {
-        let command = Command::Release {
-            operation: request.id.clone(),
-            person: self.person().id,
-            reason: request.reason.unwrap_or_default(),
-        };
+        let refused = self
+            .parts
+            .store
+            .operation(&request.id)
+            .await?
+            .is_some_and(|operation| operation.state == OperationState::Parked);
+        let act = if refused { Act::RetryRefused } else { Act::RetryWaiting };
+        let reason = act.reason_text(request.reason.as_deref())?;
+        let command = Command::Release { operation: request.id.clone(), person: self.person().id, reason };
         self.parts.engine.ask(command).await?;
         self.queue_show(Id { id: request.id }).await
     }
 
     pub(crate) async fn queue_replay(&self, request: QueueReplay) -> Result<QueueReplayed, ApiError> {
-        let reason = needed(&request.reason, "Write why, for the audit trail.")?;
+        let reason = Act::Replay.reason_text(Some(&request.reason))?;
         let command = Command::Replay { cause: request.cause, person: self.person().id, reason };
         let Reply::Released { released, called_off } = self.parts.engine.ask(command).await? else {
             return Err(api(ErrorCode::Internal, "The engine gave no count.", "Look at the queue again."));
@@ -371,7 +376,7 @@ impl Console {
     }
 
     pub(crate) async fn queue_edit(&self, request: QueueEdit) -> Result<PlanView, ApiError> {
-        let reason = needed(&request.reason, "Write why the value is corrected here.")?;
+        let reason = Act::EditWrite.reason_text(Some(&request.reason))?;
         let catalogue = self.parts.lenses.catalogue();
         let mut values = Vec::new();
         for value in &request.values {
@@ -400,25 +405,11 @@ impl Console {
     }
 
     pub(crate) async fn queue_cancel(&self, request: QueueAction) -> Result<QueueDetail, ApiError> {
-        let reason = needed(
-            request.reason.as_deref().unwrap_or_default(),
-            "Write why: whoever decides the patient's fields afterwards reads it.",
-        )?;
+        let reason = Act::CancelWrite.reason_text(request.reason.as_deref())?;
         let command = Command::CallOff { operation: request.id.clone(), person: self.person().id, reason };
         self.parts.engine.ask(command).await?;
         self.queue_show(Id { id: request.id }).await
     }
-}
-
-/// A reason that has to be given.
-pub(crate) fn needed(reason: &str, way_out: &str) -> Result<String, ApiError> {
-    if reason.trim().is_empty() {
-        return Err(ApiError {
-            field: Some("reason".to_owned()),
-            ..api(ErrorCode::Invalid, "This needs a reason.", way_out)
-        });
-    }
-    Ok(reason.trim().to_owned())
 }
 
 /// The remote of a DTO.

@@ -2,12 +2,14 @@
 
 use crate::console::Console;
 use crate::dto::{
-    ApiError, Capability, ErrorCode, Id, IncidentKind, IncidentList, IncidentQuery, IncidentView, Nothing,
-    PauseView, QueueHold, RateLimitView, RemoteAction, RemoteHealth, RemoteStatus, RemotesStatus,
+    AcknowledgeIncident, ApiError, Capability, ErrorCode, IncidentKind, IncidentList, IncidentQuery,
+    IncidentView, Nothing, PauseView, QueueHold, RateLimitView, RemoteAction, RemoteHealth, RemoteStatus,
+    RemotesStatus,
 };
 use crate::errors::{api, sentence};
 use crate::permissions::{may, who_can};
-use crate::queue::{hold_of, needed, remote_of};
+use crate::queue::{hold_of, remote_of};
+use crate::reasons::Act;
 use crate::shown::remote_name;
 use engine::Command;
 use engine::gate::{BREAKER_INCIDENT, SIGN_IN_INCIDENT};
@@ -171,10 +173,7 @@ impl Console {
     }
 
     pub(crate) async fn remotes_pause(&self, request: RemoteAction) -> Result<RemoteStatus, ApiError> {
-        let reason = needed(
-            request.reason.as_deref().unwrap_or_default(),
-            "Write why: everybody who waits for this system reads it.",
-        )?;
+        let reason = Act::Pause.reason_text(request.reason.as_deref())?;
         let remote = remote_of(request.remote);
         let person = self.person().id;
         self.parts.engine.ask(Command::Pause { remote, person, reason }).await?;
@@ -183,14 +182,14 @@ impl Console {
 
     pub(crate) async fn remotes_resume(&self, request: RemoteAction) -> Result<RemoteStatus, ApiError> {
         let remote = remote_of(request.remote);
-        let (person, reason) = (self.person().id, request.reason.unwrap_or_default());
+        let (person, reason) = (self.person().id, Act::Resume.reason_text(request.reason.as_deref())?);
         self.parts.engine.ask(Command::Resume { remote, person, reason }).await?;
         self.remote_status(remote).await
     }
 
     pub(crate) async fn remotes_try_now(&self, request: RemoteAction) -> Result<RemoteStatus, ApiError> {
         let remote = remote_of(request.remote);
-        let (person, reason) = (self.person().id, request.reason.unwrap_or_default());
+        let (person, reason) = (self.person().id, Act::TryNow.reason_text(request.reason.as_deref())?);
         self.parts.engine.ask(Command::TryNow { remote, person, reason }).await?;
         self.remote_status(remote).await
     }
@@ -204,8 +203,12 @@ impl Console {
         })
     }
 
-    pub(crate) async fn incidents_acknowledge(&self, request: Id) -> Result<IncidentView, ApiError> {
-        let command = Command::Acknowledge { incident: request.id.clone(), person: self.person().id };
+    pub(crate) async fn incidents_acknowledge(
+        &self,
+        request: AcknowledgeIncident,
+    ) -> Result<IncidentView, ApiError> {
+        let reason = Act::Acknowledge.reason(request.reason.as_deref())?;
+        let command = Command::Acknowledge { incident: request.id.clone(), person: self.person().id, reason };
         self.parts.engine.ask(command).await?;
         let row = self.parts.store.incident(&request.id).await?.ok_or_else(|| {
             api(ErrorCode::NotFound, "There is no such incident.", "Look at the list again.")

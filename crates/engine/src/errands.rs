@@ -174,8 +174,8 @@ impl Engine {
             Command::ContinueBraked { hash, person, reason } => {
                 Some(self.continue_braked(&hash, &person, reason, now_ms, effects).await)
             }
-            Command::Acknowledge { incident, person } => {
-                Some(self.acknowledge(&incident, &person, now_ms, effects).await)
+            Command::Acknowledge { incident, person, reason } => {
+                Some(self.acknowledge(&incident, &person, reason.as_deref(), now_ms, effects).await)
             }
         };
         if let Some(reply) = reply {

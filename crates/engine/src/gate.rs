@@ -302,6 +302,7 @@ impl Engine {
         &mut self,
         incident: &str,
         person: &str,
+        reason: Option<&str>,
         now_ms: i64,
         effects: &mut Effects,
     ) -> Result<Reply> {
@@ -318,7 +319,10 @@ impl Engine {
             actor: person.to_owned(),
             action: "incident.acknowledged".to_owned(),
             subject: incident.to_owned(),
-            detail: format!("{} of {}", row.kind, row.subject),
+            detail: match reason {
+                Some(reason) => format!("{} of {}: {reason}", row.kind, row.subject),
+                None => format!("{} of {}", row.kind, row.subject),
+            },
         };
         let acknowledged =
             Change::AcknowledgeIncident { id: incident.to_owned(), person: person.to_owned(), at_ms: now_ms };

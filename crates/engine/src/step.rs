@@ -116,7 +116,7 @@ pub enum Command {
     /// Lets a run that the brake stopped go on: the first person asks, another one agrees.
     ContinueBraked { hash: String, person: String, reason: Option<String> },
     /// Takes note of an incident.
-    Acknowledge { incident: String, person: String },
+    Acknowledge { incident: String, person: String, reason: Option<String> },
 }
 
 /// The answer to a command.

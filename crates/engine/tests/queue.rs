@@ -448,7 +448,11 @@ async fn refused_credentials_are_one_incident_and_no_storm() {
     let row_of = bench.store.operation(&operation).await.unwrap().unwrap();
     assert_eq!((row_of.attempts, row_of.claims), (0, 4));
     let incident = bench.store.incidents(true, 0, 9).await.unwrap().0.remove(0).id;
-    let note = || Command::Acknowledge { incident: incident.clone(), person: "it".to_owned() };
+    let note = || Command::Acknowledge {
+        incident: incident.clone(),
+        person: "it".to_owned(),
+        reason: Some("the cable is being mended".to_owned()),
+    };
     bench.ask(note()).await.unwrap();
     assert!(matches!(bench.ask(note()).await, Err(EngineError::NotNow { .. })), "once");
     bench.wake().await;

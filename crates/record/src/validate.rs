@@ -98,6 +98,29 @@ pub fn validate_patient(catalogue: &Catalogue, record: &Record, today: (u16, u8,
     findings
 }
 
+/// Checks one value that a person types for a field now, by the rules that need no other field. What is only a warning
+/// about a record that came as it is (a telephone number that is not valid) is an error here: whoever types it can still
+/// correct it.
+pub fn validate_typed(spec: &FieldSpec, state: &FieldState, today: (u16, u8, u8)) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    field_rules(spec, state, &mut findings);
+    match (&spec.place, state) {
+        (FhirPlace::PatientName, _) => name_rule(spec, state, &mut findings),
+        (FhirPlace::BirthDate, FieldState::Value(Value::Date(born))) => {
+            future_rule(spec, *born, today, &mut findings);
+        }
+        _ => {}
+    }
+    for finding in &mut findings {
+        if finding.rule == PHONE_NOT_VALID {
+            finding.severity = Severity::Error;
+        }
+    }
+    findings
+}
+
+const PHONE_NOT_VALID: &str = "phone_not_valid";
+
 fn finding(
     spec: &FieldSpec,
     rule: &'static str,
@@ -126,7 +149,7 @@ fn field_rules(spec: &FieldSpec, state: &FieldState, findings: &mut Vec<Finding>
         FieldState::Value(Value::Phone(phone)) if !phone.is_valid() => {
             findings.push(finding(
                 spec,
-                "phone_not_valid",
+                PHONE_NOT_VALID,
                 Severity::Warning,
                 "this telephone number is not valid in the hospital's region",
                 "check it with the owner; write foreign numbers with + and the country code",
@@ -178,6 +201,51 @@ fn quantity_rules(spec: &FieldSpec, quantity: &Quantity, findings: &mut Vec<Find
     }
 }
 
+/// Rules of the animal's name.
+fn name_rule(spec: &FieldSpec, state: &FieldState, findings: &mut Vec<Finding>) {
+    match state {
+        FieldState::Blank => {
+            findings.push(finding(
+                spec,
+                "name_missing",
+                Severity::Error,
+                "the animal has no name",
+                "enter its name; where it has none yet, what the hospital calls it",
+            ));
+        }
+        FieldState::Value(Value::Name(name)) if is_placeholder_name(name) => {
+            findings.push(finding(
+                spec,
+                "name_is_placeholder",
+                Severity::Note,
+                "this name says nothing about which animal it is",
+                "such names are never used to find duplicates; enter the animal's own name once it has one",
+            ));
+        }
+        _ => {}
+    }
+}
+
+/// A birth lies behind us. Returns whether this one does not, which is said then.
+fn future_rule(
+    spec: &FieldSpec,
+    born: PartialDate,
+    today: (u16, u8, u8),
+    findings: &mut Vec<Finding>,
+) -> bool {
+    if born.earliest() <= today {
+        return false;
+    }
+    findings.push(finding(
+        spec,
+        "born_in_the_future",
+        Severity::Error,
+        "the date of birth is in the future",
+        "correct the year, the month or the day",
+    ));
+    true
+}
+
 struct Patient<'a> {
     catalogue: &'a Catalogue,
     record: &'a Record,
@@ -194,27 +262,7 @@ impl<'a> Patient<'a> {
 
     fn name_rules(&self, findings: &mut Vec<Finding>) {
         let Some((spec, state)) = self.at(&FhirPlace::PatientName) else { return };
-        match state {
-            FieldState::Blank => {
-                findings.push(finding(
-                    spec,
-                    "name_missing",
-                    Severity::Error,
-                    "the animal has no name",
-                    "enter its name; where it has none yet, what the hospital calls it",
-                ));
-            }
-            FieldState::Value(Value::Name(name)) if is_placeholder_name(name) => {
-                findings.push(finding(
-                spec,
-                "name_is_placeholder",
-                Severity::Note,
-                "this name says nothing about which animal it is",
-                "such names are never used to find duplicates; enter the animal's own name once it has one",
-));
-            }
-            _ => {}
-        }
+        name_rule(spec, state, findings);
     }
 
     fn species_rules(&self, findings: &mut Vec<Finding>) {
@@ -263,14 +311,7 @@ impl<'a> Patient<'a> {
         let Some((spec, FieldState::Value(Value::Date(born)))) = self.at(&FhirPlace::BirthDate) else {
             return;
         };
-        if born.earliest() > today {
-            findings.push(finding(
-                spec,
-                "born_in_the_future",
-                Severity::Error,
-                "the date of birth is in the future",
-                "correct the year, the month or the day",
-            ));
+        if future_rule(spec, *born, today, findings) {
             return;
         }
         let species = match self.at(&FhirPlace::AnimalSpecies).and_then(|(_, state)| state.value()) {

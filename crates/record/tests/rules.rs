@@ -1,7 +1,7 @@
 //! Business rules over whole patients.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use record::validate::{Severity, is_placeholder_name, validate_patient};
+use record::validate::{Severity, is_placeholder_name, validate_patient, validate_typed};
 use record::{Catalogue, Conventions, FieldState, Record, RecordKind};
 
 const TODAY: (u16, u8, u8) = (2025, 3, 10);
@@ -157,5 +157,30 @@ fn placeholders() {
     ];
     for (name, expected) in cases {
         assert_eq!(is_placeholder_name(name), expected, "{name}");
+    }
+}
+
+/// What a person types for one field is held to what the record's own rules call wrong, with the way out.
+#[test]
+fn what_is_typed_is_checked_by_the_rules_of_records() {
+    let catalogue = catalogue();
+    // field, what is typed, the rule that is broken, part of the way out
+    for (field, text, rule, way_out) in [
+        ("owner_phone", "212 555 0188", None, ""),
+        ("owner_phone", "+49 30 901820", None, ""),
+        // Digits, and no telephone number of the hospital's region.
+        ("owner_phone", "555-0100", Some("phone_not_valid"), "country code"),
+        ("owner_phone", "7", Some("phone_not_valid"), "country code"),
+        ("patient_name", "Rex", None, ""),
+        ("patient_name", "", Some("name_missing"), "enter its name"),
+        ("date_of_birth", "2019-08", None, ""),
+        ("date_of_birth", "2199-01-01", Some("born_in_the_future"), "correct the year"),
+    ] {
+        let record = patient(&[(field, text)]);
+        let at = catalogue.index_of(field).expect("a field");
+        let found = validate_typed(catalogue.spec(at).expect("a field"), record.field(at), TODAY);
+        let wrong = found.iter().find(|finding| finding.severity == Severity::Error);
+        assert_eq!(wrong.map(|finding| finding.rule), rule, "{field} {text:?}: {found:?}");
+        assert!(wrong.is_none_or(|finding| finding.way_out.contains(way_out)), "{field} {text:?}: {found:?}");
     }
 }

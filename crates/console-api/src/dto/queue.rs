@@ -231,7 +231,7 @@ dto! {
     }
     pub struct QueueAction {
         pub id: String,
-        /// Why; needed to cancel.
+        /// Why; needed to cancel, and to send a refused write again.
         pub reason: Option<String>,
     }
     pub struct QueueReplay {
@@ -312,6 +312,11 @@ dto! {
     pub struct RemoteAction {
         pub remote: RemoteName,
         /// Why; needed to pause.
+        pub reason: Option<String>,
+    }
+    pub struct AcknowledgeIncident {
+        pub id: String,
+        /// What is done about it; may be left out.
         pub reason: Option<String>,
     }
     pub struct IncidentQuery {

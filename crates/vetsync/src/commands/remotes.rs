@@ -7,8 +7,8 @@ use crate::{Outcome, output};
 use agent::{Options, Seat};
 use clap::{Args, Subcommand};
 use console_api::dto::{
-    Id, IncidentList, IncidentQuery, IncidentView, Nothing, RemoteAction, RemoteHealth, RemoteStatus,
-    RemotesStatus,
+    AcknowledgeIncident, IncidentList, IncidentQuery, IncidentView, Nothing, RemoteAction, RemoteHealth,
+    RemoteStatus, RemotesStatus,
 };
 use std::process::ExitCode;
 
@@ -61,6 +61,9 @@ enum Verb {
     Acknowledge {
         /// The incident's id.
         id: String,
+        /// What is done about it, for the audit trail.
+        #[arg(long)]
+        reason: Option<String>,
     },
 }
 
@@ -110,8 +113,9 @@ async fn work(seat: &Seat, verb: Verb, json: bool) -> Outcome {
             let open = list.incidents.iter().any(|incident| incident.open);
             Ok(if open { ExitCode::from(7) } else { ExitCode::SUCCESS })
         }
-        Verb::Acknowledge { id } => {
-            let incident: IncidentView = call(seat, "incidents.acknowledge", &Id { id }).await?;
+        Verb::Acknowledge { id, reason } => {
+            let request = AcknowledgeIncident { id, reason };
+            let incident: IncidentView = call(seat, "incidents.acknowledge", &request).await?;
             if json {
                 output::json(&incident)?;
             } else {

@@ -38,7 +38,7 @@ export function Incident({ incident, shortcut }: { incident: IncidentView; short
             group="Systems"
             size="compact-xs"
             about={incident.words}
-            run={() => acknowledge.mutate({ id: incident.id }, { onError: notifyFailure })}
+            run={() => acknowledge.mutate({ id: incident.id, reason: null }, { onError: notifyFailure })}
             loading={acknowledge.isPending}
             data-testid="acknowledge"
           />

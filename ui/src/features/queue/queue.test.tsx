@@ -78,10 +78,13 @@ describe("queue", () => {
     expect(document.activeElement).toBe(screen.getByTestId("queue-list"));
   });
 
-  it("retries and cancels by key; cancelling needs a reason", async () => {
+  it("retries what was refused and cancels by key, both with a reason", async () => {
     const { user, clinic } = await openAt("/queue?state=parked", "queue-row");
     await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("queue-list")));
     await user.keyboard("r");
+    // It was refused: sent again unchanged, that is overruled.
+    expect(clinic.queue.find("o1").status).toBe("parked");
+    await user.keyboard("The column is wider now{Control>}{Enter}{/Control}");
     await waitFor(() => expect(clinic.queue.find("o1").status).toBe("done"));
     await mark(user, /Paula/);
     await user.keyboard("c");
@@ -124,7 +127,7 @@ describe("systems", () => {
     await user.click(dialog.getByRole("button", { name: "Pause ServiceNow" }));
     const card = () => screen.getByTestId("remote-service_now").textContent;
     await waitFor(() => expect(card()).toMatch(/paused.*ServiceNow is paused by Mara Quinn: nothing is sent to it.*“Upgrade until noon”/));
-    act(() => void clinic.queue.retry("o1"));
+    act(() => void clinic.queue.retry("o1", "It answers again"));
     await user.click(screen.getByTestId("chip-waiting"));
     await waitFor(() => expect(screen.getAllByTestId("queue-row")[0]?.textContent).toMatch(/Fritzi.*Waiting for its turn; ServiceNow is paused by Mara Quinn/));
     leaveFields();

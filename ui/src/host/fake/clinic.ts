@@ -262,7 +262,7 @@ export class SampleClinic {
     },
     "queue.show": ({ id }) => this.queue.show(id),
     "queue.causes": () => ({ causes: this.queue.causes() }),
-    "queue.retry": ({ id }) => this.queue.retry(id),
+    "queue.retry": ({ id, reason }) => this.queue.retry(id, reason),
     "queue.replay": ({ cause }) => this.queue.replay(cause),
     "queue.edit": (edit) => {
       const { operation, write } = this.queue.edited(edit);

@@ -390,8 +390,9 @@ export class SampleQueue {
     this.pump();
   }
 
-  retry(id: string): QueueDetail {
+  retry(id: string, reason: string | null): QueueDetail {
     const operation = this.find(id);
+    if (operation.status === "parked" && !reason?.trim()) this.around.fail("invalid", "This needs a reason.", "Write why it will work now, for the audit trail.", "reason");
     this.release(operation);
     return this.show(id);
   }
