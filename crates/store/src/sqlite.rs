@@ -81,7 +81,7 @@ impl Default for OpenOptions {
         Self {
             readers: 3,
             cache_kib: 32 * 1024,
-            walking_cache_kib: 48 * 1024,
+            walking_cache_kib: 32 * 1024,
             busy_timeout_ms: 5_000,
             checkpoint_pages: 4_000,
             most_pages: None,
