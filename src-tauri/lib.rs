@@ -82,6 +82,7 @@ pub fn run() -> Result<(), tauri::Error> {
             if tauri::async_runtime::block_on(stopped).is_err() {
                 tracing::warn!("the engine did not stop in time; the next start rescues what was under way");
             }
+            tauri::async_runtime::block_on(agent::stores_closed());
         }
     });
     Ok(())

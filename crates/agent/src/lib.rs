@@ -6,6 +6,7 @@
 mod account;
 mod assemble;
 mod attach;
+mod ending;
 mod options;
 mod owner;
 mod problem;
@@ -16,6 +17,7 @@ pub use assemble::{
     Opened, Running, Through, columns_key, open, open_secrets, remotes, remotes_through, start,
 };
 pub use attach::Attached;
+pub use ending::stores_closed;
 pub use options::{Options, data_dir, default_config_path};
 pub use problem::StartError;
 pub use sample::{SampleConnections, write_sample};

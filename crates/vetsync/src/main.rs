@@ -126,10 +126,13 @@ async fn main() -> ExitCode {
         Verb::Secret(secret) => commands::secret(options, secret, json).await,
         Verb::Serve(serve) => serve::run(options, serve, json).await,
     };
-    match done {
+    let code = match done {
         Ok(code) => code,
         Err(failure) => exit::report(&failure, json),
-    }
+    };
+    // Every verb ends here, whatever it left open.
+    agent::stores_closed().await;
+    code
 }
 
 /// What every verb returns.
