@@ -389,11 +389,11 @@ fn conflict_changes(
                 // Otherwise it holds the words of the system that did not store.
                 row.comparison = encode("comparison", comparison)?;
             }
-            row.fields = if row.cause != ConflictCause::FieldsDiffer {
+            row.fields = if row.cause == ConflictCause::FieldsDiffer {
+                fields
+            } else {
                 let known = row.fields.split(',').filter_map(|id| lenses.catalogue().index_of(id));
                 field_ids(lenses, known.chain(asked.iter().map(|field| field.field)))
-            } else {
-                fields
             };
             row.fingerprint = fingerprint;
             judgement.changes.push(Change::PutConflict(row));

@@ -34,6 +34,7 @@ pub enum StorageFault {
 
 impl StorageFault {
     /// What an error says of the store itself; `None` where it is about what was to be stored, or about the start.
+    #[allow(clippy::match_same_arms, reason = "each says why")]
     pub const fn of(error: &StoreError) -> Option<StorageFault> {
         match error {
             StoreError::DiskFull => Some(StorageFault::Full),

@@ -234,7 +234,7 @@ async fn rules_write_nothing_for_a_patient_whose_decision_waits() {
     // The animal was renamed in the EHR: a rule would carry that to ServiceNow.
     let chart = chart("p1", 3, THIRD, "r1");
     let renamed = remote::Fetched { raw: chart.raw.replace("Rex r1", "Roxy"), ..chart };
-    bench.pages(&[row("r1", 4, NEW, "p1")], &[renamed.clone()]).await;
+    bench.pages(&[row("r1", 4, NEW, "p1")], std::slice::from_ref(&renamed)).await;
     assert_eq!(bench.last_run().await.state, "done");
     assert_eq!(bench.operations(&[]).await.len(), 0);
     assert_eq!(conflict(&bench).await.state, ConflictState::Executing);

@@ -50,9 +50,9 @@ fn finish(n: usize, claim: u32) -> Change {
         state,
         due_at_ms: T0 + number,
         errors: format!("[{n}]"),
-        key: (n % 3 == 0).then(|| format!("key{n}")),
-        cause: (n % 5 == 0).then(|| format!("cause{n}")),
-        costs_a_try: n % 2 == 0,
+        key: n.is_multiple_of(3).then(|| format!("key{n}")),
+        cause: n.is_multiple_of(5).then(|| format!("cause{n}")),
+        costs_a_try: n.is_multiple_of(2),
         at_ms: T0 + 500 + number,
     }
 }

@@ -133,35 +133,7 @@ async fn put_distinct(connection: &mut SqliteConnection, tail: &mut Tail, rows: 
             row,
         })
         .collect();
-    // Search words first give way: their key holds the old name.
-    let mut new_words: Vec<(&Incoming<'_>, String)> = Vec::new();
-    let mut moved: HashMap<PairStatus, Vec<i64>> = HashMap::new();
-    let mut renamed = Vec::new();
-    for pair in &incoming {
-        let words = searched(pair.row).then(|| folding::pair_words(pair.row));
-        let old = known.get(&pair.row.id);
-        match (old.and_then(|old| old.searched.as_ref().map(|searched| (old, searched))), words) {
-            (Some((old, (status, old_words))), Some(words))
-                if *old_words == words && old.name_sort == pair.name_sort =>
-            {
-                if *status != pair.row.status.word() {
-                    moved.entry(pair.row.status).or_default().push(pair.no);
-                }
-            }
-            (Some(_), words) => {
-                renamed.push(pair.no);
-                new_words.extend(words.map(|words| (pair, words)));
-            }
-            (None, Some(words)) => new_words.push((pair, words)),
-            (None, None) => {}
-        }
-    }
-    for (status, numbers) in moved {
-        set_status(connection, &numbers, status).await?;
-    }
-    if !renamed.is_empty() {
-        remove_words(connection, &renamed).await?;
-    }
+    let new_words = renew_words(connection, &known, &incoming).await?;
     let (staying, placed): (Vec<&Incoming<'_>>, Vec<&Incoming<'_>>) = incoming.iter().partition(|pair| {
         known.get(&pair.row.id).is_some_and(|known| known.stays(pair.row, &pair.name_sort))
     });
@@ -219,6 +191,44 @@ async fn put_distinct(connection: &mut SqliteConnection, tail: &mut Tail, rows: 
         .await?;
     tail.pair = Some(newest);
     Ok(())
+}
+
+/// Brings the status of the search words up to date and takes out those that changed; returns the words to put in.
+async fn renew_words<'a, 'r>(
+    connection: &mut SqliteConnection,
+    known: &HashMap<String, Known>,
+    incoming: &'a [Incoming<'r>],
+) -> Result<Vec<(&'a Incoming<'r>, String)>> {
+    // Search words first give way: their key holds the old name.
+    let mut new_words: Vec<(&'a Incoming<'r>, String)> = Vec::new();
+    let mut moved: HashMap<PairStatus, Vec<i64>> = HashMap::new();
+    let mut renamed = Vec::new();
+    for pair in incoming {
+        let words = searched(pair.row).then(|| folding::pair_words(pair.row));
+        let old = known.get(&pair.row.id);
+        match (old.and_then(|old| old.searched.as_ref().map(|searched| (old, searched))), words) {
+            (Some((old, (status, old_words))), Some(words))
+                if *old_words == words && old.name_sort == pair.name_sort =>
+            {
+                if *status != pair.row.status.word() {
+                    moved.entry(pair.row.status).or_default().push(pair.no);
+                }
+            }
+            (Some(_), words) => {
+                renamed.push(pair.no);
+                new_words.extend(words.map(|words| (pair, words)));
+            }
+            (None, Some(words)) => new_words.push((pair, words)),
+            (None, None) => {}
+        }
+    }
+    for (status, numbers) in moved {
+        set_status(connection, &numbers, status).await?;
+    }
+    if !renamed.is_empty() {
+        remove_words(connection, &renamed).await?;
+    }
+    Ok(new_words)
 }
 
 /// Only patients are searched.

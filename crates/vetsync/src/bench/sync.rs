@@ -92,12 +92,9 @@ pub async fn measure(writes: usize, folder: &Path, disk: Disk) -> Result<Vec<Mea
     let remotes = Remotes { servicenow: Arc::clone(&servicenow) as Arc<dyn RemoteApi>, ehr };
     let (engine, at_work) = Phase::of(drain(engine, remotes, &*store, waiting)).await?;
     let mut undone = 0;
-    for state in [
-        OperationState::Waiting,
-        OperationState::Running,
-        OperationState::Retrying,
-        OperationState::Parked,
-    ] {
+    for state in
+        [OperationState::Waiting, OperationState::Running, OperationState::Retrying, OperationState::Parked]
+    {
         undone += count(&*store, state).await?;
     }
     at_work.end().await?;
