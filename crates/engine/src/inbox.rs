@@ -334,16 +334,17 @@ impl Engine {
     /// Whether everything these events can tell is known already: our own writes come back as events.
     async fn is_no_news(&self, record: &SnapshotId, events: &[InboxRow]) -> Result<bool> {
         let Some(known) = self.store.snapshot(record).await? else { return Ok(false) };
+        let own = |token: &str| token.split('~').next().unwrap_or_default().to_owned();
         let old = |event: &InboxRow| {
             let Some(version) = event.version.as_deref() else { return false };
             let told = match record.remote {
                 // `sys_mod_count` counts up.
-                Remote::ServiceNow => match (version.parse::<u64>(), known.version.parse::<u64>()) {
+                Remote::ServiceNow => match (version.parse::<u64>(), own(&known.version).parse::<u64>()) {
                     (Ok(told), Ok(known)) => told <= known,
                     _ => false,
                 },
                 // A version id has no order (FHIR R4 resource, "meta.versionId").
-                Remote::Ehr => known.version.split('~').next() == Some(version),
+                Remote::Ehr => own(&known.version) == version,
             };
             told && event.action != EventAction::Deleted
         };

@@ -16,7 +16,8 @@ use record::{RecordKind, Remote};
 pub struct Fetched {
     /// The remote's key (`sys_id`, resource id).
     pub key: String,
-    /// Version token, the same whether the record came from a list or from a read: `sys_mod_count`; for the EHR the
+    /// Version token, the same whether the record came from a list or from a read: `sys_mod_count`, `~` and a digest of
+    /// the columns (a script may write without moving the counter, wire-facts 5.4); for the EHR the
     /// Patient's `meta.versionId` (which is the `ETag`'s text, FHIR R4 http, "Managing Resource Contention"), followed by
     /// `~` and a digest of the versions of the `AllergyIntolerance` resources where there are any; `sha256:<hex>` of the
     /// canonical body where the dialect has no versions.

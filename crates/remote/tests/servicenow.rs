@@ -322,6 +322,16 @@ fn update(version: &str) -> Write {
     }
 }
 
+/// The version token of the row as it stands.
+async fn version_now(client: &ServiceNow) -> String {
+    client.read(RecordKind::Patient, &format!("{:032x}", 1)).await.unwrap().version
+}
+
+/// The counter of a version token.
+fn counter(version: &str) -> &str {
+    version.split('~').next().unwrap()
+}
+
 fn create() -> Write {
     Write {
         kind: RecordKind::Patient,
@@ -338,13 +348,16 @@ async fn a_write_checks_the_version_sends_the_body_untouched_and_reads_back() {
     // how far the version moves; whether somebody else wrote in between
     for (bumps, raced) in [(0, false), (1, false), (2, true)] {
         let server = writable(bumps, |_| None);
-        let written = client(&server, &clock, 10).write(&update("4")).await.unwrap();
+        let client = client(&server, &clock, 10);
+        let version = version_now(&client).await;
+        assert_eq!(counter(&version), "4");
+        let written = client.write(&update(&version)).await.unwrap();
         assert_eq!((written.status, written.raced), (200, raced), "{bumps}");
-        assert_eq!(written.read_back.version, (4 + bumps).to_string());
+        assert_eq!(counter(&written.read_back.version), (4 + bumps).to_string());
         assert!(written.read_back.raw.contains("Bella"));
         let seen = server.seen();
         let patch = seen.iter().find(|seen| seen.method == "PATCH").unwrap();
-        assert_eq!(patch.body, update("4").body);
+        assert_eq!(patch.body, update(&version).body);
         assert_eq!(patch.header("content-type"), Some("application/json"));
         assert_eq!(seen.last().unwrap().method, "GET", "read back");
     }
@@ -362,8 +375,9 @@ async fn a_write_checks_the_version_sends_the_body_untouched_and_reads_back() {
         };
         json(200, value!({ "result": told }))
     });
-    let written = client(&server, &clock, 10).write(&update("4")).await.unwrap();
-    assert_eq!((written.read_back.version.as_str(), written.raced), ("6", false));
+    let client = client(&server, &clock, 10);
+    let written = client.write(&update(&version_now(&client).await)).await.unwrap();
+    assert_eq!((counter(&written.read_back.version), written.raced), ("6", false));
 }
 
 #[tokio::test]
@@ -371,16 +385,20 @@ async fn nothing_is_written_where_the_record_moved_or_the_body_may_not_be_sent()
     let server = writable(1, |_| None);
     let clock = Clock::at_noon();
     let client = client(&server, &clock, 10);
-    let error = client.write(&update("3")).await.unwrap_err();
-    assert!(
-        matches!(error, RemoteError::Moved { current_version: Some(ref now), .. } if now == "4"),
-        "{error:?}"
-    );
+    let version = version_now(&client).await;
+    // Written since, and written by a script that does not move the counter.
+    for moved in [version.replacen('4', "3", 1), format!("{}~0123456789abcdef", counter(&version))] {
+        let error = client.write(&update(&moved)).await.unwrap_err();
+        assert!(
+            matches!(error, RemoteError::Moved { current_version: Some(ref now), .. } if *now == version),
+            "{error:?}"
+        );
+    }
     let refused = [
-        Write { body: r#"{"sys_updated_on":"2020-01-01 00:00:00"}"#.into(), ..update("4") },
-        Write { body: "[]".into(), ..update("4") },
-        Write { expected_version: None, ..update("4") },
-        Write { key: Some("1^ORsys_idISNOTEMPTY".into()), ..update("4") },
+        Write { body: r#"{"sys_updated_on":"2020-01-01 00:00:00"}"#.into(), ..update(&version) },
+        Write { body: "[]".into(), ..update(&version) },
+        Write { expected_version: None, ..update(&version) },
+        Write { key: Some("1^ORsys_idISNOTEMPTY".into()), ..update(&version) },
         Write { idempotency_key: "p-10".into(), ..create() },
         Write { idempotency_key: "p^9".into(), ..create() },
     ];
@@ -388,7 +406,8 @@ async fn nothing_is_written_where_the_record_moved_or_the_body_may_not_be_sent()
         let error = client.write(&write).await.unwrap_err();
         assert!(matches!(error, RemoteError::Refused { status: 0, .. }), "{error:?}");
     }
-    let gone = client.write(&Write { key: Some(format!("{:032x}", 77)), ..update("4") }).await.unwrap_err();
+    let gone =
+        client.write(&Write { key: Some(format!("{:032x}", 77)), ..update(&version) }).await.unwrap_err();
     assert!(matches!(gone, RemoteError::NotFound { .. }), "{gone:?}");
     assert!(server.seen().iter().all(|seen| seen.method == "GET" || seen.path == "/token"));
 }
@@ -397,7 +416,8 @@ async fn nothing_is_written_where_the_record_moved_or_the_body_may_not_be_sent()
 async fn a_refused_write_says_why() {
     let clock = Clock::at_noon();
     let server = writable(1, |_| Some(json(403, include_str!("fixtures/servicenow-403-business-rule.json"))));
-    let error = client(&server, &clock, 10).write(&update("4")).await.unwrap_err();
+    let ruled = client(&server, &clock, 10);
+    let error = ruled.write(&update(&version_now(&ruled).await)).await.unwrap_err();
     assert!(
         matches!(&error, RemoteError::Refused { status: 403, what, .. } if what.contains("No double booking")),
         "{error}"
@@ -411,7 +431,7 @@ async fn a_refused_write_says_why() {
         )
     });
     let client = client(&server, &clock, 10);
-    let error = client.write(&update("4")).await.unwrap_err();
+    let error = client.write(&update(&version_now(&client).await)).await.unwrap_err();
     assert!(
         matches!(error, RemoteError::Transient { status: 429, retry_after_ms: Some(30_000), .. }),
         "{error:?}"

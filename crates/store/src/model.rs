@@ -20,7 +20,7 @@ pub struct SnapshotId {
 pub struct SnapshotRow {
     /// Its name.
     pub id: SnapshotId,
-    /// Version token: `sys_mod_count`, or the text of the `ETag`.
+    /// Version token: `sys_mod_count`, or the text of the `ETag`, with a digest of what these do not cover.
     pub version: String,
     /// The raw payload as received.
     pub raw: String,

@@ -2,9 +2,12 @@
 
 use crate::http::{Answer, quoted};
 use crate::{Fetched, Malformed};
+use aws_lc_rs::digest;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// `{"result": …}` or `{"error": {"message", "detail"}, "status": "failure"}`; a list may carry both (wire-facts 5.1).
 #[derive(Deserialize)]
@@ -146,14 +149,16 @@ pub(super) fn fetched(text: &str) -> Result<Fetched, Malformed> {
         .as_str()
         .filter(|key| !key.is_empty())
         .ok_or_else(|| malformed(None, missing("sys_id", &head.sys_id)))?;
-    let version = head
+    let count = head
         .sys_mod_count
         .as_str()
         .filter(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()))
         .ok_or_else(|| malformed(Some(key), missing("sys_mod_count", &head.sys_mod_count)))?;
+    let content =
+        content_digest(text).ok_or_else(|| malformed(Some(key), "the row is not an object".to_owned()))?;
     Ok(Fetched {
         key: key.to_owned(),
-        version: version.to_owned(),
+        version: format!("{count}~{content}"),
         raw: text.to_owned(),
         changed_by: head.sys_updated_by.as_str().filter(|name| !name.is_empty()).map(str::to_owned),
         changed_at_ms: head.sys_updated_on.as_str().and_then(stamp_ms),
@@ -170,6 +175,32 @@ fn missing(column: &str, value: &Value) -> String {
         }
         _ => format!("{column} is not what a row's {column} looks like"),
     }
+}
+
+/// The change counter of a row's version token.
+pub(super) fn change_count(version: &str) -> Option<i64> {
+    version.split('~').next()?.parse().ok()
+}
+
+/// A row's columns, but for the platform's own, in the order of their names.
+#[derive(Deserialize)]
+struct Content<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+/// What tells two contents of a row apart, however it is laid out: a script may write without moving the change counter
+/// (`autoSysFields(false)`, wire-facts 5.4).
+fn content_digest(text: &str) -> Option<String> {
+    let Content(columns) = serde_json::from_str(text).ok()?;
+    let mut context = digest::Context::new(&digest::SHA256);
+    for (name, value) in columns.iter().filter(|(name, _)| !name.starts_with("sys_")) {
+        context.update(name.as_bytes());
+        context.update(b"\0");
+        match serde_json::from_str::<Cow<'_, str>>(value.get()) {
+            Ok(value) => context.update(value.as_bytes()),
+            Err(_) => context.update(value.get().as_bytes()),
+        }
+        context.update(b"\0");
+    }
+    context.finish().as_ref().get(..8).map(hex::encode)
 }
 
 /// The rows of a list.
@@ -249,7 +280,8 @@ mod tests {
         let listed = answer(200, list);
         let Envelope::Result(result) = open(&listed) else { panic!("must be a result") };
         let row = fetched(rows(result).unwrap()[0]).unwrap();
-        assert_eq!((row.key.as_str(), row.version.as_str()), ("0f3c1e2d9b7a4c5e8f60123456789abc", "4"));
+        assert_eq!(row.key, "0f3c1e2d9b7a4c5e8f60123456789abc");
+        assert_eq!(change_count(&row.version), Some(4), "{}", row.version);
         assert_eq!(row.changed_by.as_deref(), Some("ehr.sync"));
         assert_eq!(row.changed_at_ms, Some(1_740_820_364_000));
         let hidden = fetched(r#"{"sys_id":"a1"}"#).unwrap_err();
@@ -260,6 +292,21 @@ mod tests {
         let Envelope::Result(result) = open(&listed) else { panic!("must be a result") };
         assert!(fetched(rows(result).unwrap()[0]).unwrap_err().problem.contains("display values"));
         assert!(fetched("[]").is_err());
+    }
+
+    #[test]
+    fn the_version_moves_with_the_counter_and_with_the_content() {
+        let version = |text: &str| fetched(text).unwrap().version;
+        let row = version(r#"{"sys_id":"a1","sys_mod_count":"4","u_name":"Zoë","u_note":""}"#);
+        // Laid out in another way, and seen by somebody else in between.
+        let same =
+            r#"{"u_note":"", "u_name":"Zo\u00eb","sys_updated_by":"x","sys_mod_count":"4","sys_id":"a1"}"#;
+        assert_eq!(version(same), row);
+        // A script wrote without moving the counter.
+        let script = version(r#"{"sys_id":"a1","sys_mod_count":"4","u_name":"Zoë","u_note":"x"}"#);
+        assert_ne!(script, row);
+        assert_eq!(change_count(&script), change_count(&row));
+        assert_ne!(version(r#"{"sys_id":"a1","sys_mod_count":"5","u_name":"Zoë","u_note":""}"#), row);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Writes: the version read just before, the body sent as it stands, the row read back.
 //!
-//! ServiceNow has neither `ETag` nor idempotency key (wire-facts 5.5): `sys_mod_count` is compared before and after, and
-//! a create carries our key in the column of the EHR's id.
+//! ServiceNow has neither `ETag` nor idempotency key (wire-facts 5.5): the version token (`sys_mod_count` and a digest of
+//! the columns) is compared before, the counter afterwards too, and a create carries our key in the column of the EHR's
+//! id.
 
 use super::answers::{self, Envelope};
 use super::{ServiceNow, Table};
@@ -85,8 +86,8 @@ impl ServiceNow {
         // The answer shows the row as our write left it; who writes after that overwrites us, and was read back.
         let at_our_write = answers::written_version(&answer).unwrap_or_else(|| read_back.version.clone());
         // One more is our own write, the same means that it changed nothing; more is somebody else's.
-        let raced = match (expected.parse::<i64>(), at_our_write.parse::<i64>()) {
-            (Ok(before), Ok(after)) => !(before..=before + 1).contains(&after),
+        let raced = match (answers::change_count(expected), answers::change_count(&at_our_write)) {
+            (Some(before), Some(after)) => !(before..=before + 1).contains(&after),
             _ => true,
         };
         Ok(Written {
