@@ -23,6 +23,8 @@ struct Rows {
     page_max: Option<usize>,
     /// `/stats` is closed.
     no_stats: bool,
+    /// The answer about the table's count gets lost.
+    loses_stats: bool,
 }
 
 fn row(number: u32, updated_on: &str) -> Value {
@@ -37,6 +39,9 @@ fn text<'a>(row: &'a Value, column: &str) -> &'a str {
 impl Rows {
     fn answer(&self, seen: &Seen) -> Reply {
         if seen.path.starts_with("/api/now/stats/") {
+            if self.loses_stats {
+                return json(503, "");
+            }
             if self.no_stats {
                 return json(403, include_str!("fixtures/servicenow-403-acl.json"));
             }
@@ -177,6 +182,27 @@ async fn hidden_rows_make_short_and_empty_pages_and_the_read_goes_on() {
     // Where rows cannot be counted, the empty page and the probe behind it are the proof.
     shared.lock().unwrap().no_stats = true;
     assert_eq!(read_all(&client(&server, &clock, 10), &ListScope::All).await.1, Next::ProvenComplete);
+}
+
+/// Without the count, what access rules hide would pass for what is not there, and be created a second time.
+#[tokio::test]
+async fn a_count_that_got_lost_is_no_count_that_cannot_be_had() {
+    let rows: Vec<Value> = (1..=4).map(|n| row(n, "2026-11-20 08:00:00")).collect();
+    let hidden = [format!("{:032x}", 2)].into_iter().collect();
+    let (server, shared) = table(Rows { all: rows, hidden, loses_stats: true, ..Rows::default() });
+    let client = client(&server, &Clock::at_noon(), 10);
+    let lost = client.list(RecordKind::Patient, &ListScope::All, None).await.unwrap_err();
+    assert!(matches!(lost, RemoteError::Transient { .. }), "{lost:?}");
+    shared.lock().unwrap().loses_stats = false;
+    let first = client.list(RecordKind::Patient, &ListScope::All, None).await.unwrap();
+    let Next::More(cursor) = first.next else { panic!("the end is proved by a page of its own") };
+    shared.lock().unwrap().loses_stats = true;
+    let lost = client.list(RecordKind::Patient, &ListScope::All, Some(&cursor)).await.unwrap_err();
+    assert!(matches!(lost, RemoteError::Transient { .. }), "{lost:?}");
+    // The same page is asked for again, and what is hidden is said.
+    shared.lock().unwrap().loses_stats = false;
+    let end = client.list(RecordKind::Patient, &ListScope::All, Some(&cursor)).await.unwrap();
+    assert!(matches!(end.next, Next::Unproven { .. }), "{:?}", end.next);
 }
 
 #[tokio::test]

@@ -329,15 +329,16 @@ impl ServiceNow {
         }
     }
 
-    /// The table's own count (Aggregate API); `None` where it cannot be had.
+    /// The table's own count (Aggregate API); `None` where it is refused. An answer that only got lost is asked for again:
+    /// without the count, rows that access rules hide would pass for rows that are not there.
     pub(super) async fn count(&self, table: &str) -> Result<Option<u64>, RemoteError> {
         let url = self.url(&format!("/api/now/stats/{table}"), &[("sysparm_count", "true")]);
-        let answer = match self.caller.call(&Call::get(url)).await {
-            Ok(answer) => answer,
-            Err(error @ (RemoteError::SignIn { .. } | RemoteError::Unreachable { .. })) => return Err(error),
-            Err(_) => return Ok(None),
+        let answer = self.caller.call(&Call::get(url)).await?;
+        let result = match answers::open(&answer) {
+            Envelope::Result(result) => result,
+            Envelope::Broken(what) => return Err(self.caller.transient(answer.status, what)),
+            Envelope::Refused(_) => return Ok(None),
         };
-        let Envelope::Result(result) = answers::open(&answer) else { return Ok(None) };
         let stats: serde_json::Value = serde_json::from_str(result).unwrap_or_default();
         Ok(stats.pointer("/stats/count").and_then(|count| match count {
             serde_json::Value::String(text) => text.parse().ok(),
