@@ -1,5 +1,5 @@
 //! A full disk is told for as long as it lasts, and is over by itself.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
