@@ -22,7 +22,7 @@ pub struct Pointer {
 
 /// What is said to have happened to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Action {
     Created,
     Updated,

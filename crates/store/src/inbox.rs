@@ -48,7 +48,7 @@ impl InboxRow {
 
 /// What is said to have happened to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum EventAction {
     Created,
     Updated,
@@ -58,7 +58,7 @@ pub enum EventAction {
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum InboxState {
     Accepted,
     Running,
@@ -131,7 +131,7 @@ impl QuarantineRow {
 
 /// Where something quarantined stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum QuarantineState {
     Open,
     /// A later version could be read, or it is not shown any more.
@@ -145,7 +145,7 @@ pub enum QuarantineState {
 
 /// Why things are in quarantine, normalised.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct QuarantineCause {
     pub remote: Remote,
     pub kind: Option<RecordKind>,
@@ -168,7 +168,7 @@ pub struct CauseCount {
 
 /// Which entries of the quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct QuarantineFilter {
     pub states: Vec<QuarantineState>,
     pub remote: Option<Remote>,
