@@ -129,12 +129,17 @@ impl<'a> Judge<'a> {
             .as_array()
             .is_some_and(|all| all.iter().any(|operation| operation["body"] == write.body));
         if !planned {
-            let (before, after) = (write.before.as_ref(), write.after.as_ref());
-            let only_reference = match (before, after) {
-                (Some(before), Some(after)) => before.said() == after.said(),
-                _ => false,
-            };
-            if !only_reference {
+            // Everything else says what it said before, or at the version that the write relied on: whether somebody
+            // else was written over is looked at below.
+            let after = write.after.as_ref().map(Seen::said);
+            let before = write.before.as_ref().map(Seen::said);
+            let relied_on = behind.operation.expected_version.as_deref().and_then(|token| {
+                let own = token.split('~').next()?;
+                let states = self.timeline.states.get(&(write.remote, write.key?.to_owned()))?;
+                let seen = states.iter().filter_map(|state| state.seen.as_ref());
+                seen.filter(|seen| seen.version == own).map(Seen::said).next_back()
+            });
+            if after.is_none() || (after != before && after != relied_on) {
                 wrong.push(Self::say(write, "written, and the plan does not hold these bytes"));
             }
         }
@@ -224,7 +229,7 @@ impl<'a> Judge<'a> {
             if is.is_empty() && !excused {
                 wrong.push(Self::say(write, &format!("{field:?} emptied without two persons")));
             }
-            if matches!(field, Said::Chip | Said::Species) && !was.is_empty() && !two {
+            if matches!(field, Said::Chip | Said::Species) && !was.is_empty() && !excused {
                 wrong.push(Self::say(write, &format!("{field:?} changed without two persons")));
             }
             // What a person decided on is what stood there: the version said so.
@@ -302,6 +307,11 @@ impl<'a> Judge<'a> {
         let partner = self.partners.get(place)?;
         let linked_ms = self.linked_ms(place)?;
         let (from, until) = self.timeline.agreed_stretch(place, partner, field, entry)?;
+        // Whoever takes a plan back takes back that both agreed, too.
+        let undone = self.timeline.writes.iter().find(|write| write.entry == until);
+        if undone.and_then(|write| self.behind(write)).is_some_and(|behind| behind.plan.undoes.is_some()) {
+            return None;
+        }
         let at_ms = |entry: usize| self.day.history.entries.get(entry).map(|entry| entry.at_ms);
         let (from_ms, until_ms) = (at_ms(from)?, at_ms(until)?);
         let seen = self.books.runs.iter().any(|run| {
