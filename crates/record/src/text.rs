@@ -169,6 +169,13 @@ mod tests {
     }
 
     #[test]
+    fn text_folds_in_case_and_blanks_and_keeps_its_signs() {
+        assert_eq!(folded_text("  Two\u{a0} DOORS "), "two doors");
+        assert_eq!(folded_text("a-b."), "a-b.");
+        assert_eq!(folded_text("\u{c9}T\u{c9}"), "\u{e9}t\u{e9}");
+    }
+
+    #[test]
     fn long_text_folds() {
         let fold = |text: &str| {
             let mut out = String::new();

@@ -149,6 +149,27 @@ fn what_is_wrong_with_a_custom_field_is_said() {
         (r#""default_unit":"furlong""#, "default_unit", "not known"),
         (r#""type":"text""#, "default_unit", "only a quantity"),
         (r#""min":"5","max":"1""#, "min", "larger than max"),
+        (r#""type":"text","default_unit":null,"min":"5""#, "min", "only a quantity has a range"),
+        (r#""type":"text","default_unit":null,"max":"5""#, "min", "only a quantity has a range"),
+        (r#""extension_url":"urn::weight""#, "extension_url", "absolute URL"),
+        (r#""extension_url":"urn:hospital:""#, "extension_url", "absolute URL"),
+        (r#""extension_url":"urn:weight""#, "extension_url", "absolute URL"),
+        (r#""extension_url":"https://:8080/weight""#, "extension_url", "absolute URL"),
+        (r#""extension_url":"https://.example/weight""#, "extension_url", "absolute URL"),
+        (r#""extension_url":"https://a@b.example/weight""#, "extension_url", "absolute URL"),
+        (r#""type":"long_text","default_unit":null,"both_sides":"finer_date""#, "both_sides", "ask_two"),
+        (
+            r#""type":"date","default_unit":null,"identity":true,"both_sides":"finer_date""#,
+            "both_sides",
+            "ask_two",
+        ),
+        (
+            r#""type":"long_text","default_unit":null,"identity":true,"both_sides":"merge_lines""#,
+            "both_sides",
+            "ask_two",
+        ),
+        (r#""both_sides":"suggest_union""#, "both_sides", "ask_two"),
+        (r#""identity":true,"one_side":"take_service_now""#, "one_side", "never settled without a person"),
         (r#""one_side":"take_neutering""#, "one_side", "use take or ask"),
         (r#""one_side":"take_additions""#, "one_side", "use take or ask"),
         (r#""both_sides":"merge_lines""#, "both_sides", "ask_two"),
@@ -168,6 +189,37 @@ fn what_is_wrong_with_a_custom_field_is_said() {
         assert_eq!(problem.key, key, "{problem}");
         assert!(problem.to_string().contains(words), "{problem}");
     }
+}
+
+#[test]
+fn what_is_just_right_for_a_custom_field() {
+    // (changes to a right field, the extension's URL)
+    let longest = "a".repeat(60);
+    let cases = [
+        (format!(r#""id":"{longest}","column":"{longest}""#), "https://hospital.example/fhir/weight"),
+        (r#""min":"5","max":"5""#.to_owned(), "https://hospital.example/fhir/weight"),
+        (r#""extension_url":"urn:oid:1.2.3""#.to_owned(), "urn:oid:1.2.3"),
+        (r#""extension_url":"http://h/""#.to_owned(), "http://h/"),
+        (r#""extension_url":"extension[url='urn:oid:1']""#.to_owned(), "urn:oid:1"),
+        (r#""extension_url":" Patient.extension( \"urn:oid:1\" ) ""#.to_owned(), "urn:oid:1"),
+    ];
+    for (change, url) in cases {
+        let mut members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(
+            r#"{"id":"weight","label":"Weight","type":"quantity","default_unit":"kg",
+                "extension_url":"https://hospital.example/fhir/weight"}"#,
+        )
+        .expect("a right field");
+        let changed: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&format!("{{{change}}}")).expect("a change");
+        members.extend(changed);
+        let field = added(&serde_json::Value::from(members).to_string());
+        let place = record::catalogue::FhirPlace::PatientExtension { url: url.to_owned() };
+        assert_eq!(field.place, place, "{change}");
+    }
+    let too_long =
+        format!(r#"{{"id":"{longest}a","label":"X","type":"text","extension_url":"https://a.example/"}}"#);
+    let problem = Catalogue::patient_default().with_custom(vec![custom(&too_long)]).expect_err("too long");
+    assert_eq!(problem.key, "id");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use record::Conventions;
 use record::codes::species::HL7_ANIMAL_SPECIES;
 use record::codes::{
-    SNOMED_CT, breed_codings, breed_from, breeds, species, species_codings, species_from, units,
+    SNOMED_CT, breed_codings, breed_from, breeds, coded_from, species, species_codings, species_from, units,
     valid_snomed_id,
 };
 use record::value::{Coded, Coding, Substance};
@@ -83,6 +83,9 @@ fn species_from_the_ehr() {
         assert!(!coded.text.is_empty());
     }
     assert_eq!(species_from(vec![], Some("  "), &Conventions::default()), None);
+    // What stands beside a code stays as it was written.
+    let rex = species_from(vec![snomed("448771007")], Some("Rex"), &Conventions::default());
+    assert_eq!(rex.expect("a species").stored_text(), "Rex");
     // A code without text is written to ServiceNow as a receptionist would.
     let bare = species_from(vec![snomed("125076001")], None, &Conventions::default()).expect("a species");
     assert_eq!(bare.stored_text(), "Guinea pig");
@@ -93,7 +96,7 @@ type BreedCase<'a> = (Vec<Coding>, Option<&'a str>, Option<&'a str>, Option<&'a 
 #[test]
 fn breeds_from_and_to_the_ehr() {
     // (codes, text, species, concept, codes to send)
-    let cases: [BreedCase<'_>; 12] = [
+    let cases: [BreedCase<'_>; 18] = [
         (vec![snomed("62137007")], Some("Labrador Retriever"), Some("dog"), Some("62137007"), &["62137007"]),
         (
             vec![snomed("58108001"), coding("urn:club", "GR", None)],
@@ -115,6 +118,21 @@ fn breeds_from_and_to_the_ehr() {
         (vec![], Some("Thoroughbred"), Some("horse"), None, &[]),
         (vec![], Some("Blue-eyed wonder"), Some("dog"), None, &[]),
         (vec![snomed("62137007")], Some("Field line"), Some("dog"), Some("62137007"), &["62137007"]),
+        // Codes that say the same twice decide, codes that contradict each other leave it to the text.
+        (vec![snomed("62137007"); 2], Some("Field line"), Some("dog"), Some("62137007"), &["62137007"]),
+        (
+            vec![snomed("62137007"), snomed("58108001")],
+            Some("Golden"),
+            Some("dog"),
+            Some("58108001"),
+            &["58108001"],
+        ),
+        // A designer's cross of two words, and one with a word that says it is a cross.
+        (vec![], Some("Shih Poo"), Some("dog"), None, &["132619000"]),
+        (vec![], Some("Labradoodle cross"), None, None, &["132619000"]),
+        // A hospital's own code stays; a wrong check digit does not.
+        (vec![coding("urn:club", "BW", None)], Some("Blue-eyed wonder"), Some("dog"), None, &["BW"]),
+        (vec![snomed("387976009")], Some("Blue-eyed wonder"), Some("dog"), None, &[]),
     ];
     for (codings, text, species, concept, sent) in cases {
         let shown = format!("{codings:?} {text:?}");
@@ -196,4 +214,88 @@ fn no_known_allergy_is_a_statement_with_a_code() {
         assert_eq!(codes(&substance.codings_to_send()), sent, "{text}");
     }
     assert_eq!(Substance::new(" ", vec![]), None);
+}
+
+#[test]
+fn a_concept_without_a_vocabulary_is_shown_by_its_best_text() {
+    let shown = |codings: Vec<Coding>, text: Option<&str>| {
+        coded_from(codings, text).map(|coded| (coded.text, coded.concept))
+    };
+    let local = |display: Option<&str>| coding("urn:local", "A1", display);
+    // (codes, text, text people read)
+    let cases = [
+        (vec![local(Some("Indoor"))], Some(" Lives indoors "), Some("Lives indoors")),
+        (vec![local(Some(" Indoor "))], Some(" "), Some("Indoor")),
+        (vec![local(Some(" ")), local(Some("Indoor"))], None, Some("Indoor")),
+        (vec![local(None)], None, Some("A1")),
+        (vec![coding("urn:local", "", None)], None, None),
+        (vec![], None, None),
+    ];
+    for (codings, text, expected) in cases {
+        let found = shown(codings.clone(), text);
+        assert_eq!(found, expected.map(|text| (text.to_owned(), None)), "{codings:?} {text:?}");
+    }
+}
+
+#[test]
+fn amounts_are_the_same_within_rounding_and_only_in_one_kind() {
+    let amount = |text: &str| text.parse().expect("a number");
+    let shown = |number: &str, unit: &str| {
+        let mut text = String::new();
+        units::comparable_amount(amount(number), unit, &mut text);
+        text
+    };
+    // (amount, unit, amount, unit, the same?)
+    let cases = [
+        // From two kilograms on 0.01 kg, below half a per cent of the heavier.
+        ("2", "kg", "1.99", "kg", true),
+        ("2", "kg", "1.9899", "kg", false),
+        ("1.99", "kg", "1.98005", "kg", true),
+        ("1.99", "kg", "1.98004", "kg", false),
+        ("-2", "kg", "-1.99", "kg", true),
+        ("-2", "kg", "2", "kg", false),
+        ("38.5", "Cel", "101.4", "[degF]", true),
+        ("38.5", "Cel", "38.56", "Cel", true),
+        ("38.5", "Cel", "38.57", "Cel", false),
+        ("25.4", "cm", "10", "[in_i]", true),
+        ("25.4", "cm", "25.45", "cm", true),
+        ("25.4", "cm", "25.46", "cm", false),
+        // Exactly, in every other kind.
+        ("2.5", "L", "2500", "mL", true),
+        ("2.5", "L", "2500.001", "mL", false),
+        ("1", "mg/kg", "1000", "ug/kg", true),
+        ("2", "{tbl}", "2.0", "{tbl}", true),
+        ("2", "{tbl}", "3", "{tbl}", false),
+        ("2", "{tbl}", "2", "[drp]", false),
+        // One weighs, one measures; units nobody knows agree only with themselves.
+        ("2", "kg", "2", "L", false),
+        ("2", "furlong", "2", "furlong", true),
+        ("2", "furlong", "3", "furlong", false),
+        ("2", "furlong", "2", "parsec", false),
+        ("2", "kg", "2", "parsec", false),
+        // Beyond the range of a decimal they are compared as they stand.
+        ("79228162514264337593543950335", "L", "79228162514264337593543950335", "L", true),
+        ("79228162514264337593543950335", "L", "79228162514264337593543950334", "L", false),
+        ("79228162514264337593543950335", "L", "79228162514264337593543950335", "m", false),
+        ("79228162514264337593543950335", "L", "1", "L", false),
+    ];
+    for (left, left_unit, right, right_unit, same) in cases {
+        let found = units::same_amount((amount(left), left_unit), (amount(right), right_unit));
+        assert_eq!(found, same, "{left} {left_unit} / {right} {right_unit}");
+        // Equal text is an equal amount.
+        assert!(same || shown(left, left_unit) != shown(right, right_unit), "{left} {left_unit}");
+    }
+    // (amount, unit, the text it is compared by)
+    let texts = [
+        ("1.99949", "kg", "Mass 1.999"),
+        ("2.005", "kg", "Mass 2.01"),
+        ("27", "[lb_av]", "Mass 12.25"),
+        ("38.525", "Cel", "Temperature 771"),
+        ("2.50", "L", "Volume 2500"),
+        ("2.0", "{tbl}", "{tbl} 2"),
+        ("2.0", "furlong", "furlong 2"),
+    ];
+    for (number, unit, expected) in texts {
+        assert_eq!(shown(number, unit), expected, "{number} {unit}");
+    }
 }

@@ -29,6 +29,12 @@ fn other_spellings_of_the_same_document() {
         (" { \"a\" : [ 1 , 2 ] } ", r#"{"a":[1,2]}"#),
         (r#""\u00e9\/""#, "\"\u{e9}/\""),
         (r#""\ud83d\ude00""#, "\"\u{1f600}\""),
+        // The first and the last character of two halves, and the ones beside the halves.
+        (r#""\ud800\udc00\udbff\udfff""#, "\"\u{10000}\u{10ffff}\""),
+        (r#""\ud7ff\ue000""#, "\"\u{d7ff}\u{e000}\""),
+        (r#""\b\f\u001F\u0020""#, r#""\u0008\u000c\u001f ""#),
+        ("\r\n\t[\r\n\t]", "[]"),
+        ("{ }", "{}"),
     ];
     for (read, written) in cases {
         assert_eq!(Json::parse(read).map(|json| json.to_string()), Ok(written.to_owned()));
@@ -42,8 +48,49 @@ fn what_is_no_json() {
     {
         assert!(Json::parse(text).is_err(), "{text}");
     }
-    let fits = format!("{}1{}", "[".repeat(60), "]".repeat(60));
-    assert_eq!(Json::parse(&fits).map(|json| json.to_string()), Ok(fits));
+    for no_number in ["-", "-a", "1.", "1.e5", "1e", "1e+", "1E-", ".5", "+1", "00"] {
+        assert!(Json::parse(no_number).is_err(), "{no_number}");
+    }
+    // The deepest nesting that is read, of lists and of objects, and one level more.
+    let lists = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    let objects = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    for nested in [lists, objects] {
+        assert_eq!(Json::parse(&nested(64)).map(|json| json.to_string()), Ok(nested(64)));
+        assert!(Json::parse(&nested(65)).is_err());
+    }
+}
+
+#[test]
+fn a_problem_says_what_and_where() {
+    // (text, problem, line, column)
+    let cases = [
+        ("", "the document ends too early", 1, 1),
+        ("[1,\n 2,\n  x]", "a value is expected", 3, 3),
+        ("[tru]", "a value is expected", 1, 2),
+        ("[1] []", "something after the end", 1, 5),
+        ("[1 2]", "a comma or ] is expected", 1, 4),
+        ("[1", "ends inside an array", 1, 3),
+        ("{\"a\" 1}", "a colon is expected", 1, 6),
+        ("{\"a\":1 \"b\"}", "a comma or } is expected", 1, 8),
+        ("{\"a\":1,}", "a key in double quotes", 1, 8),
+        ("{\"a\":1", "ends inside an object", 1, 7),
+        ("-x", "a digit is expected", 1, 2),
+        ("02", "does not start with a zero", 1, 2),
+        ("\"a", "ends inside a string", 1, 3),
+        ("\"a\\", "ends inside a string", 1, 4),
+        ("\"a\nb\"", "a control character", 1, 3),
+        ("\"\\x\"", "no such escape", 1, 4),
+        ("\"\\u00", "four hexadecimal digits", 1, 4),
+        ("\"\\u00eg\"", "four hexadecimal digits", 1, 4),
+        ("\"\\ud83d\"", "half a character is missing", 1, 8),
+        ("\"\\ud83d\\u0041\"", "half a character is missing", 1, 14),
+        ("\"\\ude00\"", "this escape is half a character", 1, 8),
+    ];
+    for (text, problem, line, column) in cases {
+        let found = Json::parse(text).expect_err(text).to_string();
+        assert!(found.contains(problem), "{text:?}: {found}");
+        assert!(found.ends_with(&format!("at line {line} column {column}")), "{text:?}: {found}");
+    }
 }
 
 #[test]
@@ -112,5 +159,12 @@ fn elements_of_a_list_can_be_changed_and_nothing_else_has_any() {
     assert_eq!(list.to_string(), "[1,2,null]");
     for other in ["{}", "null", "\"[]\"", "1", "true"] {
         assert_eq!(Json::parse(other).expect("JSON").items_mut(), None, "{other}");
+        assert_eq!(Json::parse(other).expect("JSON").items(), [], "{other}");
     }
+    assert_eq!(list.items().len(), 3);
+    let object = Json::parse(r#"{"a":1,"a":2}"#).expect("JSON");
+    let members: Vec<_> =
+        object.members().iter().map(|(key, value)| (key.as_str(), value.to_string())).collect();
+    assert_eq!(members, [("a", "1".to_owned()), ("a", "2".to_owned())]);
+    assert_eq!(list.members(), []);
 }

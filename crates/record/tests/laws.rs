@@ -6,7 +6,7 @@ use proptest::sample::select;
 use record::catalogue::{Catalogue, CustomField, ValueType};
 use record::codes::sex_terms;
 use record::testing;
-use record::value::{Neuter, Sex, SexStatus, Substance, SubstanceSet, ValueProblem, parse};
+use record::value::{Coded, Coding, Neuter, Sex, SexStatus, Substance, SubstanceSet, ValueProblem, parse};
 use record::{
     Conventions, FieldState, Record, Sameness, Value, comparable, sameness, state_sameness, stored,
 };
@@ -196,6 +196,10 @@ proptest! {
     }
 }
 
+fn coding(code: &str, display: Option<&str>) -> Coding {
+    Coding { system: "urn".to_owned(), code: code.to_owned(), display: display.map(str::to_owned) }
+}
+
 #[test]
 fn the_stored_form_is_short_and_stable() {
     let read = |value_type: &ValueType, raw: &str| FieldState::read(value_type, raw, &Conventions::default());
@@ -224,6 +228,21 @@ fn the_stored_form_is_short_and_stable() {
         (read(&ValueType::AppointmentType, "Recheck"), "20:c7:Recheck+7:recheck"),
         (read(&ValueType::AppointmentStatus, "Confirmed"), "20:v9:Confirmed6:booked"),
         (read(&ValueType::Medications, "A 5 mg; B"), "23:y9:A 5 mg; B6:A 5 mg1:B"),
+        (
+            FieldState::Value(Value::Coded(Coded {
+                text: "x".to_owned(),
+                codings: vec![coding("A", None), coding("B", Some("b"))],
+                concept: None,
+            })),
+            "26:c1:x-3:urn1:A-3:urn1:B+1:b",
+        ),
+        (
+            FieldState::Value(Value::Substances(SubstanceSet::new(Substance::new(
+                "Beef",
+                vec![coding("A", None)],
+            )))),
+            "24:a4:Beef4:beef9:3:urn1:A-",
+        ),
         (
             FieldState::Invalid {
                 raw: "?".to_owned(),
@@ -279,6 +298,24 @@ fn a_stored_text_that_was_cut_or_changed_is_refused() {
         "c1:x-1:s",
     ] {
         assert!(stored::decode_state(wrong).is_err(), "{wrong}");
+    }
+    // A part is as long as it says, which it says in digits.
+    // (text, its first part and what is left empty?)
+    let cases = [
+        ("0:", Some(("", true))),
+        ("1:ab", Some(("a", false))),
+        ("12:abcdefghijkl", Some(("abcdefghijkl", true))),
+        (":", None),
+        (":ab", None),
+        ("2:a", None),
+        ("1;a", None),
+        ("1", None),
+        ("99999999999:a", None),
+    ];
+    for (text, expected) in cases {
+        let mut parts = stored::Parts::new(text, "test");
+        let found = parts.part().ok().map(|part| (part, parts.is_empty()));
+        assert_eq!(found, expected, "{text}");
     }
 }
 

@@ -176,6 +176,10 @@ fn sex_terms() {
         ("spayed female", Some((Female, Neutered))),
         ("desexed male", Some((Male, Neutered))),
         ("neutered", Some((Sex::Unknown, Neutered))),
+        ("male neuter", Some((Male, Neutered))),
+        ("male neutered status", Some((Male, Neutered))),
+        ("male, status unknown", Some((Male, NO))),
+        ("neuter status unknown, male", Some((Male, NO))),
         // Said to be unknown, which is not the same as blank.
         ("U", Some((Sex::Unknown, NO))),
         ("not stated", Some((Sex::Unknown, NO))),
@@ -348,4 +352,13 @@ fn chips_keep_what_was_written() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn people_read_the_value_or_what_could_not_be_read() {
+    let shown = |raw: &str| FieldState::read(&ValueType::Date, raw, &Conventions::default()).display();
+    assert_eq!(shown("2019-06"), "2019-06");
+    assert_eq!(shown("13/13/1313"), "13/13/1313");
+    assert_eq!(shown(" "), "");
+    assert_eq!(FieldState::Unknown.display(), "");
 }

@@ -62,12 +62,16 @@ fn rules() {
     type Changes<'a> = &'a [(&'a str, &'a str)];
     type Found<'a> = (&'a str, &'a str, Severity);
     // (changes to a right patient, what is found: field, rule, severity)
-    let cases: [(Changes<'_>, &[Found<'_>]); 24] = [
+    let cases: [(Changes<'_>, &[Found<'_>]); 31] = [
         (&[], &[]),
         (&[("patient_name", "")], &[("patient_name", "name_missing", Error)]),
         (&[("patient_name", "Kitten 3")], &[("patient_name", "name_is_placeholder", Note)]),
         // What this remote does not show is no mistake.
         (&[("patient_name", "?"), ("species", "?"), ("owner_phone", "?"), ("owner_email", "")], &[]),
+        (&[("owner_phone", ""), ("owner_email", "?")], &[]),
+        // One way to reach the owner is enough.
+        (&[("owner_email", "")], &[]),
+        (&[("owner_phone", "")], &[]),
         (&[("species", "")], &[("species", "species_missing_for_breed", Error)]),
         (&[("species", ""), ("breed", "")], &[("species", "species_missing", Warning)]),
         (&[("species", "Cat")], &[("breed", "breed_of_another_species", Error)]),
@@ -81,6 +85,11 @@ fn rules() {
         (&[("date_of_birth", "1985")], &[("date_of_birth", "older_than_the_species", Warning)]),
         // As a year it can be 32 years and no more.
         (&[("date_of_birth", "1992")], &[]),
+        // A dog's thirty-third year is full on the day, not the day before.
+        (&[("date_of_birth", "1992-03-11")], &[]),
+        (&[("date_of_birth", "1992-03-10")], &[("date_of_birth", "older_than_the_species", Warning)]),
+        (&[("allergies", "NKDA")], &[]),
+        (&[("allergies", "")], &[]),
         (&[("date_of_birth", "01/02/2019")], &[("date_of_birth", "unreadable", Error)]),
         (&[("gender", "zebra")], &[("gender", "unreadable", Error)]),
         (&[("microchip_id", "123*456*789")], &[("microchip_id", "older_chip", Note)]),
@@ -124,6 +133,9 @@ fn more_weights() {
         ("-4 kg", Some("amount_not_positive")),
         ("10 g", Some("amount_implausible")),
         ("20 g", None),
+        ("19.9 g", Some("amount_implausible")),
+        ("120 kg", None),
+        ("120.1 kg", Some("amount_implausible")),
         ("12 cm", Some("unit_does_not_fit")),
         ("heavy", Some("unreadable")),
         ("", None),

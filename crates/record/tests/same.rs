@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use record::catalogue::ValueType;
-use record::value::parse;
+use record::value::{Coded, Coding, parse};
 use record::{Conventions, FieldState, SameBecause, Sameness, Value, comparable, sameness, state_sameness};
 
 use SameBecause::{
@@ -101,5 +101,25 @@ fn blank_and_unknown_are_two_things() {
         comparable(&left, &mut a);
         comparable(&right, &mut b);
         assert_eq!(a == b, expected.is_same(), "{a} / {b}");
+    }
+}
+
+#[test]
+fn codes_without_a_text_are_told_apart_by_the_code() {
+    let coded = |text: &str, code: &str| {
+        let coding = Coding { system: "urn:local".to_owned(), code: code.to_owned(), display: None };
+        Value::Coded(Coded { text: text.to_owned(), codings: vec![coding], concept: None })
+    };
+    // (left, right, how they relate)
+    let cases = [
+        (coded("", "A"), coded("", "A"), Identical),
+        (coded("", "A"), coded("", "B"), Different),
+        // A text says more than the code beside it.
+        (coded("Indoor", "A"), coded("Indoor", "B"), Identical),
+        (coded("Indoor", "A"), coded("indoor", "B"), Same(CaseOrBlanks)),
+        (coded("Indoor", "A"), coded("Outdoor", "A"), Different),
+    ];
+    for (left, right, expected) in cases {
+        assert_eq!(sameness(&left, &right), expected, "{left:?} / {right:?}");
     }
 }

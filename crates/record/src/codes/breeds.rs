@@ -310,7 +310,7 @@ pub fn recognise(text: &str, conventions: &Conventions) -> Option<String> {
         return Some(concept_of(&breed.snomed));
     }
     // `D.S.H.`
-    if folded.len() > 1 && folded.split(' ').all(|word| word.len() == 1) {
+    if folded.split(' ').all(|word| word.len() == 1) {
         let joined = folded.replace(' ', "");
         return TABLE
             .by_name

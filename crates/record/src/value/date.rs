@@ -99,6 +99,7 @@ impl PartialDate {
 
     /// Appends its text.
     pub(crate) fn push_to(self, out: &mut String) {
+        // The last two digits of a number.
         let two = |number: u16, out: &mut String| {
             // A remainder of ten fits into a byte.
             let digit = |digit: u16| char::from(b'0' + u8::try_from(digit % 10).unwrap_or_default());
@@ -106,7 +107,7 @@ impl PartialDate {
             out.push(digit(number));
         };
         two(self.year / 100, out);
-        two(self.year % 100, out);
+        two(self.year, out);
         for part in [self.month, self.day].into_iter().flatten() {
             out.push('-');
             two(u16::from(part), out);
@@ -157,6 +158,15 @@ mod tests {
             ("0000", None),
             ("19", None),
             ("2019-6-1", None),
+            ("2019/06", None),
+            ("2019/06-01", None),
+            ("2019-06/01", None),
+            ("9999-12-31", Some("9999-12-31")),
+            ("0001", Some("0001")),
+            ("2019-12", Some("2019-12")),
+            ("2019-04-30", Some("2019-04-30")),
+            ("2019-04-31", None),
+            ("2019-07-32", None),
             ("01/02/2019", None),
             ("01.02.2019", None),
             ("2019-06-01 00:00:00", None),

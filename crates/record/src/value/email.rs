@@ -63,8 +63,32 @@ mod tests {
 
     #[test]
     fn addresses() {
+        let local = |length: usize| format!("{}@example.test", "a".repeat(length));
+        let label = |length: usize| format!("a@{}.test", "b".repeat(length));
+        // Labels of 49 letters and a dot, and what is left for the first one.
+        let domain = |length: usize| {
+            format!("a@{}.{}test", "c".repeat(length - 205), format!("{}.", "d".repeat(49)).repeat(4))
+        };
+        let (longest_local, longer_local) = (local(64), local(65));
+        let (longest_label, longer_label) = (label(63), label(64));
+        let (longest_domain, longer_domain) = (domain(253), domain(254));
         // (written, accepted?)
         let cases = [
+            (longest_local.as_str(), true),
+            (longer_local.as_str(), false),
+            (longest_label.as_str(), true),
+            (longer_label.as_str(), false),
+            (longest_domain.as_str(), true),
+            (longer_domain.as_str(), false),
+            ("peter@my-mail.example", true),
+            ("peter@my_mail.example", false),
+            ("peter@mail-.example", false),
+            ("peter@a.io", true),
+            ("peter@a.i", false),
+            ("peter@a.i2", true),
+            ("peter.@example.test", false),
+            ("@example.test", false),
+            ("peter@\u{a0}example.test", false),
             ("peter@example.test", true),
             (" Peter.James+vet@Mail.Example.test ", true),
             ("o'brien@example.co.uk", true),
@@ -84,6 +108,22 @@ mod tests {
         ];
         for (written, accepted) in cases {
             assert_eq!(parse(written).is_ok(), accepted, "{written}");
+        }
+    }
+
+    #[test]
+    fn the_way_out_fits_the_problem() {
+        // (written, a word of the problem)
+        let cases = [
+            ("a@example.test, b@example.test", "more than one"),
+            ("a@example.test b@example.test", "more than one"),
+            ("a@b@example.test", "not a complete"),
+            ("peter, at home", "an @"),
+            ("peter james@example.test", "a blank"),
+        ];
+        for (written, word) in cases {
+            let found = parse(written).expect_err(written);
+            assert!(found.problem.contains(word), "{written}: {found}");
         }
     }
 }

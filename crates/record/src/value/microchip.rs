@@ -142,8 +142,26 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_zero_is_a_suggestion_for_review() {
-        let found = Microchip::parse("40112003456789").expect_err("14 digits");
-        assert!(found.way_out.contains("zero in front"));
+    fn the_way_out_fits_the_problem() {
+        // (written, words of the problem or the way out)
+        let cases = [
+            ("40112003456789", "zero in front"),
+            ("000 000 000", "placeholder"),
+            ("000112003456789", "never starts with 000"),
+            ("999112003456789", "test transponders"),
+            ("985274877906944", "mistyped"),
+            ("98511200345678O", "letters O and I"),
+            ("98511200345678\u{e9}", "not a microchip number"),
+            ("12345678", "15 digits, or 9 or 10"),
+            ("1234567890123456", "15 digits, or 9 or 10"),
+            ("ABCDEFGHIJ", "not a microchip number"),
+            ("123456789\u{e9}", "not a microchip number"),
+            ("-", "not a microchip number"),
+        ];
+        for (written, words) in cases {
+            let found = Microchip::parse(written).expect_err(written);
+            let said = format!("{} {}", found.problem, found.way_out);
+            assert!(said.contains(words), "{written}: {said}");
+        }
     }
 }
