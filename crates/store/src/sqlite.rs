@@ -4,6 +4,9 @@
 //! `SQLite` that `SQLCipher` carries here has a defect in WAL files with several writers or checkpointers
 //! (<https://www.sqlite.org/wal.html#the_wal_reset_bug>), which this order of things keeps away. Readers are
 //! read-only and see what was committed when their statement began.
+//!
+//! `LIMIT (?1 + 0)`, never `LIMIT ?1`: `SQLite` plans anew for each value of a bare parameter there, so that the statement
+//! is prepared again whenever it is run.
 
 mod apply;
 mod batch;
@@ -59,7 +62,8 @@ const ACQUIRED_WITHIN: Duration = Duration::from_secs(30);
 /// What can be set; the default is right for 100,000 patients a side.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// Reading connections.
+    /// Reading connections. Without any, what is read comes over the writing one, between two commits, and nothing is
+    /// batched: slower for many callers, and the quickest for a single one, whose pages stay in one cache.
     pub readers: u32,
     /// Page cache of the writing connection, KiB; each reading one has half of it.
     pub cache_kib: u32,
@@ -74,6 +78,10 @@ pub struct OpenOptions {
     /// A statement that weakens `synchronous = FULL`: shows that the test of the power cut notices.
     #[cfg(feature = "conformance")]
     pub weaken: Option<&'static str>,
+    /// Pages are encrypted, and carry no authentication code: for simulations, which live thousands of days on a file that
+    /// nobody else can reach. A file is opened as it was made.
+    #[cfg(feature = "conformance")]
+    pub unauthenticated: bool,
 }
 
 impl Default for OpenOptions {
@@ -87,6 +95,8 @@ impl Default for OpenOptions {
             most_pages: None,
             #[cfg(feature = "conformance")]
             weaken: None,
+            #[cfg(feature = "conformance")]
+            unauthenticated: false,
         }
     }
 }
@@ -162,6 +172,10 @@ impl SqliteStore {
         }
         migrate::run(&mut writing, now_ms).await?;
 
+        if options.readers == 0 {
+            let writer = Writer::start(writing, lock);
+            return Ok(Self { readers: Readers::Writer(writer.clone()), writer: Writing::Queue(writer) });
+        }
         let reading = |cache_kib: u32| {
             base.clone()
                 .read_only(true)
@@ -170,14 +184,17 @@ impl SqliteStore {
                 .optimize_on_close(false, None)
         };
         let readers = SqlitePoolOptions::new()
-            .max_connections(options.readers.max(1))
+            .max_connections(options.readers)
             .acquire_timeout(ACQUIRED_WITHIN)
+            // A file does not hang up: asking each connection whether it is still there doubles the hand-overs of a reading.
+            .test_before_acquire(false)
             .connect_with(reading(options.cache_kib / 2))
             .await
             .map_err(|error| typed(&error))?;
         let walking = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRED_WITHIN)
+            .test_before_acquire(false)
             .connect_lazy_with(reading(options.walking_cache_kib));
         Ok(Self {
             readers: Readers::Pools { readers, walking },
@@ -209,10 +226,13 @@ fn file_options(path: &Path, key: &SecretKey, options: &OpenOptions) -> SqliteCo
         }
     }
     pragma.push_str("'\"");
-    plain_options()
-        .filename(path)
+    let keyed = plain_options()
         // sqlx runs this one before every other, as SQLCipher demands.
-        .pragma("key", pragma.to_string())
+        .pragma("key", pragma.to_string());
+    #[cfg(feature = "conformance")]
+    let keyed = if options.unauthenticated { keyed.pragma("cipher_use_hmac", "OFF") } else { keyed };
+    keyed
+        .filename(path)
         // Otherwise a wrong key writes to standard error.
         .pragma("cipher_log_level", "NONE")
         .foreign_keys(true)

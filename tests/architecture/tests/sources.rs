@@ -68,6 +68,23 @@ fn only_store_contains_sql() {
     assert!(wrong.is_empty(), "{}", report("Invariant 2: only store contains SQL:", &wrong, way_out));
 }
 
+/// A bare parameter there makes SQLite prepare the statement again whenever it is run (`store/src/sqlite.rs`).
+#[test]
+fn a_limit_is_no_bare_parameter() {
+    let mut wrong = Vec::new();
+    let mut limits = 0;
+    for (_, source) in product().iter().filter(|(package, _)| package == "store") {
+        for (line, text) in &source.texts {
+            limits += text.matches("LIMIT (?").count();
+            if text.contains("LIMIT ?") {
+                wrong.push(format!("{}:{}", shown(&source.path), line + 1));
+            }
+        }
+    }
+    assert!(limits > 20, "the statements were not read: {limits}");
+    assert!(wrong.is_empty(), "{}", report("A bare parameter after LIMIT:", &wrong, "Write `(?1 + 0)`."));
+}
+
 #[test]
 fn only_the_executor_writes_to_a_remote() {
     // The driver of the engine's steps: it sends the requests that the outbox executor asks for.

@@ -27,6 +27,6 @@ pub fn live(seed: u64) -> Outcomes {
 
 /// The same with a deliberate bug, which the checker is to find.
 pub fn live_with(seed: u64, mutation: Option<mutations::Mutation>) -> Outcomes {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async { Box::pin(Day::begin(seed, mutation).await.live()).await })
 }

@@ -9,6 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+/// Days allocate much and keep little; the system's allocator costs a sixth of their time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(name = "simulate", about = "Clinic days from a seed")]
 struct Arguments {
@@ -104,6 +108,25 @@ fn mutated(name: &str, seed: u64, runs: u64) -> ExitCode {
     if escaped { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+/// A day and the thread of its database take turns and never work at the same time: on one core they wake each other at
+/// a fraction of the cost. The database's threads inherit it.
+fn stay_on_core(worker: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        let Ok(allowed) = sched_getaffinity(None) else { return };
+        let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+        if let Some(core) = cores.get(worker % cores.len().max(1)) {
+            let mut only = CpuSet::new();
+            only.set(*core);
+            // Where it is not allowed, days take longer.
+            let _ = sched_setaffinity(None, &only);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = worker;
+}
+
 /// A seed, and what is wrong with its day.
 type Failed = (u64, Vec<String>);
 
@@ -116,9 +139,10 @@ fn many(arguments: &Arguments) -> ExitCode {
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let began = Instant::now();
     let workers: Vec<_> = (0..threads)
-        .map(|_| {
+        .map(|worker| {
             let (next, failed) = (Arc::clone(&next), Arc::clone(&failed));
             std::thread::spawn(move || {
+                stay_on_core(worker);
                 loop {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     if seed >= end {

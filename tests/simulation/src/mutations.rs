@@ -2,12 +2,14 @@
 //! and the real store, so that no build of the product can hold one.
 
 use async_trait::async_trait;
-use record::{RecordKind, Remote};
+use engine::plans::Intent;
+use reconcile::FieldWrite;
+use record::{Catalogue, FieldState, RecordKind, Remote};
 use remote::http::CallStats;
 use remote::{Cursor, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written};
 use serde_json::Value;
 use std::sync::Arc;
-use store::{Change, ConflictCause, OperationState};
+use store::{Change, ConflictCause, OperationState, PlanRow};
 
 /// One deliberate bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +34,13 @@ pub enum Mutation {
     WriteMore,
     /// One person's approval is enough for everything.
     ApproveAlone,
+    /// Where both sides have allergies, the merge forgets the first that stood there.
+    MergeForgets,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 10] = [
+    pub const ALL: [Mutation; 11] = [
         Mutation::SkipLookUp,
         Mutation::ResendAtOnce,
         Mutation::IgnoreVersion,
@@ -47,6 +51,7 @@ impl Mutation {
         Mutation::ForgetQuestion,
         Mutation::WriteMore,
         Mutation::ApproveAlone,
+        Mutation::MergeForgets,
     ];
 }
 
@@ -133,16 +138,33 @@ pub fn changes(changes: Vec<Change>, mutation: Option<Mutation>) -> Vec<Change> 
                 let mut body: Value = serde_json::from_str(&plan.body).unwrap_or_default();
                 for operation in body["operations"].as_array_mut().into_iter().flatten() {
                     if let Some(text) = operation["body"].as_str() {
-                        operation["body"] = Value::String(without_last_allergy(text));
+                        operation["body"] = Value::String(without_allergy(text, Which::Last));
                     }
                 }
-                plan.body = body.to_string();
-                let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, plan.body.as_bytes());
-                plan.hash = hex::encode(digest);
+                hold(&mut plan, &body);
                 Some(Change::PutPlan(plan))
             }
             (Mutation::DropAllergy, Change::Enqueue(mut operation)) => {
-                operation.body = without_last_allergy(&operation.body);
+                operation.body = without_allergy(&operation.body, Which::Last);
+                Some(Change::Enqueue(operation))
+            }
+            (Mutation::MergeForgets, Change::PutPlan(mut plan)) => {
+                let mut body: Value = serde_json::from_str(&plan.body).unwrap_or_default();
+                for operation in body["operations"].as_array_mut().into_iter().flatten() {
+                    let fields: Vec<FieldWrite> =
+                        serde_json::from_value(operation["fields"].clone()).unwrap_or_default();
+                    if let Some(text) = operation["body"].as_str().filter(|_| merges_allergies(&fields)) {
+                        operation["body"] = Value::String(without_allergy(text, Which::First));
+                    }
+                }
+                hold(&mut plan, &body);
+                Some(Change::PutPlan(plan))
+            }
+            (Mutation::MergeForgets, Change::Enqueue(mut operation)) => {
+                let intent: Option<Intent> = serde_json::from_str(&operation.intent).ok();
+                if intent.is_some_and(|intent| merges_allergies(&intent.fields)) {
+                    operation.body = without_allergy(&operation.body, Which::First);
+                }
                 Some(Change::Enqueue(operation))
             }
             (_, change) => Some(change),
@@ -176,18 +198,45 @@ pub fn changes(changes: Vec<Change>, mutation: Option<Mutation>) -> Vec<Change> 
         .collect()
 }
 
-/// A body whose last allergy is missing.
-fn without_last_allergy(body: &str) -> String {
+/// Freezes a plan anew, as if it had been made so.
+fn hold(plan: &mut PlanRow, body: &Value) {
+    plan.body = body.to_string();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, plan.body.as_bytes());
+    plan.hash = hex::encode(digest);
+}
+
+/// Whether allergies join others that stand there.
+fn merges_allergies(fields: &[FieldWrite]) -> bool {
+    let allergies = Catalogue::patient_default().index_of("allergies");
+    let has_some = |state: &FieldState| state.value().is_some();
+    fields.iter().any(|write| Some(write.field) == allergies && has_some(&write.from) && has_some(&write.to))
+}
+
+/// Which allergy of a list is left out.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    First,
+    Last,
+}
+
+/// A body in which an allergy is missing.
+fn without_allergy(body: &str, which: Which) -> String {
     let Ok(mut tree) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
     if let Some(entries) = tree["entry"].as_array_mut() {
-        let last =
-            entries.iter().rposition(|entry| entry["resource"]["resourceType"] == "AllergyIntolerance");
-        if let Some(last) = last {
-            entries.remove(last);
+        let is_allergy = |entry: &Value| entry["resource"]["resourceType"] == "AllergyIntolerance";
+        let at = match which {
+            Which::First => entries.iter().position(is_allergy),
+            Which::Last => entries.iter().rposition(is_allergy),
+        };
+        if let Some(at) = at {
+            entries.remove(at);
         }
     } else if let Some(text) = tree["u_allergies"].as_str() {
         let mut parts: Vec<&str> = text.split([';', ',', '\n']).collect();
-        parts.pop();
+        match which {
+            Which::First => drop(parts.remove(0)),
+            Which::Last => drop(parts.pop()),
+        }
         tree["u_allergies"] = Value::String(parts.join(";"));
     } else {
         return body.to_owned();

@@ -58,6 +58,7 @@ const FOUND_WITHIN: &[(Mutation, u64)] = &[
     (Mutation::ForgetQuestion, 10),
     (Mutation::WriteMore, 10),
     (Mutation::ApproveAlone, 20),
+    (Mutation::MergeForgets, 20),
 ];
 
 #[test]

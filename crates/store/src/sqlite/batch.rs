@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Change, InboxRow, OperationRow, Result, StoreError};
 
-/// The writer's task while its connection is lent. Dropped unsealed, everything in it is undone.
+/// The writer's task while its connection is lent. Dropped unsealed, everything in its transaction is undone.
 #[derive(Debug)]
 pub(super) struct Lent {
     task: Option<(Task, oneshot::Sender<Task>)>,
@@ -162,6 +162,8 @@ pub(super) enum Readers {
         /// that all page caches share.
         walking: SqlitePool,
     },
+    /// The writing connection, between two commits.
+    Writer(Writer),
     /// The lent connection.
     Batch(Arc<Mutex<Lent>>),
 }
@@ -170,6 +172,7 @@ impl Readers {
     pub(super) async fn get(&self) -> Result<Reader<'_>> {
         Ok(match self {
             Self::Pools { readers, .. } => Reader::pooled(readers).await?,
+            Self::Writer(writer) => Reader::Borrowed(writer.lend(false).await?),
             Self::Batch(lent) => Reader::Lent(lent.lock().await),
         })
     }
@@ -180,7 +183,8 @@ impl Readers {
                 walking.close().await;
                 readers.close().await;
             }
-            Self::Batch(_) => {}
+            // The writer closes its connection itself.
+            Self::Writer(_) | Self::Batch(_) => {}
         }
     }
 }
@@ -188,6 +192,7 @@ impl Readers {
 /// A connection to read on.
 pub(super) enum Reader<'s> {
     Pooled(PoolConnection<Sqlite>),
+    Borrowed(Lent),
     Lent(MutexGuard<'s, Lent>),
 }
 
@@ -199,6 +204,7 @@ impl Reader<'_> {
     pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection> {
         match self {
             Self::Pooled(connection) => Ok(connection),
+            Self::Borrowed(lent) => Ok(&mut lent.task()?.connection),
             Self::Lent(lent) => Ok(&mut lent.task()?.connection),
         }
     }

@@ -64,7 +64,7 @@ async fn chain_problem(connection: &mut SqliteConnection) -> Result<Option<Strin
         let page = sqlx::query(concat!(
             "SELECT no, previous, hash, ",
             audit_columns!(),
-            " FROM audit WHERE no > ?1 ORDER BY no LIMIT ?2"
+            " FROM audit WHERE no > ?1 ORDER BY no LIMIT (?2 + 0)"
         ))
         .bind(number)
         .bind(PAGE)

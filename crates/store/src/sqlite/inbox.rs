@@ -160,7 +160,7 @@ pub(super) async fn claim(
          SELECT 1 FROM inbox e WHERE e.remote = h.remote AND e.kind = h.kind AND e.key = h.key \
          AND e.state IN ('accepted', 'running') \
          AND (e.state = 'running' OR e.turn < h.turn OR (e.turn = h.turn AND e.no < h.no))) \
-         ORDER BY h.turn, h.no LIMIT ?2) \
+         ORDER BY h.turn, h.no LIMIT (?2 + 0)) \
          UPDATE inbox SET state = 'running', attempts = attempts + 1 WHERE no IN (\
          SELECT e.no FROM heads CROSS JOIN inbox e \
          ON e.remote = heads.remote AND e.kind = heads.kind AND e.key = heads.key \

@@ -254,7 +254,7 @@ pub(super) async fn claim(
                 " AND h.state IN ('waiting', 'retrying') AND h.due_at_ms <= ?1 \
                  AND NOT EXISTS (SELECT 1 FROM operations e WHERE e.lane = h.lane AND e.seq < h.seq \
                  AND e.state IN ('waiting', 'running', 'retrying', 'parked')) \
-                 ORDER BY h.due_at_ms, h.no LIMIT ?2)"
+                 ORDER BY h.due_at_ms, h.no LIMIT (?2 + 0))"
             )
         };
     }
@@ -264,7 +264,7 @@ pub(super) async fn claim(
         due!("?3"),
         " UNION ALL ",
         due!("?4"),
-        ") ORDER BY due_at_ms, no LIMIT ?2) RETURNING ",
+        ") ORDER BY due_at_ms, no LIMIT (?2 + 0)) RETURNING ",
         operation_columns!(),
         ", no"
     ))

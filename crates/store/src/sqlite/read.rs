@@ -82,8 +82,11 @@ impl Store for SqliteStore {
     }
 
     async fn batch(&self) -> Result<Option<Arc<dyn Batch>>> {
-        let Writing::Queue(writer) = &self.writer else { return Ok(None) };
-        let lent: Arc<Mutex<Lent>> = Arc::new(Mutex::new(writer.lend().await?));
+        // Who reads over the writing connection could read nothing beside a batch.
+        let (Writing::Queue(writer), Readers::Pools { .. }) = (&self.writer, &self.readers) else {
+            return Ok(None);
+        };
+        let lent: Arc<Mutex<Lent>> = Arc::new(Mutex::new(writer.lend(true).await?));
         Ok(Some(Arc::new(SqliteStore {
             readers: Readers::Batch(Arc::clone(&lent)),
             writer: Writing::Batch(lent),
@@ -311,7 +314,7 @@ impl Store for SqliteStore {
         let query = sqlx::query(concat!(
             "SELECT ",
             run_columns!(),
-            " FROM runs ORDER BY started_at_ms DESC, id DESC LIMIT ?1"
+            " FROM runs ORDER BY started_at_ms DESC, id DESC LIMIT (?1 + 0)"
         ))
         .bind(i64::from(limit));
         all(&self.readers, query, rows::run).await
@@ -379,7 +382,7 @@ impl Store for SqliteStore {
             Some(subject) => sqlx::query(concat!(
                 "SELECT ",
                 audit_columns!(),
-                " FROM audit WHERE subject = ?3 ORDER BY no DESC LIMIT ?1 OFFSET ?2"
+                " FROM audit WHERE subject = ?3 ORDER BY no DESC LIMIT (?1 + 0) OFFSET ?2"
             ))
             .bind(i64::from(limit))
             .bind(i64::from(offset))
@@ -387,7 +390,7 @@ impl Store for SqliteStore {
             None => sqlx::query(concat!(
                 "SELECT ",
                 audit_columns!(),
-                " FROM audit ORDER BY no DESC LIMIT ?1 OFFSET ?2"
+                " FROM audit ORDER BY no DESC LIMIT (?1 + 0) OFFSET ?2"
             ))
             .bind(i64::from(limit))
             .bind(i64::from(offset)),

@@ -34,7 +34,7 @@ pub(super) async fn patients(
     if !words.is_empty() {
         let expression = full_text(&words);
         let matches: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM (SELECT 1 FROM patient_search WHERE patient_search MATCH ?1 LIMIT ?2)",
+            "SELECT count(*) FROM (SELECT 1 FROM patient_search WHERE patient_search MATCH ?1 LIMIT (?2 + 0))",
         )
         .bind(expression.as_str())
         .bind(SORTED_UP_TO + 1)
@@ -69,7 +69,7 @@ async fn few(
         " FROM (SELECT w.pair AS no, w.name_sort FROM patient_search f \
          CROSS JOIN patient_words w INDEXED BY patient_words_by_pair ON w.pair = f.rowid \
          WHERE f.patient_search MATCH ?1 AND (?2 IS NULL OR w.status = ?2) \
-         ORDER BY w.name_sort, w.pair LIMIT ?3 OFFSET ?4) m \
+         ORDER BY w.name_sort, w.pair LIMIT (?3 + 0) OFFSET ?4) m \
          CROSS JOIN pairs p ON p.no = m.no CROSS JOIN pair_details d ON d.pair = m.no ORDER BY m.name_sort, m.no"
     ))
     .bind(expression)
@@ -116,7 +116,7 @@ async fn many(
     }
     let page = format!(
         "SELECT {} FROM (SELECT w.pair AS no, w.name_sort FROM {walk} WHERE {condition} \
-         ORDER BY w.name_sort, w.pair LIMIT ?2 OFFSET ?3) m \
+         ORDER BY w.name_sort, w.pair LIMIT (?2 + 0) OFFSET ?3) m \
          CROSS JOIN pairs p ON p.no = m.no CROSS JOIN pair_details d ON d.pair = m.no ORDER BY m.name_sort, m.no",
         pair_columns!()
     );
@@ -144,7 +144,7 @@ async fn count(
     let counted: i64 = match (expression, status) {
         (Some(expression), None) => {
             sqlx::query_scalar(
-                "SELECT count(*) FROM (SELECT 1 FROM patient_search WHERE patient_search MATCH ?1 LIMIT ?2)",
+                "SELECT count(*) FROM (SELECT 1 FROM patient_search WHERE patient_search MATCH ?1 LIMIT (?2 + 0))",
             )
             .bind(expression)
             .bind(cap)
@@ -154,7 +154,7 @@ async fn count(
         (None, _) => {
             sqlx::query_scalar(
                 "SELECT count(*) FROM (SELECT 1 FROM pairs WHERE kind = 'patient' AND (?1 IS NULL OR status = ?1) \
-                 LIMIT ?2)",
+                 LIMIT (?2 + 0))",
             )
             .bind(status.map(Word::word))
             .bind(cap)
@@ -169,7 +169,7 @@ async fn count(
             }
             let text = format!(
                 "SELECT count(*) FROM (SELECT 1 FROM patient_words w INDEXED BY patient_words_by_status \
-                 WHERE {condition} LIMIT ?2)"
+                 WHERE {condition} LIMIT (?2 + 0))"
             );
             let mut query = sqlx::query_scalar(AssertSqlSafe(text)).bind(status.word()).bind(cap);
             for word in words {

@@ -55,8 +55,10 @@ pub(super) enum Request {
         remotes: Vec<Remote>,
         answer: oneshot::Sender<Result<Vec<OperationRow>>>,
     },
-    /// Everything that was handed in before is done; the connection then is the caller's until it is given back.
+    /// Everything that was handed in before is done; the connection then is the caller's until it is given back, with a
+    /// transaction begun if it is to write.
     Lend {
+        to_write: bool,
         answer: oneshot::Sender<Result<Lent>>,
     },
     Verify {
@@ -134,10 +136,10 @@ impl Writer {
         answered.await.map_err(|_| closed())?
     }
 
-    /// Holds a transaction on the writing connection.
-    pub(super) async fn lend(&self) -> Result<Lent> {
+    /// Holds the writing connection: a transaction on it, or only to read.
+    pub(super) async fn lend(&self, to_write: bool) -> Result<Lent> {
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Request::Lend { answer }).await.map_err(|_| closed())?;
+        self.requests.send(Request::Lend { to_write, answer }).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 
@@ -188,8 +190,8 @@ pub(super) struct Task {
     tail: Tail,
     /// Who waits for the file to be looked at.
     verifying: Vec<oneshot::Sender<Result<Vec<String>>>>,
-    /// Who waits for the connection.
-    borrowing: Vec<oneshot::Sender<Result<Lent>>>,
+    /// Who waits for the connection, and whether to write.
+    borrowing: Vec<(bool, oneshot::Sender<Result<Lent>>)>,
     counters: Arc<Counters>,
     /// No transaction is open.
     pub(super) at_rest: bool,
@@ -208,8 +210,8 @@ impl Task {
                 // Who no longer waits has nothing to be told.
                 drop(answer.send(check::pages(&mut self.connection).await));
             }
-            for answer in std::mem::take(&mut self.borrowing) {
-                let Some(back) = self.lend(answer).await else { return };
+            for (to_write, answer) in std::mem::take(&mut self.borrowing) {
+                let Some(back) = self.lend(to_write, answer).await else { return };
                 self = back;
             }
             if !closing.is_empty() {
@@ -231,7 +233,10 @@ impl Task {
             // Nobody begins anything any more.
             self.borrowing.clear();
         }
-        for closing_statement in ["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+        // Whoever lets go of the store without closing it is ending: the next start finds the log.
+        let tidying: &[&str] =
+            if closing.is_empty() { &[] } else { &["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] };
+        for closing_statement in tidying.iter().copied() {
             if let Err(error) = sqlx::raw_sql(closing_statement).execute(&mut self.connection).await {
                 tracing::warn!(error = %typed(&error), "closing the database left its log to the next start");
             }
@@ -244,14 +249,16 @@ impl Task {
         }
     }
 
-    /// Lends the connection with a transaction begun, and waits until it is given back. `None` if it never is, which
-    /// only the end of the process brings about.
-    async fn lend(mut self, answer: oneshot::Sender<Result<Lent>>) -> Option<Self> {
-        if let Err(error) = self.statement("BEGIN IMMEDIATE").await {
-            drop(answer.send(Err(error)));
-            return Some(self);
+    /// Lends the connection, and waits until it is given back. `None` if it never is, which only the end of the process
+    /// brings about.
+    async fn lend(mut self, to_write: bool, answer: oneshot::Sender<Result<Lent>>) -> Option<Self> {
+        if to_write {
+            if let Err(error) = self.statement("BEGIN IMMEDIATE").await {
+                drop(answer.send(Err(error)));
+                return Some(self);
+            }
+            self.at_rest = false;
         }
-        self.at_rest = false;
         let (back, returned) = oneshot::channel();
         // Who no longer waits lets go of it at once, and it comes back.
         drop(answer.send(Ok(Lent::new(self, back))));
@@ -276,8 +283,8 @@ impl Task {
                     self.verifying.push(answer);
                     return;
                 }
-                Request::Lend { answer } => {
-                    self.borrowing.push(answer);
+                Request::Lend { to_write, answer } => {
+                    self.borrowing.push((to_write, answer));
                     return;
                 }
                 Request::Commit { changes: list, answer } => {

@@ -233,7 +233,6 @@ impl Day {
         if let Some(process) = self.process.take() {
             drop(process);
         }
-        self.medium.finish().await;
         Outcomes {
             seed: self.seed,
             history: self.history,

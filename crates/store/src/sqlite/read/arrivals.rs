@@ -47,7 +47,7 @@ pub(super) async fn quarantine(
         "SELECT ",
         entry_columns!(),
         matching!(),
-        " ORDER BY last_seen_at_ms DESC, no DESC LIMIT ?11 OFFSET ?12"
+        " ORDER BY last_seen_at_ms DESC, no DESC LIMIT (?11 + 0) OFFSET ?12"
     ))
     .bind(i64::from(limit))
     .bind(i64::from(offset));
@@ -118,7 +118,7 @@ pub(super) async fn events(
     let query = sqlx::query(concat!(
         "SELECT ",
         event_columns!(),
-        " FROM inbox WHERE state = ?1 ORDER BY turn, no LIMIT ?2 OFFSET ?3"
+        " FROM inbox WHERE state = ?1 ORDER BY turn, no LIMIT (?2 + 0) OFFSET ?3"
     ))
     .bind(state.word())
     .bind(i64::from(limit))

@@ -56,7 +56,7 @@ pub(super) async fn operations(
                 " FROM operations WHERE ",
                 $first,
                 " AND (?1 IS NULL OR lane = ?1) AND (?2 IS NULL OR plan = ?2) \
-                 AND (?3 = '' OR instr(?3, ',' || state || ',') > 0) ORDER BY no LIMIT ?4 OFFSET ?5"
+                 AND (?3 = '' OR instr(?3, ',' || state || ',') > 0) ORDER BY no LIMIT (?4 + 0) OFFSET ?5"
             ))
         };
     }
@@ -137,7 +137,7 @@ pub(super) async fn queue_lanes(
     let query = sqlx::query(concat!(
         "SELECT lane FROM operations WHERE ",
         queued!(),
-        " GROUP BY lane ORDER BY min(no) LIMIT ?5 OFFSET ?6"
+        " GROUP BY lane ORDER BY min(no) LIMIT (?5 + 0) OFFSET ?6"
     ));
     let lanes = by_queue(query, filter).bind(i64::from(limit)).bind(i64::from(offset));
     let lanes = all(readers, lanes, only).await?;
@@ -156,7 +156,7 @@ pub(super) async fn queue_operations(
         operation_columns!(),
         " FROM operations WHERE ",
         queued!(),
-        " ORDER BY no LIMIT ?5 OFFSET ?6"
+        " ORDER BY no LIMIT (?5 + 0) OFFSET ?6"
     ));
     let query = by_queue(query, filter).bind(i64::from(limit)).bind(i64::from(offset));
     all(readers, query, rows::operation).await
@@ -207,7 +207,7 @@ pub(super) async fn incidents(
         "SELECT ",
         incident_columns!(),
         " FROM incidents WHERE (NOT ?1 OR state = 'open') \
-         ORDER BY state = 'closed', last_seen_at_ms DESC, no DESC LIMIT ?2 OFFSET ?3"
+         ORDER BY state = 'closed', last_seen_at_ms DESC, no DESC LIMIT (?2 + 0) OFFSET ?3"
     ))
     .bind(open_only)
     .bind(i64::from(limit))
@@ -234,7 +234,7 @@ pub(super) async fn receipts(
         Some(pair) => sqlx::query(concat!(
             "SELECT ",
             receipt_columns!(),
-            " FROM receipts WHERE pair = ?3 ORDER BY at_ms DESC, operation DESC LIMIT ?1 OFFSET ?2"
+            " FROM receipts WHERE pair = ?3 ORDER BY at_ms DESC, operation DESC LIMIT (?1 + 0) OFFSET ?2"
         ))
         .bind(i64::from(limit))
         .bind(i64::from(offset))
@@ -242,7 +242,7 @@ pub(super) async fn receipts(
         None => sqlx::query(concat!(
             "SELECT ",
             receipt_columns!(),
-            " FROM receipts ORDER BY at_ms DESC, operation DESC LIMIT ?1 OFFSET ?2"
+            " FROM receipts ORDER BY at_ms DESC, operation DESC LIMIT (?1 + 0) OFFSET ?2"
         ))
         .bind(i64::from(limit))
         .bind(i64::from(offset)),

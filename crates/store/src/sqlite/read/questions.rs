@@ -78,7 +78,7 @@ pub(super) async fn conflicts(
         conflict_columns!(),
         " FROM (SELECT k.no, k.grade, k.opened_at_ms, k.id",
         matching!(),
-        " ORDER BY k.grade DESC, k.opened_at_ms, k.id LIMIT ?8 OFFSET ?9) m CROSS JOIN conflicts c ON c.no = m.no \
+        " ORDER BY k.grade DESC, k.opened_at_ms, k.id LIMIT (?8 + 0) OFFSET ?9) m CROSS JOIN conflicts c ON c.no = m.no \
          ORDER BY m.grade DESC, m.opened_at_ms, m.id"
     ))
     .bind(i64::from(limit))
@@ -120,7 +120,7 @@ pub(super) async fn plans(
         Some(state) => sqlx::query(concat!(
             "SELECT ",
             plan_columns!(),
-            " FROM plans WHERE state = ?3 ORDER BY made_at_ms DESC, id DESC LIMIT ?1 OFFSET ?2"
+            " FROM plans WHERE state = ?3 ORDER BY made_at_ms DESC, id DESC LIMIT (?1 + 0) OFFSET ?2"
         ))
         .bind(i64::from(limit))
         .bind(i64::from(offset))
@@ -128,7 +128,7 @@ pub(super) async fn plans(
         None => sqlx::query(concat!(
             "SELECT ",
             plan_columns!(),
-            " FROM plans ORDER BY made_at_ms DESC, id DESC LIMIT ?1 OFFSET ?2"
+            " FROM plans ORDER BY made_at_ms DESC, id DESC LIMIT (?1 + 0) OFFSET ?2"
         ))
         .bind(i64::from(limit))
         .bind(i64::from(offset)),
@@ -141,7 +141,7 @@ pub(super) async fn plans_without_work(readers: &Readers, limit: u32) -> Result<
         "SELECT ",
         plan_columns!(),
         " FROM plans WHERE state = 'approved' AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.plan = plans.id \
-         AND o.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY made_at_ms, id LIMIT ?1"
+         AND o.state IN ('waiting', 'running', 'retrying', 'parked')) ORDER BY made_at_ms, id LIMIT (?1 + 0)"
     ))
     .bind(i64::from(limit));
     all(readers, query, rows::plan).await
@@ -151,7 +151,7 @@ pub(super) async fn pairs_waiting_for_nothing(readers: &Readers, limit: u32) -> 
     let query = sqlx::query(
         "SELECT id FROM pairs WHERE kind = 'patient' AND status = 'waiting' AND NOT EXISTS (SELECT 1 FROM operations o \
          WHERE o.lane = pairs.id AND o.state IN ('waiting', 'running', 'retrying', 'parked')) AND NOT EXISTS \
-         (SELECT 1 FROM plans w WHERE w.pair = pairs.id AND w.state = 'awaiting_check') ORDER BY id LIMIT ?1",
+         (SELECT 1 FROM plans w WHERE w.pair = pairs.id AND w.state = 'awaiting_check') ORDER BY id LIMIT (?1 + 0)",
     )
     .bind(i64::from(limit));
     all(readers, query, only::<String>).await
@@ -166,7 +166,7 @@ pub(super) async fn possible_duplicates(
         "SELECT ",
         duplicate_columns!(),
         " FROM duplicates WHERE answer IS NULL \
-         ORDER BY at_ms, a_remote, a_kind, a_key, b_remote, b_kind, b_key LIMIT ?1 OFFSET ?2"
+         ORDER BY at_ms, a_remote, a_kind, a_key, b_remote, b_kind, b_key LIMIT (?1 + 0) OFFSET ?2"
     ))
     .bind(i64::from(limit))
     .bind(i64::from(offset));

@@ -52,7 +52,7 @@ pub(super) async fn records_after(
 ) -> Result<Vec<(String, String)>> {
     let query = sqlx::query(
         "SELECT s.key, r.record FROM snapshots s CROSS JOIN records r ON r.remote = s.remote AND r.snapshot = s.no \
-         WHERE s.remote = ?1 AND s.kind = ?2 AND s.key > ?3 AND s.presence <> 'gone' ORDER BY s.key LIMIT ?4",
+         WHERE s.remote = ?1 AND s.kind = ?2 AND s.key > ?3 AND s.presence <> 'gone' ORDER BY s.key LIMIT (?4 + 0)",
     )
     .bind(remote.word())
     .bind(kind.word())
@@ -74,7 +74,7 @@ pub(super) async fn unseen_keys(
         "SELECT key FROM snapshots WHERE remote = ?1 AND kind = ?2 AND key > ?4 AND seen_run <> ?3 \
          AND presence <> 'gone' \
          AND seen_at_ms <= coalesce((SELECT started_at_ms FROM runs WHERE id = ?3), seen_at_ms) \
-         ORDER BY key LIMIT ?5",
+         ORDER BY key LIMIT (?5 + 0)",
     )
     .bind(remote.word())
     .bind(kind.word())
@@ -208,7 +208,7 @@ pub(super) async fn pair_digests_after(
         " FROM (SELECT id, status, iif(servicenow_digest IS NULL, NULL, hex(servicenow_digest)) AS servicenow, \
          iif(ehr_digest IS NULL, NULL, hex(ehr_digest)) AS ehr, \
          iif(base_digest IS NULL, NULL, hex(base_digest)) AS base FROM pairs INDEXED BY pairs_by_kind \
-         WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3)"
+         WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT (?3 + 0))"
     ))
     .bind(kind.word())
     .bind(after)
@@ -242,7 +242,7 @@ pub(super) async fn unpaired_after(
                  WHERE s.remote = ?1 AND s.kind = ?2 AND s.key > ?3 AND s.presence = 'present' \
                  AND NOT EXISTS (SELECT 1 FROM pairs q WHERE q.kind = s.kind AND q.",
                 $key,
-                " = s.key) ORDER BY s.key LIMIT ?4"
+                " = s.key) ORDER BY s.key LIMIT (?4 + 0)"
             )
         };
     }
