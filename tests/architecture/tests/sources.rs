@@ -85,6 +85,17 @@ fn a_limit_is_no_bare_parameter() {
     assert!(wrong.is_empty(), "{}", report("A bare parameter after LIMIT:", &wrong, "Write `(?1 + 0)`."));
 }
 
+/// What weakens the database's file is for tests and simulations: the store has it behind a feature, the product nowhere.
+#[test]
+fn the_product_weakens_no_file() {
+    let wrong: Vec<String> = product()
+        .iter()
+        .filter(|(package, _)| package != "store")
+        .flat_map(|(_, source)| places(source, &["unauthenticated", "weaken"]))
+        .collect();
+    assert!(wrong.is_empty(), "{}", report("A weaker file in the product:", &wrong, "Leave the default."));
+}
+
 #[test]
 fn only_the_executor_writes_to_a_remote() {
     // The driver of the engine's steps: it sends the requests that the outbox executor asks for.

@@ -158,7 +158,7 @@ pub(super) async fn pair_values(readers: &Readers, ids: &[&str]) -> Result<Vec<P
                 .await
                 .map_err(|_| StoreError::Other("the store was closed while it was read".to_owned()))?
         }
-        Readers::Batch(_) => values(readers.get().await?, ids).await,
+        Readers::Writer(_) | Readers::Batch(_) => values(readers.get().await?, ids).await,
     }
 }
 
