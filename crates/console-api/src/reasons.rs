@@ -45,8 +45,14 @@ impl Act {
         match self {
             // A grave change stands on one person's word until the second person has read it.
             Act::ApproveGrave => Some("Write why, then approve: the second person reads it."),
-            // The plan is the explanation; the second person answers the first one's reason.
-            Act::Approve | Act::AgreeBraked => None,
+            // The plan is the explanation; the second person answers the first one's reason; what only hastens, ends an
+            // exception or says who looks after it explains itself.
+            Act::Approve
+            | Act::AgreeBraked
+            | Act::RetryWaiting
+            | Act::Resume
+            | Act::TryNow
+            | Act::Acknowledge => None,
             // Overrules the maker.
             Act::RefusePlan => Some("Write why, so that the maker can do better."),
             // Settles a question for good.
@@ -59,8 +65,6 @@ impl Act {
             Act::ContinueBraked => Some("Write why this many changes are right: the second person reads it."),
             // Overrules the system's refusal; unchanged, it would be refused again.
             Act::RetryRefused | Act::Replay => Some("Write why it will work now, for the audit trail."),
-            // Only hastens what comes by itself, or ends an exception.
-            Act::RetryWaiting | Act::Resume | Act::TryNow => None,
             // Puts another value in the place of a decision.
             Act::EditWrite => Some("Write why the value is corrected here."),
             // Takes a decision back.
@@ -71,8 +75,6 @@ impl Act {
             Act::DismissUnreadable => Some("Write why it is not needed, for the audit trail."),
             // Stops everybody's work with a system.
             Act::Pause => Some("Write why: everybody who waits for this system reads it."),
-            // Only says who looks after it.
-            Act::Acknowledge => None,
         }
     }
 
