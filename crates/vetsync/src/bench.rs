@@ -97,7 +97,7 @@ async fn step_inside(
     folder: &Path,
     disk: Disk,
 ) -> Result<Vec<Measure>, Failure> {
-    let measured = match step {
+    let of_the_step = match step {
         "exports" => {
             exports::write(size.unwrap_or_default(), folder)?;
             return Ok(Vec::new());
@@ -112,7 +112,7 @@ async fn step_inside(
         _ => return Ok(truth::measure(size.unwrap_or(30_000) as u64)?),
     };
     let mut measures = vec![disk.syncs(step, folder)?];
-    measures.extend(measured);
+    measures.extend(of_the_step);
     Ok(measures)
 }
 

@@ -86,7 +86,7 @@ pub fn treatment(input: &[u8]) {
     let Some(document) = text(input).and_then(|text| Json::parse(text).ok()) else { return };
     let lens = &*TREATMENTS;
     let Ok(mut record) = lens.get(&document) else { return };
-    record.key = "1234567890abcdef1234567890abcdef".to_owned();
+    "1234567890abcdef1234567890abcdef".clone_into(&mut record.key);
     let recorded = Instant::parse("2025-03-10 15:05:00").expect("a moment");
     let version = TreatmentVersion { number: 2, recorded: &recorded, revises: None };
     let mut count = 0_u32;
