@@ -18,8 +18,9 @@ async fn every_property_holds_on_one_connection() {
     every_property_holds_with(&OpenOptions { readers: 0, ..OpenOptions::default() }).await;
 }
 
+#[allow(clippy::expect_used, reason = "part of the tests above")]
 async fn every_property_holds_with(options: &OpenOptions) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let next = AtomicU32::new(0);
     let broken = conformance::exercise(|| {
         let path = folder.path().join(format!("{}.db", next.fetch_add(1, Ordering::Relaxed)));
