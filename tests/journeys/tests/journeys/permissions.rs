@@ -27,6 +27,7 @@ const TABLE: &[Entry] = &[
     ("conflicts.get", "yyyy-", || json!({ "id": "none" })),
     ("conflicts.claim", "yy-y-", || json!({ "id": "none", "claim": true })),
     ("conflicts.snooze", "yy-y-", || json!({ "id": "none", "untilMs": 1, "reason": "later" })),
+    ("conflicts.seen", "yy-y-", || json!({ "id": "none", "reason": "looked" })),
     ("conflicts.draft", "yy-y-", || json!({ "id": "none", "choices": [] })),
     (
         "conflicts.answer",
