@@ -23,17 +23,8 @@ impl Engine {
         now_ms: i64,
         effects: &mut Effects,
     ) -> Result<Reply> {
-        let operation = self.queued(operation).await?;
-        match operation.state {
-            OperationState::Waiting | OperationState::Retrying | OperationState::Parked => {}
-            OperationState::Running => {
-                return Err(EngineError::NotNow {
-                    what: "it is being sent at this moment".to_owned(),
-                    way_out: "wait for its answer".to_owned(),
-                });
-            }
-            OperationState::Done | OperationState::Cancelled => return Err(finished()),
-        }
+        let operation =
+            self.unfinished(operation, "it is being sent at this moment", "wait for its answer").await?;
         if too_old_to_create(&operation, now_ms) {
             self.call_off_creation(&operation, person, reason, now_ms, effects).await?;
             return Ok(Reply::Released { released: 0, called_off: 1 });
@@ -95,17 +86,13 @@ impl Engine {
         now_ms: i64,
         effects: &mut Effects,
     ) -> Result<Reply> {
-        let operation = self.queued(operation).await?;
-        match operation.state {
-            OperationState::Waiting | OperationState::Retrying | OperationState::Parked => {}
-            OperationState::Running => {
-                return Err(EngineError::NotNow {
-                    what: "it is being sent at this moment and cannot be called back".to_owned(),
-                    way_out: "wait for its answer, then undo it if it was carried out".to_owned(),
-                });
-            }
-            OperationState::Done | OperationState::Cancelled => return Err(finished()),
-        }
+        let operation = self
+            .unfinished(
+                operation,
+                "it is being sent at this moment and cannot be called back",
+                "wait for its answer, then undo it if it was carried out",
+            )
+            .await?;
         let (mut changes, rest) = self.cancel_rest_of_plan(&operation, now_ms).await?;
         changes.insert(0, Change::CancelOperation { id: operation.id.clone(), at_ms: now_ms });
         changes.push(self.operation_audit("operation.cancelled", &operation, person, reason, now_ms));
@@ -126,8 +113,16 @@ impl Engine {
         Ok(Reply::Done)
     }
 
-    async fn queued(&self, id: &str) -> Result<OperationRow> {
-        self.store.operation(id).await?.ok_or(EngineError::NotFound { what: "operation" })
+    /// An operation a person may still do something about; `running` and `way_out` say why not while it is being sent.
+    async fn unfinished(&self, id: &str, running: &str, way_out: &str) -> Result<OperationRow> {
+        let operation = self.store.operation(id).await?.ok_or(EngineError::NotFound { what: "operation" })?;
+        match operation.state {
+            OperationState::Waiting | OperationState::Retrying | OperationState::Parked => Ok(operation),
+            OperationState::Running => {
+                Err(EngineError::NotNow { what: running.to_owned(), way_out: way_out.to_owned() })
+            }
+            OperationState::Done | OperationState::Cancelled => Err(finished()),
+        }
     }
 
     fn operation_audit(

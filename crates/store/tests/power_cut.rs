@@ -4,7 +4,12 @@
 //! goes (all of it, or all but a part that reached the disk out of order and torn), and kills the process. Afterwards the
 //! database has to open, to be sound, and to hold every commit whose end the process was told of.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what the tests share stands outside of #[test]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what the tests share stands outside of #[test]"
+)]
 
 use std::{
     fs,

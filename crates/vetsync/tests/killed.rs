@@ -5,7 +5,12 @@
 //! left off, and what both remotes hold in the end is checked by this file's own code. The points exist in this build
 //! alone (feature `crash-points`).
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what the tests share stands outside of #[test]"
+)]
 
 mod program;
 

@@ -1,7 +1,12 @@
 //! Two processes and one database: the second works through the first, with rights of its own, and takes over when the
 //! first is gone.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what the tests share stands outside of #[test]"
+)]
 
 mod program;
 

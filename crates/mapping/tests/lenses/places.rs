@@ -309,6 +309,37 @@ fn the_same_allergy_always_gets_the_same_address() {
     );
 }
 
+/// Somebody rewords an allergy that we made: it keeps the address, and the one that is missing now gets another.
+#[test]
+fn an_address_that_is_taken_is_not_given_again() {
+    let with = |document: &serde_json::Value, text: &str| write(document, "allergies", text);
+    let in_bundle = with(&bundle(&[]), "Penicillin");
+    let contained = of!({"resourceType": "Patient", "contained": [
+        allergy("a", "active", "confirmed", "Dust")["resource"]]});
+    let contained = with(&contained, "Dust, Penicillin");
+    // (document, where allergies stand, their address)
+    let cases = [(in_bundle, "/entry", "/fullUrl"), (contained, "/contained", "/id")];
+    for (document, list, address) in cases {
+        let ours = document.pointer(list).and_then(|list| list[1].pointer(address)).expect("an address");
+        let reworded = document.to_string().replace("Penicillin", "Amoxicillin");
+        let reworded: serde_json::Value = serde_json::from_str(&reworded).expect("JSON");
+        let all = format!("{}, Penicillin", read(&reworded, "allergies"));
+        let written = with(&reworded, &all);
+        let addresses: Vec<_> = written
+            .pointer(list)
+            .and_then(serde_json::Value::as_array)
+            .expect("a list")
+            .iter()
+            .map(|item| item.pointer(address).and_then(serde_json::Value::as_str).expect("an address"))
+            .collect();
+        assert_eq!(addresses.len(), 3, "{written}");
+        assert_eq!(Some(addresses[1]), ours.as_str(), "what is there keeps its address");
+        assert!(!addresses[..2].contains(&addresses[2]), "{addresses:?}");
+        // And the same address each time.
+        assert_eq!(with(&reworded, &all), written);
+    }
+}
+
 #[test]
 fn allergies_of_a_bare_patient() {
     let bare = of!({"resourceType": "Patient", "id": "p-1"});
