@@ -71,6 +71,25 @@ async fn what_a_colleague_wrote_in_between_is_asked_about_until_somebody_has_loo
     assert!(matches!(twice, Err(EngineError::NotNow { .. })), "{twice:?}");
 }
 
+/// A pair has one question at a time: the one about the record that is gone comes when somebody has looked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_record_that_went_meanwhile_is_asked_about_when_somebody_has_looked() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    bench.answer(&operation, Ok(raced(row("r1", 5, NEW, "p1")))).await;
+    for _ in 0..2 {
+        bench.start_run().await;
+        bench.pages(&[row("r1", 5, NEW, "p1")], &[]).await;
+    }
+    let open = asked(&bench).await.expect("a question");
+    assert_eq!(open.cause, ConflictCause::Overwritten);
+    bench.ask(seen(&open)).await.expect("somebody looked");
+    let next = asked(&bench).await.expect("a question about the record that is gone");
+    assert_eq!((next.cause, next.state), (ConflictCause::Vanished, ConflictState::Open));
+    assert_ne!(next.id, open.id);
+    assert_eq!(bench.pair(Remote::ServiceNow, "r1").await.status, PairStatus::Differs);
+}
+
 /// What the colleague changed besides was not sent by us: it stands, is read back, and is named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_the_read_back_shows_of_the_colleagues_change_is_named() {

@@ -25,6 +25,10 @@ const ONCE_WRONG: &[(u64, &str)] = &[
         2_159,
         "a decided emptying was taken back, and a rule filled the other side with the value that was back",
     ),
+    (
+        6_372,
+        "a record went while something overwritten was asked about, and afterwards nobody asked about it",
+    ),
 ];
 
 #[test]
