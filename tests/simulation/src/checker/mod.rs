@@ -10,13 +10,13 @@ pub mod timeline;
 
 use crate::books::Books;
 use crate::day::Outcomes;
-use crate::history::{clock_text, side};
+use crate::history::{Happening, clock_text, side};
 use reading::{Said, Seen, substances};
 use record::Remote;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use store::{OperationRow, PlanRow, PlanState};
-use timeline::{Place, Timeline, Written};
+use timeline::{By, Place, Timeline, Written};
 
 /// Everything that is wrong with a day; empty if all is well.
 pub fn check(day: &Outcomes) -> Vec<String> {
@@ -204,7 +204,7 @@ impl<'a> Judge<'a> {
         let expected = behind.operation.expected_version.as_deref().unwrap_or_default();
         let own = expected.split('~').next().unwrap_or_default();
         let stale = before.version != own;
-        let told = self.told_raced(behind);
+        let told = self.told_raced(behind) || self.nothing_left_to_tell(write, behind, own);
         if stale && write.remote == Remote::Ehr && !told {
             wrong.push(Self::say(
                 write,
@@ -251,6 +251,29 @@ impl<'a> Judge<'a> {
             let read_back: Value = serde_json::from_str(&receipt.read_back).unwrap_or_default();
             read_back["raced"] == true
         })
+    }
+
+    /// A colleague wrote in the instant between the product's reading and its writing, and somebody deleted the record
+    /// before it could be read back: there is no receipt that could say so, and nothing left to look at. That the record
+    /// is gone is asked about, as [`end::check`] demands.
+    fn nothing_left_to_tell(&self, write: &Written<'_>, behind: &Behind<'_>, own: &str) -> bool {
+        let place = (write.remote, write.key.unwrap_or_default().to_owned());
+        let states = self.timeline.states.get(&place).map(Vec::as_slice).unwrap_or_default();
+        let (before, after) = states.split_at(states.partition_point(|state| state.entry < write.entry));
+        let next = after.iter().find(|state| state.entry > write.entry);
+        let deleted = next.is_some_and(|state| state.by == By::Person && state.seen.is_none());
+        let relied_on =
+            before.iter().rposition(|state| state.seen.as_ref().is_some_and(|seen| seen.version == own));
+        let moved = relied_on.and_then(|at| before.get(at + 1));
+        // Whoever had read what the colleague wrote, and wrote all the same, did not check the version.
+        let in_that_instant = moved.is_some_and(|moved| {
+            let since = self.day.history.entries.get(moved.entry..write.entry).unwrap_or_default();
+            !since.iter().any(|entry| match &entry.happening {
+                Happening::Read { target, status: 200, .. } => target.contains(place.1.as_str()),
+                _ => false,
+            })
+        });
+        deleted && in_that_instant && !self.books.receipts.contains_key(&behind.operation.id)
     }
 
     /// Why a value must not have been overwritten by a rule; `None` where a rule may.
