@@ -65,7 +65,7 @@ pub struct OpenOptions {
     /// Reading connections. Without any, what is read comes over the writing one, between two commits, and nothing is
     /// batched: slower for many callers, and the quickest for a single one, whose pages stay in one cache.
     pub readers: u32,
-    /// Page cache of the writing connection, KiB; each reading one has half of it.
+    /// Page cache of the writing connection, KiB; each reading one has two thirds of it.
     pub cache_kib: u32,
     /// Page cache of the connection that compares all pairs, KiB.
     pub walking_cache_kib: u32,
@@ -87,9 +87,9 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     fn default() -> Self {
         Self {
-            readers: 3,
+            readers: 2,
             cache_kib: 32 * 1024,
-            walking_cache_kib: 32 * 1024,
+            walking_cache_kib: 12 * 1024,
             busy_timeout_ms: 5_000,
             checkpoint_pages: 4_000,
             most_pages: None,
@@ -188,7 +188,7 @@ impl SqliteStore {
             .acquire_timeout(ACQUIRED_WITHIN)
             // A file does not hang up: asking each connection whether it is still there doubles the hand-overs of a reading.
             .test_before_acquire(false)
-            .connect_with(reading(options.cache_kib / 2))
+            .connect_with(reading(options.cache_kib / 3 * 2))
             .await
             .map_err(|error| typed(&error))?;
         let walking = SqlitePoolOptions::new()
