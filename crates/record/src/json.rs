@@ -73,12 +73,15 @@ impl Json {
         }
     }
 
-    /// Takes a member away and returns it.
+    /// Takes a member away and returns it. If its name stands in the object more than once, all of that name go: the
+    /// second must not take the place of the first that was emptied.
     pub fn remove(&mut self, key: &str) -> Option<Json> {
         match self {
             Json::Object(members) => {
                 let at = members.iter().position(|(name, _)| name == key)?;
-                Some(members.remove(at).1)
+                let (_, value) = members.remove(at);
+                members.retain(|(name, _)| name != key);
+                Some(value)
             }
             _ => None,
         }

@@ -94,6 +94,14 @@ fn a_problem_says_what_and_where() {
 }
 
 #[test]
+fn a_name_that_stands_twice_goes_wholly() {
+    let mut json = Json::parse(r#"{"a":1,"b":2,"a":3}"#).expect("json");
+    assert_eq!(json.remove("a"), Some(Json::Number("1".to_owned())), "what `get` showed");
+    assert_eq!(json.get("a"), None, "the second does not appear in its place");
+    assert_eq!(json.get("b"), Some(&Json::Number("2".to_owned())));
+}
+
+#[test]
 fn members_are_changed_in_their_place() {
     let mut json = Json::parse(r#"{"a":1,"b":{"c":2.50},"d":[3]}"#).expect("json");
     json.set("a", Json::str("x"));

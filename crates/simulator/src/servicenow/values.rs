@@ -52,10 +52,11 @@ pub(crate) fn operand(text: &str, session: &Session<'_>) -> Option<String> {
                 script.strip_prefix(name).and_then(|rest| rest.strip_suffix(')'))?.trim().parse::<i64>().ok()
             };
             argument("gs.daysAgo(")
-                .map(|days| days * 86_400_000)
-                .or_else(|| argument("gs.hoursAgo(").map(|hours| hours * 3_600_000))
-                .or_else(|| argument("gs.minutesAgo(").map(|minutes| minutes * 60_000))
-                .map(|ago| servicenow_text(session.now_ms - ago))
+                .and_then(TimeDelta::try_days)
+                .or_else(|| argument("gs.hoursAgo(").and_then(TimeDelta::try_hours))
+                .or_else(|| argument("gs.minutesAgo(").and_then(TimeDelta::try_minutes))
+                .and_then(|ago| utc(session.now_ms).checked_sub_signed(ago))
+                .map(|point| servicenow_text(point.timestamp_millis()))
         }
     }
 }
@@ -65,7 +66,7 @@ pub(crate) fn relative_range(text: &str, session: &Session<'_>) -> Option<Vec<St
     let mut parts = text.split('@').filter(|part| !part.is_empty());
     let (unit, direction, amount) = (parts.next()?, parts.next()?, parts.next()?.parse::<i64>().ok()?);
     let signed = match direction {
-        "ago" => -amount,
+        "ago" => amount.checked_neg()?,
         "ahead" => amount,
         _ => return None,
     };
@@ -75,13 +76,13 @@ pub(crate) fn relative_range(text: &str, session: &Session<'_>) -> Option<Vec<St
         if count < 0 { now.checked_sub_months(months) } else { now.checked_add_months(months) }
     };
     let point = match unit {
-        "minute" => now.checked_add_signed(TimeDelta::minutes(signed)),
-        "hour" => now.checked_add_signed(TimeDelta::hours(signed)),
-        "dayofweek" | "day" => now.checked_add_signed(TimeDelta::days(signed)),
-        "week" => now.checked_add_signed(TimeDelta::weeks(signed)),
+        "minute" => now.checked_add_signed(TimeDelta::try_minutes(signed)?),
+        "hour" => now.checked_add_signed(TimeDelta::try_hours(signed)?),
+        "dayofweek" | "day" => now.checked_add_signed(TimeDelta::try_days(signed)?),
+        "week" => now.checked_add_signed(TimeDelta::try_weeks(signed)?),
         "month" => months(signed),
-        "quarter" => months(signed * 3),
-        "year" => months(signed * 12),
+        "quarter" => months(signed.checked_mul(3)?),
+        "year" => months(signed.checked_mul(12)?),
         _ => return None,
     }?;
     let text = servicenow_text(point.timestamp_millis());
@@ -113,7 +114,12 @@ fn to_utc_ms(local: NaiveDateTime, session: &Session<'_>) -> i64 {
         .zone
         .from_local_datetime(&local)
         .earliest()
-        .or_else(|| session.zone.from_local_datetime(&(local + TimeDelta::hours(1))).earliest())
+        .or_else(|| {
+            session
+                .zone
+                .from_local_datetime(&local.checked_add_signed(TimeDelta::hours(1)).unwrap_or(local))
+                .earliest()
+        })
         .map_or_else(|| local.and_utc().timestamp_millis(), |time| time.timestamp_millis())
 }
 
