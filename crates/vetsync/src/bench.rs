@@ -5,6 +5,7 @@ mod disk;
 mod exports;
 mod figures;
 mod queue;
+mod restart;
 mod sync;
 mod truth;
 
@@ -21,7 +22,7 @@ use std::process::{Command, ExitCode, Stdio};
 /// `vetsync bench`
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// What to measure: compare, clinic, truth, accept, outbox, outage, sync; everything where nothing is named.
+    /// What to measure: compare, clinic, truth, accept, outbox, outage, restart, sync, sync-away; everything where nothing is named.
     names: Vec<String>,
     /// Pairs to compare, or patients per side; each measure has its own number where this is left out.
     #[arg(long, value_name = "N")]
@@ -41,7 +42,8 @@ struct Report {
     measures: Vec<Measure>,
 }
 
-const ALL: [&str; 7] = ["compare", "clinic", "truth", "accept", "outbox", "outage", "sync"];
+const ALL: [&str; 9] =
+    ["compare", "clinic", "truth", "accept", "outbox", "outage", "restart", "sync", "sync-away"];
 
 /// Measures.
 pub async fn run(bench: Bench, json: bool) -> Outcome {
@@ -86,7 +88,7 @@ pub async fn run(bench: Bench, json: bool) -> Outcome {
 /// On which disks a measure is taken.
 fn disks(name: &str) -> &'static [Disk] {
     match name {
-        "accept" | "outbox" | "sync" if cfg!(target_os = "linux") => &[Disk::AsItIs, Disk::Slow],
+        "accept" | "outbox" | "sync" | "sync-away" if cfg!(target_os = "linux") => &[Disk::AsItIs, Disk::Slow],
         _ => &[Disk::AsItIs],
     }
 }
@@ -108,7 +110,13 @@ async fn step_inside(
         "accept" => queue::accept(size.unwrap_or(10_000), folder, disk).await?,
         "outbox" => queue::outbox(size.unwrap_or(20_000), folder, disk).await?,
         "outage" => queue::outage(size.unwrap_or(50_000), folder).await?,
-        "sync" => sync::measure(size.unwrap_or(3_000), folder, disk).await?,
+        "at-work" => {
+            restart::at_work(size.unwrap_or_default(), folder).await?;
+            return Ok(Vec::new());
+        }
+        "restart" => restart::measure(size.unwrap_or(50_000), folder).await?,
+        "sync" => sync::measure(size.unwrap_or(3_000), folder, disk, 0).await?,
+        "sync-away" => sync::measure(size.unwrap_or(3_000), folder, disk, sync::AWAY_MS).await?,
         _ => return Ok(truth::measure(size.unwrap_or(30_000) as u64)?),
     };
     let mut measures = vec![disk.syncs(step, folder)?];

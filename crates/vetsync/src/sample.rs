@@ -3,7 +3,7 @@
 use crate::Outcome;
 use anyhow::Context as _;
 use clap::Args;
-use simulator::{Options, Running, Simulation};
+use simulator::{Fault, Options, PlannedFault, Running, Simulation};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -35,6 +35,9 @@ pub struct Simulate {
     /// Also write settings and secrets into this folder, ready for `--config FOLDER/vetsync.toml`.
     #[arg(long, value_name = "FOLDER")]
     config_out: Option<PathBuf>,
+    /// Every answer of ServiceNow and the EHR takes so long, as it does of systems that are far away.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    answer_ms: u64,
 }
 
 /// Starts the remotes.
@@ -70,6 +73,11 @@ pub async fn write_config(running: &Running, folder: &Path) -> anyhow::Result<Pa
 /// Runs the remotes until Ctrl+C or a closed terminal.
 pub async fn simulate(simulate: Simulate, _json: bool) -> Outcome {
     let running = start(&simulate.clinic).await?;
+    if simulate.answer_ms > 0 {
+        let delay = PlannedFault::always(Fault::Delay { ms: simulate.answer_ms });
+        running.control.servicenow.faults.add(delay.clone());
+        running.control.ehr.faults.add(delay);
+    }
     let mut description = running.describe();
     let temporary = tempfile::tempdir().context("no temporary folder")?;
     let mut ca_file = temporary.path().join("ca.pem");

@@ -28,7 +28,7 @@ const OLD_PHONE: &str = "+14155550100";
 pub const NEW_PHONE: &str = "+14155550199";
 pub const LANES: usize = 16;
 
-fn lenses() -> Lenses {
+pub fn lenses() -> Lenses {
     let (catalogue, conventions) = (Arc::new(Catalogue::patient_default()), Arc::new(Conventions::default()));
     Lenses {
         row: RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions)),
@@ -55,7 +55,7 @@ impl Clock for MovedClock {
     }
 }
 
-async fn open(folder: &Path) -> Result<Arc<SqliteStore>, Failure> {
+pub async fn open(folder: &Path) -> Result<Arc<SqliteStore>, Failure> {
     let key = store::sqlite::SecretKey::new(Box::new([7; 32]));
     let store =
         SqliteStore::open(&folder.join("bench.db"), &key, engine::clock::SystemClock.now_ms()).await?;
@@ -139,7 +139,7 @@ fn chart(number: usize, version: u32, phone: &str) -> Fetched {
 }
 
 /// A remote that does what it is told at once, in memory of nothing.
-struct Obliging {
+pub struct Obliging {
     remote: Remote,
     written: AtomicU64,
 }
@@ -189,7 +189,7 @@ impl RemoteApi for Obliging {
 }
 
 impl Obliging {
-    fn new(remote: Remote) -> Arc<Obliging> {
+    pub fn new(remote: Remote) -> Arc<Obliging> {
         Arc::new(Obliging { remote, written: AtomicU64::new(0) })
     }
 
@@ -250,7 +250,7 @@ pub fn side(
 }
 
 /// Fills the outbox with one operation for each of so many patients.
-async fn enqueue(
+pub async fn enqueue(
     store: &dyn Store,
     lenses: &Lenses,
     ids: &SeededIds,

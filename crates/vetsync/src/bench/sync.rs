@@ -28,13 +28,23 @@ use store::{Change, OperationState, PairRow, PairStatus, SnapshotRow, Store};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::broadcast::error::RecvError;
 
-/// Writes so many records three times over, each time others: bare, by the clients, by the engine.
-pub async fn measure(writes: usize, folder: &Path, disk: Disk) -> Result<Vec<Measure>, Failure> {
+/// What an answer of a remote takes that is not on this machine, milliseconds: less than a request to another city.
+pub const AWAY_MS: u64 = 20;
+
+/// Writes so many records three times over, each time others: bare, by the clients, by the engine. The remotes take
+/// `answer_ms` for each answer; with 0 they answer as fast as the simulators can.
+pub async fn measure(
+    writes: usize,
+    folder: &Path,
+    disk: Disk,
+    answer_ms: u64,
+) -> Result<Vec<Measure>, Failure> {
     let program = std::env::current_exe().context("this program's own path is not known")?;
     // Not every pair of a clinic agrees at first sight.
     let patients = (writes * 8).max(200).to_string();
+    let answer = answer_ms.to_string();
     let mut simulated = tokio::process::Command::new(program)
-        .args(["simulate", "--seed", "1", "--patients", &patients, "--config-out"])
+        .args(["simulate", "--seed", "1", "--patients", &patients, "--answer-ms", &answer, "--config-out"])
         .arg(folder)
         // The slow disk is the database's.
         .env_remove("LD_PRELOAD")
@@ -110,7 +120,8 @@ pub async fn measure(writes: usize, folder: &Path, disk: Disk) -> Result<Vec<Mea
     let rate = |phase: Phase| (each as f64 / phase.seconds).round();
     let processor =
         |phase: Phase| phase.processor.map(|seconds| (seconds * 1_000_000.0 / each as f64).round());
-    let name = disk.name("sync");
+    let name = if answer_ms == 0 { "sync".to_owned() } else { format!("sync, answers take {answer_ms} ms") };
+    let name = disk.name(&name);
     let of = |what: &str, value: Option<f64>, unit| Measure::of(&format!("{name}: {what}"), value, unit);
     Ok(vec![
         of("records written", Some(each as f64), ""),
