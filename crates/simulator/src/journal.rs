@@ -88,7 +88,8 @@ fn route(request: &Request) -> String {
     for (at, segment) in segments.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| segments.get(at)).copied().unwrap_or_default();
         let two_before = at.checked_sub(2).and_then(|at| segments.get(at)).copied().unwrap_or_default();
-        let is_id = two_before == "table" || matches!(before, "patients" | "appointments" | "treatments");
+        let is_id = two_before == "table"
+            || matches!(before, "patients" | "appointments" | "treatments" | "practitioners");
         out.push('/');
         out.push_str(if is_id { "{id}" } else { segment });
     }

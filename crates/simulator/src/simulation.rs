@@ -144,7 +144,9 @@ pub struct Running {
 pub struct Simulation;
 
 /// The scopes the EHR's client is registered with.
-const EHR_SCOPE: &str = "system/Patient.cruds system/AllergyIntolerance.cruds";
+const EHR_SCOPE: &str = "system/Patient.cruds system/AllergyIntolerance.cruds system/Appointment.cruds \
+    system/Encounter.cruds system/Condition.cruds system/Procedure.cruds system/MedicationRequest.cruds \
+    system/ClinicalImpression.cruds system/Provenance.cruds system/Practitioner.rs";
 
 impl Simulation {
     /// Makes the clinic, binds the ports and serves.

@@ -1,5 +1,12 @@
 //! The elements of R4's Patient and `AllergyIntolerance`, and of the types they are built from (FHIR 4.0.1).
 
+mod visits;
+
+pub(super) use visits::{
+    APPOINTMENT, CLINICAL_IMPRESSION, CONDITION, ENCOUNTER, MEDICATION_REQUEST, PRACTITIONER, PROCEDURE,
+    PROVENANCE,
+};
+
 /// How an element's value is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -17,6 +24,8 @@ pub(super) enum Kind {
     Complex(&'static [Element]),
     /// Any resource; only its type is looked at.
     Resource,
+    /// An element whose inside is not looked at, but for JSON's empties.
+    Open,
 }
 
 /// One element: name, kind, whether it repeats, whether it is required.

@@ -63,6 +63,26 @@ pub struct Dialect {
     pub remembers_deleted: bool,
     /// Scopes of access tokens are enforced.
     pub enforces_scopes: bool,
+    /// `patient`, `actor`, `date` and `status` are heeded where appointments and treatments are searched.
+    pub visit_search: bool,
+    /// `_id` is heeded there.
+    pub id_search: bool,
+    /// `GET /appointments/{id}`, which the specification's list of routes lacks.
+    pub appointment_by_id: bool,
+    /// `GET /treatments/{id}`, which the specification's list of routes lacks.
+    pub treatment_by_id: bool,
+    /// A treatment is taken as a Bundle of type collection at `/treatments`.
+    pub treatment_collections: bool,
+    /// A treatment is taken as a Bundle of type transaction, at `/treatments` and at the base.
+    pub transactions: bool,
+    /// `/practitioners` can be read.
+    pub practitioners: bool,
+    /// References to patients and practitioners must lead to one that exists.
+    pub checks_references: bool,
+    /// A second appointment of one practitioner at the same time is refused.
+    pub refuses_double_booking: bool,
+    /// A treatment counts as changed when one of its resources does; otherwise only when its Encounter does.
+    pub parts_move_treatment: bool,
 }
 
 impl Default for Dialect {
@@ -83,6 +103,16 @@ impl Default for Dialect {
             max_count: 1_000,
             remembers_deleted: true,
             enforces_scopes: true,
+            visit_search: true,
+            id_search: true,
+            appointment_by_id: true,
+            treatment_by_id: true,
+            treatment_collections: true,
+            transactions: true,
+            practitioners: true,
+            checks_references: true,
+            refuses_double_booking: false,
+            parts_move_treatment: true,
         }
     }
 }

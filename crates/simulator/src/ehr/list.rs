@@ -228,7 +228,7 @@ fn read_last_updated(text: &str, cursor: &mut Cursor) -> Option<()> {
 }
 
 /// The span a date stands for, as first millisecond and the one behind the last.
-fn moments(text: &str) -> Option<(i64, i64)> {
+pub(super) fn moments(text: &str) -> Option<(i64, i64)> {
     if let Ok(time) = chrono::DateTime::parse_from_rfc3339(text) {
         let start = time.timestamp_millis();
         let width = if text.contains('.') { 1 } else { 1_000 };

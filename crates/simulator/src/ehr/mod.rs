@@ -1,12 +1,19 @@
-//! An EHR that speaks FHIR R4 bodies on `/api/v1/patients`, in the dialect of `design.md`.
+//! An EHR that speaks FHIR R4 bodies on `/api/v1/patients`, `/appointments` and `/treatments`, in the dialect of
+//! `design.md`.
 
+mod appointments;
 mod bundle;
 mod definitions;
 mod desk;
 pub mod dialect;
 mod list;
+mod search;
+mod shelf;
 mod store;
+mod transaction;
+mod treatments;
 pub mod validate;
+mod visit_desk;
 mod write;
 
 pub use dialect::{Dialect, ListShape, PatientBody};
@@ -18,13 +25,25 @@ use crate::idp::IdentityProvider;
 use crate::journal::Journal;
 use crate::wire::{Reply, Request, push_json_string};
 use http::{Method, StatusCode};
+use shelf::Shelf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use store::{Store, Stored};
+
+/// What the EHR holds beside patients.
+#[derive(Debug, Default)]
+struct Shelves {
+    appointments: Shelf,
+    treatments: Shelf,
+    practitioners: Shelf,
+    /// Ids handed out to the resources of treatments.
+    parts_assigned: u64,
+}
 
 /// A simulated EHR.
 #[derive(Debug)]
 pub struct Ehr {
     store: RwLock<Store>,
+    shelves: RwLock<Shelves>,
     dialect: RwLock<Dialect>,
     base_url: RwLock<String>,
     identity: Arc<IdentityProvider>,
@@ -41,6 +60,7 @@ impl Ehr {
     pub fn new(clock: Clock, identity: Arc<IdentityProvider>) -> Ehr {
         Ehr {
             store: RwLock::new(Store::default()),
+            shelves: RwLock::new(Shelves::default()),
             dialect: RwLock::new(Dialect::default()),
             base_url: RwLock::new("https://ehr.test/api/v1".to_owned()),
             identity,
@@ -78,6 +98,14 @@ impl Ehr {
         self.store.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn shelves(&self) -> RwLockReadGuard<'_, Shelves> {
+        self.shelves.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelves_mut(&self) -> RwLockWriteGuard<'_, Shelves> {
+        self.shelves.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Answers a request as the EHR does. Broken connections and delays are the caller's to make: see
     /// [`crate::serve`].
     pub fn answer(&self, request: &Request) -> Reply {
@@ -111,24 +139,8 @@ impl Ehr {
             dialect.identifier_search = false;
             dialect.last_updated_search = false;
         }
-        let (letter, work): (char, Box<dyn FnOnce() -> Reply>) = match (&request.method, rest) {
-            (&(Method::GET | Method::HEAD), ["patients"]) => {
-                ('s', Box::new(|| self.list(request, &dialect, met)))
-            }
-            (&(Method::GET | Method::HEAD), ["patients", id]) => {
-                ('r', Box::new(|| self.get_one(id, &dialect)))
-            }
-            (&Method::POST, ["patients"]) => ('c', Box::new(|| self.create(request, &dialect))),
-            (&Method::PUT, ["patients", id]) => ('u', Box::new(|| self.replace(request, id, &dialect))),
-            (_, ["patients"] | ["patients", _]) => {
-                return outcome(
-                    StatusCode::METHOD_NOT_ALLOWED,
-                    "not-supported",
-                    "Method not supported",
-                    None,
-                );
-            }
-            _ => return outcome(StatusCode::NOT_FOUND, "not-found", "Unknown route", None),
+        let Some((resource, letter, work)) = self.route(request, rest, &dialect, met) else {
+            return outcome(StatusCode::NOT_FOUND, "not-found", "Unknown route", None);
         };
         let bearer = request.header_text("authorization").and_then(|value| value.split_once(' '));
         let token =
@@ -142,7 +154,7 @@ impl Ehr {
             )
             .with("www-authenticate", "Bearer error=\"invalid_token\"");
         };
-        if dialect.enforces_scopes && !crate::idp::allows(&scope, "Patient", letter) {
+        if dialect.enforces_scopes && !crate::idp::allows(&scope, resource, letter) {
             return outcome(
                 StatusCode::FORBIDDEN,
                 "forbidden",
@@ -150,11 +162,86 @@ impl Ehr {
                 None,
             );
         }
-        let mut reply = work();
+        let mut reply = work(&scope);
         if request.method == Method::HEAD {
             reply.body.clear();
         }
         reply
+    }
+
+    /// What a request asks for: the resource type and the letter of the scope it takes, and how it is carried out.
+    fn route<'a>(
+        &'a self,
+        request: &'a Request,
+        rest: &'a [&'a str],
+        dialect: &'a Dialect,
+        met: &'a Met,
+    ) -> Option<(&'static str, char, Work<'a>)> {
+        let not_supported = || -> Work<'a> {
+            Box::new(|_| {
+                outcome(StatusCode::METHOD_NOT_ALLOWED, "not-supported", "Method not supported", None)
+            })
+        };
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
+        let posts = request.method == Method::POST;
+        let puts = request.method == Method::PUT;
+        let (resource, letter, work): (_, _, Work<'a>) = match rest {
+            ["patients"] if reads => ("Patient", 's', Box::new(|_| self.list(request, dialect, met))),
+            ["patients", id] if reads => ("Patient", 'r', Box::new(|_| self.get_one(id, dialect))),
+            ["patients"] if posts => ("Patient", 'c', Box::new(|_| self.create(request, dialect))),
+            ["patients", id] if puts => ("Patient", 'u', Box::new(|_| self.replace(request, id, dialect))),
+            ["appointments"] if reads => (
+                "Appointment",
+                's',
+                Box::new(|_| {
+                    self.list_shelf(&self.shelves().appointments, "appointments", request, dialect, met)
+                }),
+            ),
+            ["appointments", id] if reads && dialect.appointment_by_id => {
+                ("Appointment", 'r', Box::new(|_| self.get_appointment(id, dialect)))
+            }
+            ["appointments"] if posts => {
+                ("Appointment", 'c', Box::new(|_| self.create_appointment(request, dialect)))
+            }
+            ["appointments", id] if puts => {
+                ("Appointment", 'u', Box::new(|_| self.replace_appointment(request, id, dialect)))
+            }
+            ["treatments"] if reads => (
+                "Encounter",
+                's',
+                Box::new(|_| {
+                    self.list_shelf(&self.shelves().treatments, "treatments", request, dialect, met)
+                }),
+            ),
+            ["treatments", id] if reads && dialect.treatment_by_id => {
+                ("Encounter", 'r', Box::new(|_| self.get_treatment(id, dialect)))
+            }
+            ["treatments"] if posts => {
+                ("Encounter", 'c', Box::new(|scope| self.create_treatment(request, scope, dialect)))
+            }
+            [] if posts && dialect.transactions => {
+                ("Encounter", 'c', Box::new(|scope| self.transaction(request, scope, dialect)))
+            }
+            ["practitioners"] if reads && dialect.practitioners => (
+                "Practitioner",
+                's',
+                Box::new(|_| {
+                    self.list_shelf(&self.shelves().practitioners, "practitioners", request, dialect, met)
+                }),
+            ),
+            ["practitioners", id] if reads && dialect.practitioners => {
+                ("Practitioner", 'r', Box::new(|_| self.get_practitioner(id, dialect)))
+            }
+            // A route that is not there at all, rather than one that knows other methods.
+            ["appointments" | "treatments" | "practitioners", _] if reads => return None,
+            ["practitioners", ..] if !dialect.practitioners => return None,
+            ["patients" | "appointments" | "treatments" | "practitioners"]
+            | ["patients" | "appointments" | "treatments" | "practitioners", _] => {
+                ("Patient", 'r', not_supported())
+            }
+            _ => return None,
+        };
+        Some((resource, letter, work))
     }
 
     fn get_one(&self, id: &str, dialect: &Dialect) -> Reply {
@@ -173,12 +260,19 @@ impl Ehr {
     }
 }
 
+/// What carries a request out, given the scope of its access token.
+type Work<'a> = Box<dyn FnOnce(&str) -> Reply + 'a>;
+
 fn versioned(reply: Reply, stored: &Stored, dialect: &Dialect) -> Reply {
+    version_headers(reply, stored.version, stored.updated_ms, dialect)
+}
+
+fn version_headers(reply: Reply, version: u64, updated_ms: i64, dialect: &Dialect) -> Reply {
     if !dialect.etag {
         return reply;
     }
-    let modified = crate::clock::utc(stored.updated_ms).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    reply.with("etag", &format!("W/\"{}\"", stored.version)).with("last-modified", &modified)
+    let modified = crate::clock::utc(updated_ms).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    reply.with("etag", &format!("W/\"{version}\"")).with("last-modified", &modified)
 }
 
 fn missing(store: &Store, id: &str, dialect: &Dialect) -> Reply {

@@ -158,7 +158,7 @@ impl Stored {
 }
 
 /// The identifiers with a value.
-fn identifiers(patient: &Json) -> Vec<(Box<str>, Box<str>)> {
+pub(super) fn identifiers(patient: &Json) -> Vec<(Box<str>, Box<str>)> {
     let all = patient.get("identifier").map(Json::items).unwrap_or_default();
     all.iter()
         .filter_map(|identifier| {
@@ -170,7 +170,7 @@ fn identifiers(patient: &Json) -> Vec<(Box<str>, Box<str>)> {
 }
 
 /// Sets `resourceType` and `id`, at the front where they are missing.
-fn set_id(resource: &mut Json, kind: &str, id: &str) {
+pub(super) fn set_id(resource: &mut Json, kind: &str, id: &str) {
     if resource.get("id").is_some() {
         resource.set("id", Json::str(id));
     } else if let Json::Object(members) = resource {
@@ -185,7 +185,7 @@ fn set_id(resource: &mut Json, kind: &str, id: &str) {
 }
 
 /// The server's own `versionId` and `lastUpdated`; what the sender wrote there is not kept, the rest of `meta` is.
-fn stamp(resource: &mut Json, version: u64, updated_ms: i64) {
+pub(super) fn stamp(resource: &mut Json, version: u64, updated_ms: i64) {
     let mut members = vec![
         ("versionId".to_owned(), Json::String(version.to_string())),
         ("lastUpdated".to_owned(), Json::String(instant(updated_ms))),

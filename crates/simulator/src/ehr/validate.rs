@@ -1,7 +1,12 @@
-//! What a strict R4 server refuses: structure by the definitions of Patient and `AllergyIntolerance`, JSON's empties,
-//! required bindings and the invariants that matter here (wire-facts 1, 2.1, 2.4, 3.1).
+//! What a strict R4 server refuses: structure by the definitions of the resources it knows, JSON's empties, required
+//! bindings and the invariants that matter here (wire-facts 1 to 3).
 
-use super::definitions::{ALLERGY, EXTENSION_VALUES, Element, Kind, PATIENT};
+mod visits;
+
+use super::definitions::{
+    ALLERGY, APPOINTMENT, CLINICAL_IMPRESSION, CONDITION, ENCOUNTER, EXTENSION_VALUES, Element, Kind,
+    MEDICATION_REQUEST, PATIENT, PRACTITIONER, PROCEDURE, PROVENANCE,
+};
 use record::Json;
 
 /// Why a resource is refused.
@@ -21,7 +26,7 @@ struct Checker {
     problems: Vec<Problem>,
 }
 
-/// Everything wrong with a Patient or an `AllergyIntolerance`.
+/// Everything wrong with a resource of one of the types this EHR holds.
 pub fn validate(resource: &Json) -> Vec<Problem> {
     let mut checker = Checker { problems: Vec::new() };
     let kind = resource.get("resourceType").and_then(Json::as_str).unwrap_or_default();
@@ -34,7 +39,30 @@ pub fn validate(resource: &Json) -> Vec<Problem> {
             checker.object(resource, ALLERGY, "AllergyIntolerance", true);
             checker.allergy(resource);
         }
-        _ => checker.structure("resourceType", "a Patient or an AllergyIntolerance is expected"),
+        "Appointment" => {
+            checker.object(resource, APPOINTMENT, kind, true);
+            checker.appointment(resource);
+        }
+        "Encounter" => {
+            checker.object(resource, ENCOUNTER, kind, true);
+            checker.encounter(resource);
+        }
+        "Condition" => {
+            checker.object(resource, CONDITION, kind, true);
+            checker.condition(resource);
+        }
+        "Procedure" => {
+            checker.object(resource, PROCEDURE, kind, true);
+            checker.one_choice(resource, kind, "performed");
+        }
+        "MedicationRequest" => {
+            checker.object(resource, MEDICATION_REQUEST, kind, true);
+            checker.medication_request(resource);
+        }
+        "ClinicalImpression" => checker.object(resource, CLINICAL_IMPRESSION, kind, true),
+        "Provenance" => checker.object(resource, PROVENANCE, kind, true),
+        "Practitioner" => checker.object(resource, PRACTITIONER, kind, true),
+        _ => checker.structure("resourceType", "this EHR holds no resources of that type"),
     }
     checker.problems
 }
@@ -79,7 +107,9 @@ impl Checker {
                 self.scalar(member, Kind::Text, &at);
             } else if let Some(sibling) = name.strip_prefix('_') {
                 match elements.iter().find(|element| element.name == sibling) {
-                    Some(element) if !matches!(element.kind, Kind::Complex(_) | Kind::Resource) => {
+                    Some(element)
+                        if !matches!(element.kind, Kind::Complex(_) | Kind::Resource | Kind::Open) =>
+                    {
                         self.sibling(member, &at);
                     }
                     _ => self.structure(&at, "unknown property"),
@@ -133,6 +163,7 @@ impl Checker {
                 }
                 self.empties(value, path);
             }
+            Kind::Open => self.empties(value, path),
             other => self.scalar(value, other, path),
         }
     }

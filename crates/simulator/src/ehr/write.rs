@@ -129,7 +129,7 @@ impl Ehr {
     }
 }
 
-fn version_matches(expected: &str, version: u64) -> bool {
+pub(super) fn version_matches(expected: &str, version: u64) -> bool {
     let version = version.to_string();
     expected.split(',').any(|one| {
         let one = one.trim();

@@ -2,7 +2,7 @@
 
 use super::evaluate;
 use super::table::Row;
-use super::{Caller, Instance, query};
+use super::{Caller, IdStream, Instance, query};
 use crate::clock::servicenow_text;
 use std::collections::BTreeMap;
 
@@ -17,9 +17,19 @@ impl Instance {
     /// Inserts a row; columns that are given are stored as they are, the system ones included. Returns its `sys_id`,
     /// or nothing if there is no such table or a unique index refuses.
     pub fn insert_row(&self, table: &str, values: &[(&str, &str)], user: &str) -> Option<String> {
+        self.insert_from(table, values, user, IdStream::Made)
+    }
+
+    pub(crate) fn insert_from(
+        &self,
+        table: &str,
+        values: &[(&str, &str)],
+        user: &str,
+        stream: IdStream,
+    ) -> Option<String> {
         let stamp = servicenow_text(self.clock.now_ms());
         let mut state = self.write();
-        let fresh = state.new_sys_id();
+        let fresh = state.new_sys_id(stream);
         let known = state.tables.get_mut(table)?;
         let mut row: Row = known.schema.columns.iter().map(|column| column.default.as_str().into()).collect();
         let system = [

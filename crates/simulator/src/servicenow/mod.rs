@@ -108,12 +108,25 @@ pub(crate) struct State {
     pub(crate) rules: Vec<BusinessRule>,
     pub(crate) deferred: Vec<write::Deferred>,
     ids: ChaCha8Rng,
+    loaded_ids: ChaCha8Rng,
+}
+
+/// Which stream of chance a row's `sys_id` is drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdStream {
+    /// What people and requests make.
+    Made,
+    /// What is there from the beginning, beside the patients: it must not move the ids of what is made later.
+    Loaded,
 }
 
 impl State {
-    pub(crate) fn new_sys_id(&mut self) -> String {
+    pub(crate) fn new_sys_id(&mut self, stream: IdStream) -> String {
         let mut bytes = [0_u8; 16];
-        self.ids.fill_bytes(&mut bytes);
+        match stream {
+            IdStream::Made => self.ids.fill_bytes(&mut bytes),
+            IdStream::Loaded => self.loaded_ids.fill_bytes(&mut bytes),
+        }
         hex::encode(bytes)
     }
 }
@@ -143,8 +156,8 @@ pub(crate) struct Caller {
 }
 
 impl Instance {
-    /// An instance with the system tables and the hospital's patient table, all empty but for `sys_dictionary` and a
-    /// MID Server that is up. Ids it assigns follow from the seed.
+    /// An instance with the system tables and the hospital's tables, all empty but for `sys_dictionary`, `sys_choice` and
+    /// a MID Server that is up. Ids it assigns follow from the seed.
     pub fn new(clock: Clock, seed: u64) -> Instance {
         let instance = Instance {
             state: RwLock::new(State {
@@ -153,6 +166,7 @@ impl Instance {
                 rules: Vec::new(),
                 deferred: Vec::new(),
                 ids: ChaCha8Rng::seed_from_u64(seed ^ 0x5e71),
+                loaded_ids: ChaCha8Rng::seed_from_u64(seed ^ 0x10ad),
             }),
             settings: RwLock::new(Settings::default()),
             oauth: Mutex::new(oauth::Oauth::new(seed)),
@@ -177,6 +191,15 @@ impl Instance {
             ],
             "system",
         );
+        for table in [
+            schema::choice_table(),
+            schema::appointment_table(),
+            schema::treatment_table(),
+            schema::billing_table(),
+        ] {
+            instance.define_from(&table, IdStream::Loaded);
+        }
+        instance.list_choices(&schema::patient_table());
         instance
     }
 
@@ -339,8 +362,12 @@ impl Instance {
         Session { user_sys_id: &caller.sys_id, zone: caller.zone, now_ms: self.clock.now_ms(), settings }
     }
 
-    /// Adds a table or gives one other columns; `sys_dictionary` follows.
+    /// Adds a table or gives one other columns; `sys_dictionary` and `sys_choice` follow.
     pub fn define_table(&self, table: &TableSchema) {
+        self.define_from(table, IdStream::Made);
+    }
+
+    fn define_from(&self, table: &TableSchema, stream: IdStream) {
         let name = table.name.clone();
         {
             let mut state = self.write();
@@ -362,7 +389,7 @@ impl Instance {
                 _ => "",
             };
             let is_choice = matches!(column.column_type, schema::ColumnType::Choice(_));
-            self.insert_row(
+            self.insert_from(
                 "sys_dictionary",
                 &[
                     ("name", &name),
@@ -376,7 +403,36 @@ impl Instance {
                     ("choice", if is_choice { "1" } else { "0" }),
                 ],
                 "admin",
+                stream,
             );
+        }
+        self.list_choices(table);
+    }
+
+    /// Lists the values of the table's choice columns in `sys_choice`, those of an earlier definition gone.
+    fn list_choices(&self, table: &TableSchema) {
+        if !self.read().tables.contains_key("sys_choice") {
+            return;
+        }
+        for (key, _) in self.rows("sys_choice", &format!("name={}", table.name)) {
+            self.delete_row("sys_choice", &key, "admin");
+        }
+        for column in &table.columns {
+            let schema::ColumnType::Choice(choices) = &column.column_type else { continue };
+            for (at, (value, label)) in choices.iter().enumerate() {
+                self.insert_from(
+                    "sys_choice",
+                    &[
+                        ("name", &table.name),
+                        ("element", &column.name),
+                        ("value", value),
+                        ("label", label),
+                        ("sequence", &at.to_string()),
+                    ],
+                    "admin",
+                    IdStream::Loaded,
+                );
+            }
         }
     }
 }

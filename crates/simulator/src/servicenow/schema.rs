@@ -1,5 +1,13 @@
 //! Tables and their columns, as `sys_dictionary` describes them.
 
+mod visits;
+
+pub(crate) use visits::choice_table;
+pub use visits::{
+    APPOINTMENT_STATUSES, APPOINTMENT_TYPES, TREATMENT_STATUSES, appointment_table, billing_table,
+    treatment_table,
+};
+
 use serde::{Deserialize, Serialize};
 
 /// The type of a column, with the platform's `internal_type` names (wire-facts 5.4).

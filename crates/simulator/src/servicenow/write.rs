@@ -3,7 +3,7 @@
 use super::evaluate::{self, Session};
 use super::table::Row;
 use super::table_api::{Params, not_found, shown, single};
-use super::{Caller, Instance, State, error, query, values};
+use super::{Caller, IdStream, Instance, State, error, query, values};
 use crate::clock::servicenow_text;
 use crate::wire::{Reply, Request};
 use http::StatusCode;
@@ -154,7 +154,7 @@ impl Instance {
             Err(reply) => return reply,
         };
         let mut state = self.write();
-        let sys_id = state.new_sys_id();
+        let sys_id = state.new_sys_id(IdStream::Made);
         let Some(mut row) = state.tables.get(table).map(|table| {
             table.schema.columns.iter().map(|column| column.default.as_str().into()).collect::<Row>()
         }) else {
