@@ -524,7 +524,7 @@ async fn lenses(
             BareAllergies::TextExtension
         },
     };
-    Ok(Lenses { row, patient })
+    Ok(Lenses::of_patients(row, patient))
 }
 
 fn people(settings: &Settings) -> Vec<Person> {
@@ -601,7 +601,8 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         }
     };
     if opened.options.run_at_start {
-        let start = Command::StartRun { trigger: "start".to_owned(), actor: None, plan_only: false };
+        let start =
+            Command::StartRun { trigger: "start".to_owned(), actor: None, plan_only: false, kind: None };
         match handle.ask(start).await {
             Ok(_) => {}
             // Somebody paused a remote: the console opens all the same, and says so.

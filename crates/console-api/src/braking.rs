@@ -49,7 +49,7 @@ impl Console {
     }
 
     fn braked_counts(&self, braked: &Braked) -> Vec<BrakedCount> {
-        let catalogue = self.parts.lenses.catalogue();
+        let catalogue = self.parts.lenses.catalogue(braked.kind);
         let mut counts: Vec<BrakedCount> = braked
             .fields
             .iter()
@@ -65,7 +65,12 @@ impl Console {
             .collect();
         if braked.creates > 0 {
             counts.push(BrakedCount {
-                label: "Patients created there".to_owned(),
+                label: match braked.kind {
+                    record::RecordKind::Patient => "Patients created there",
+                    record::RecordKind::Appointment => "Appointments created there",
+                    record::RecordKind::Treatment => "Treatments created there",
+                }
+                .to_owned(),
                 service_now: small(braked.creates_in[0]),
                 ehr: small(braked.creates_in[1]),
                 emptied: 0,
@@ -137,6 +142,7 @@ mod tests {
         let stopped = |brake| {
             stopped_words(&Braked {
                 run: "r".to_owned(),
+                kind: record::RecordKind::Patient,
                 hash: "h".to_owned(),
                 words: "12 records would be written".to_owned(),
                 patients: 12,

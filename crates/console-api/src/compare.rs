@@ -19,7 +19,7 @@ use engine::step::{load_context, load_side};
 use engine::{Command, Reply};
 use reconcile::compare::Base;
 use reconcile::{FieldComparison, Settlement};
-use record::{FieldSpec, FieldState, Remote, Value};
+use record::{FieldSpec, FieldState, RecordKind, Remote, Value};
 use std::collections::HashMap;
 use store::{ConflictCause, ConflictFilter, ConflictRow, ConflictState, PairRow, SnapshotId};
 
@@ -214,12 +214,10 @@ impl Console {
             | ConflictCause::Vanished
             | ConflictCause::CannotCreate
             | ConflictCause::Overwritten => {
-                let catalogue = self.parts.lenses.catalogue();
-                let mut fields =
-                    row.fields.split(',').filter_map(|id| catalogue.spec(catalogue.index_of(id)?)).peekable();
+                let mut fields = row.fields.split(',').filter_map(|id| self.spec_of(id)).peekable();
                 match fields.peek() {
                     None => self.decides_something(),
-                    Some(_) => fields.any(|spec| may(&person, to_decide(spec.owner))),
+                    Some(_) => fields.any(|(_, spec)| may(&person, to_decide(spec.owner))),
                 }
             }
         }
@@ -292,8 +290,7 @@ impl Console {
             _ => row.fields.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
         };
         let short = |pick: fn(&FieldComparison) -> &FieldState| {
-            let catalogue = self.parts.lenses.catalogue();
-            let first = catalogue.index_of(ids.first()?)?;
+            let (first, _) = self.spec_of(ids.first()?)?;
             let field = comparison.as_ref()?.fields.get(usize::from(first.0))?;
             let text = pick(field).display();
             (text.chars().count() <= 40 && !text.contains('\n')).then_some(text)
@@ -377,7 +374,7 @@ impl Console {
             view.ehr = side(Remote::Ehr, Some(&context.ehr), pair.ehr_key.as_deref());
             let comparison = reconcile::compare(&context.state(lenses));
             for field in &comparison.fields {
-                let Some(spec) = lenses.catalogue().spec(field.field) else { continue };
+                let Some(spec) = lenses.catalogue(pair.kind).spec(field.field) else { continue };
                 let mut shown = field_view(spec, field, context.base.as_ref(), &person);
                 // What a system did not store is offered for a decision even where a rule would settle it.
                 if row.cause == ConflictCause::NotStored
@@ -394,13 +391,13 @@ impl Console {
             (None, Some(key)) => (Remote::Ehr, key),
             _ => return Ok(view),
         };
-        if let Some(own) = load_side(store, remote, key).await? {
+        if let Some(own) = load_side(store, pair.kind, remote, key).await? {
             let provenance = side(remote, Some(&own), Some(key));
             match remote {
                 Remote::ServiceNow => view.service_now = provenance,
                 Remote::Ehr => view.ehr = provenance,
             }
-            for (field, spec) in lenses.catalogue().iter() {
+            for (field, spec) in lenses.catalogue(pair.kind).iter() {
                 let mut shown_field = empty_field(spec);
                 match remote {
                     Remote::ServiceNow => shown_field.service_now = shown(own.record.field(field)),
@@ -588,10 +585,11 @@ impl Console {
     /// Turns the UI's choices into decisions; every problem names its field.
     pub(crate) fn decisions(
         &self,
+        kind: RecordKind,
         choices: &[FieldChoice],
     ) -> Result<Vec<reconcile::plan::FieldDecision>, ApiError> {
         let person = self.person();
-        let catalogue = self.parts.lenses.catalogue();
+        let catalogue = self.parts.lenses.catalogue(kind);
         choices
             .iter()
             .filter(|choice| choice.choice != ChoiceKind::LeaveOpen)
@@ -645,17 +643,17 @@ impl Console {
     }
 
     /// Labels of fields by position.
-    pub(crate) fn labels(&self, fields: &[record::FieldIx]) -> Vec<String> {
+    pub(crate) fn labels(&self, kind: RecordKind, fields: &[record::FieldIx]) -> Vec<String> {
         fields
             .iter()
-            .filter_map(|field| self.parts.lenses.catalogue().spec(*field))
+            .filter_map(|field| self.parts.lenses.catalogue(kind).spec(*field))
             .map(|spec| spec.label.clone())
             .collect()
     }
 
     /// "A, B and C" of fields.
-    pub(crate) fn label_list(&self, fields: &[record::FieldIx]) -> String {
-        let labels = self.labels(fields);
+    pub(crate) fn label_list(&self, kind: RecordKind, fields: &[record::FieldIx]) -> String {
+        let labels = self.labels(kind, fields);
         listed(&labels.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }

@@ -210,6 +210,7 @@ impl Console {
             trigger: "manual".to_owned(),
             actor: Some(person.id),
             plan_only: request.plan_only,
+            kind: None,
         };
         match self.parts.engine.ask(command).await? {
             Reply::Run(row) => self.run_view(&row),

@@ -92,15 +92,16 @@ impl Console {
                 continue;
             }
             let body = frozen(&plan)?;
+            let pair = self.parts.store.pair(&plan.pair).await?;
+            let kind = pair.as_ref().map_or(RecordKind::Patient, |pair| pair.kind);
             let sentence = body
                 .operations
                 .first()
                 .map(|operation| {
-                    self.write_sentence(operation.remote, operation.key.is_none(), &operation.fields)
+                    self.write_sentence(kind, operation.remote, operation.key.is_none(), &operation.fields)
                 })
                 .unwrap_or_default();
-            let patient =
-                self.parts.store.pair(&plan.pair).await?.map(|pair| pair.card.name).unwrap_or_default();
+            let patient = pair.map(|pair| pair.card.name).unwrap_or_default();
             items.push(SettledItem {
                 plan_id: plan.id,
                 patient_id: plan.pair,

@@ -14,7 +14,7 @@ use engine::judge::SideState;
 use engine::step::{load_context, load_side};
 use record::catalogue::ValueType;
 use record::validate::{Severity, validate_patient, validate_typed};
-use record::{FieldState, Remote};
+use record::{FieldState, RecordKind, Remote};
 use store::{PairRow, PairStatus, QuarantineFilter, QuarantineState, SnapshotId};
 
 /// Fields a clinician must be able to rely on.
@@ -43,11 +43,21 @@ const fn stored_status(status: PatientStatus) -> PairStatus {
 
 impl Console {
     pub(crate) fn label(&self, field: &str) -> String {
-        let catalogue = self.parts.lenses.catalogue();
-        catalogue
-            .index_of(field)
-            .and_then(|field| catalogue.spec(field))
-            .map_or_else(|| field.to_owned(), |spec| spec.label.clone())
+        self.spec_of(field).map_or_else(|| field.to_owned(), |(_, spec)| spec.label.clone())
+    }
+
+    /// The field of that name, of whichever kind has one.
+    pub(crate) fn spec_of(&self, field: &str) -> Option<(record::FieldIx, &record::FieldSpec)> {
+        [RecordKind::Patient, RecordKind::Appointment, RecordKind::Treatment].into_iter().find_map(|kind| {
+            let catalogue = self.parts.lenses.catalogue(kind);
+            let at = catalogue.index_of(field)?;
+            Some((at, catalogue.spec(at)?))
+        })
+    }
+
+    /// What a pair is about; a patient where it is not there any more.
+    pub(crate) async fn kind_of(&self, pair: &str) -> Result<RecordKind, ApiError> {
+        Ok(self.parts.store.pair(pair).await?.map_or(RecordKind::Patient, |pair| pair.kind))
     }
 
     pub(crate) fn patient_row(&self, pair: &PairRow) -> PatientRow {
@@ -109,7 +119,7 @@ impl Console {
                     .fields
                     .iter()
                     .filter_map(|field| {
-                        let spec = lenses.catalogue().spec(field.field)?;
+                        let spec = lenses.catalogue(pair.kind).spec(field.field)?;
                         Some(field_view(spec, field, context.base.as_ref(), &person))
                     })
                     .collect::<Vec<_>>();
@@ -117,15 +127,15 @@ impl Console {
             }
             None => {
                 let servicenow = match &pair.servicenow_key {
-                    Some(key) => load_side(store, Remote::ServiceNow, key).await?,
+                    Some(key) => load_side(store, pair.kind, Remote::ServiceNow, key).await?,
                     None => None,
                 };
                 let ehr = match &pair.ehr_key {
-                    Some(key) => load_side(store, Remote::Ehr, key).await?,
+                    Some(key) => load_side(store, pair.kind, Remote::Ehr, key).await?,
                     None => None,
                 };
                 let fields = lenses
-                    .catalogue()
+                    .catalogue(pair.kind)
                     .iter()
                     .map(|(field, spec)| {
                         let mut view = empty_field(spec);
@@ -192,7 +202,9 @@ impl Console {
         let mut views: Vec<FindingView> = Vec::new();
         for (remote, side) in [(Remote::ServiceNow, servicenow), (Remote::Ehr, ehr)] {
             let Some(side) = side else { continue };
-            for finding in validate_patient(self.parts.lenses.catalogue(), &side.record, today) {
+            for finding in
+                validate_patient(self.parts.lenses.catalogue(RecordKind::Patient), &side.record, today)
+            {
                 let sentence = format!(
                     "{}: {}. {}",
                     self.label(&finding.field),
@@ -270,7 +282,8 @@ impl Console {
             [(0, Remote::ServiceNow, &pair.servicenow_key), (1, Remote::Ehr, &pair.ehr_key)]
         {
             if let Some(key) = key {
-                raw[slot] = load_side(store, remote, key).await?.map(|side| pretty(&side.snapshot.raw));
+                raw[slot] =
+                    load_side(store, pair.kind, remote, key).await?.map(|side| pretty(&side.snapshot.raw));
             }
         }
         let [service_now, ehr] = raw;
@@ -296,16 +309,14 @@ impl Console {
         field: &str,
         text: &str,
     ) -> Result<Result<FieldState, record::ValueProblem>, ApiError> {
-        let lenses = &self.parts.lenses;
-        let catalogue = lenses.catalogue();
-        let spec = catalogue.index_of(field).and_then(|field| catalogue.spec(field)).ok_or_else(|| {
+        let (_, spec) = self.spec_of(field).ok_or_else(|| {
             api(
                 ErrorCode::NotFound,
                 format!("There is no field {field:?}."),
                 "Update VetSync's window and its engine to the same version.",
             )
         })?;
-        let state = match typed(&spec.value_type, text, &lenses.row.conventions) {
+        let state = match typed(&spec.value_type, text, &self.parts.lenses.patients.row.conventions) {
             Ok(state) => state,
             Err(problem) => return Ok(Err(problem)),
         };

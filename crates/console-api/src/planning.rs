@@ -42,11 +42,11 @@ pub(crate) const fn operation_status(state: OperationState) -> OperationStatus {
 }
 
 impl Console {
-    pub(crate) fn changes(&self, fields: &[FieldWrite]) -> Vec<PlannedChange> {
+    pub(crate) fn changes(&self, kind: RecordKind, fields: &[FieldWrite]) -> Vec<PlannedChange> {
         fields
             .iter()
             .filter_map(|write| {
-                let spec = self.parts.lenses.catalogue().spec(write.field)?;
+                let spec = self.parts.lenses.catalogue(kind).spec(write.field)?;
                 Some(PlannedChange {
                     field: spec.id.clone(),
                     label: spec.label.clone(),
@@ -60,18 +60,19 @@ impl Console {
     /// "Change the owner's phone in the EHR from … to …"
     pub(crate) fn write_sentence(
         &self,
+        kind: RecordKind,
         remote: record::Remote,
         create: bool,
         fields: &[FieldWrite],
     ) -> String {
         let place = words::place(remote);
         if create {
-            return format!("Create this patient in {place}");
+            return format!("Create this {} in {place}", kind.as_str());
         }
         match fields {
             [] => format!("Write the other system's number into {place}"),
             [one] => {
-                let label = self.labels(&[one.field]).pop().unwrap_or_default();
+                let label = self.labels(kind, &[one.field]).pop().unwrap_or_default();
                 format!(
                     "Change {} in {place} from {} to {}",
                     lower_first(&label),
@@ -81,18 +82,22 @@ impl Console {
             }
             many => {
                 let all: Vec<record::FieldIx> = many.iter().map(|write| write.field).collect();
-                format!("Change {} in {place}", lower_first(&self.label_list(&all)))
+                format!("Change {} in {place}", lower_first(&self.label_list(kind, &all)))
             }
         }
     }
 
-    pub(crate) fn planned_write(&self, operation: &PlannedOperation) -> PlannedWrite {
+    pub(crate) fn planned_write(&self, kind: RecordKind, operation: &PlannedOperation) -> PlannedWrite {
         let write = Write {
-            kind: RecordKind::Patient,
+            kind,
             key: operation.key.clone(),
             body: operation.body.clone(),
             expected_version: operation.expected_version.clone(),
-            idempotency_key: operation.cross_reference.clone().unwrap_or_default(),
+            idempotency_key: operation
+                .cross_reference
+                .as_deref()
+                .map(|key| self.parts.lenses.of(kind).our_key(operation.remote, key))
+                .unwrap_or_default(),
         };
         let preview = self.parts.remotes.get(operation.remote).preview(&write);
         let mut side_effects = Vec::new();
@@ -101,12 +106,12 @@ impl Console {
                 .push("A created record cannot be undone: nothing is ever deleted remotely.".to_owned());
         }
         if operation.cross_reference.is_some() && operation.key.is_some() {
-            side_effects.push("The other system's number for this patient is written along.".to_owned());
+            side_effects.push("The other system's number for this record is written along.".to_owned());
         }
         PlannedWrite {
             remote: remote_name(operation.remote),
-            sentence: self.write_sentence(operation.remote, operation.key.is_none(), &operation.fields),
-            changes: self.changes(&operation.fields),
+            sentence: self.write_sentence(kind, operation.remote, operation.key.is_none(), &operation.fields),
+            changes: self.changes(kind, &operation.fields),
             method: preview.method,
             url: preview.url,
             headers: preview.headers.into_iter().map(|(name, value)| format!("{name}: {value}")).collect(),
@@ -117,7 +122,7 @@ impl Console {
     }
 
     /// The capability that approving a plan takes, besides being another person where that is needed.
-    fn approval_capability(&self, plan: &PlanRow, body: &PlanBody) -> Option<Capability> {
+    fn approval_capability(&self, kind: RecordKind, plan: &PlanRow, body: &PlanBody) -> Option<Capability> {
         let person = self.person();
         if plan.state == PlanState::AwaitingSecond {
             return (!may(&person, Capability::ApproveSecond)).then_some(Capability::ApproveSecond);
@@ -137,29 +142,30 @@ impl Console {
             .flat_map(|operation| operation.fields.iter().map(|write| write.field));
         decided
             .chain(undone)
-            .filter_map(|field| self.parts.lenses.catalogue().spec(field))
+            .filter_map(|field| self.parts.lenses.catalogue(kind).spec(field))
             .map(|spec| to_decide(spec.owner))
             .find(|capability| !may(&person, *capability))
     }
 
     /// Whoever made or approved a plan that waits for its check may withdraw it, and so may those who could have
     /// approved it, and IT as with everything that waits in the queue.
-    pub(crate) fn may_withdraw(&self, plan: &PlanRow, body: &PlanBody) -> bool {
+    pub(crate) fn may_withdraw(&self, kind: RecordKind, plan: &PlanRow, body: &PlanBody) -> bool {
         let person = self.person();
         plan.state == PlanState::AwaitingCheck
             && (plan.maker == person.id
                 || plan.approver.as_deref() == Some(person.id.as_str())
                 || may(&person, Capability::EditQueue)
-                || (self.decides_something() && self.approval_capability(plan, body).is_none()))
+                || (self.decides_something() && self.approval_capability(kind, plan, body).is_none()))
     }
 
     pub(crate) async fn plan_view(&self, plan: &PlanRow) -> Result<PlanView, ApiError> {
         let body = frozen(plan)?;
         let person = self.person();
         let pair = self.parts.store.pair(&plan.pair).await?;
+        let kind = pair.as_ref().map_or(RecordKind::Patient, |pair| pair.kind);
         let own = plan.maker == person.id;
         let waiting = matches!(plan.state, PlanState::Draft | PlanState::AwaitingSecond);
-        let missing = self.approval_capability(plan, &body).or_else(|| {
+        let missing = self.approval_capability(kind, plan, &body).or_else(|| {
             (body.replaces.is_none() && !self.decides_something()).then_some(Capability::DecideDemographic)
         });
         let needs_second = plan.grade >= 4 && !self.parts.one_person_may_approve;
@@ -178,8 +184,8 @@ impl Console {
             reason: plan.reason.clone(),
             approver: plan.approver.as_deref().map(|id| self.name_of(id)),
             made_at_ms: plan.made_at_ms,
-            writes: body.operations.iter().map(|operation| self.planned_write(operation)).collect(),
-            open_fields: self.labels(&body.open),
+            writes: body.operations.iter().map(|operation| self.planned_write(kind, operation)).collect(),
+            open_fields: self.labels(kind, &body.open),
             needs_second,
             needs_reason: plan.grade >= 4 && plan.reason.is_none(),
             may_approve: waiting && missing.is_none() && !same_person,
@@ -191,12 +197,12 @@ impl Console {
             left_out: body
                 .left_out
                 .iter()
-                .flat_map(|field| self.labels(&[*field]))
+                .flat_map(|field| self.labels(kind, &[*field]))
                 .map(|label| format!("{label} was changed since and is left as it is now."))
                 .collect(),
             moved,
             waits: (plan.state == PlanState::AwaitingCheck).then(|| self.waits_words()),
-            may_withdraw: self.may_withdraw(plan, &body),
+            may_withdraw: self.may_withdraw(kind, plan, &body),
             undoes: plan.undoes.clone(),
             replaces: body.replaces,
         })
@@ -214,7 +220,7 @@ impl Console {
             (record::Remote::Ehr, &pair.ehr_key, &body.ehr_version),
         ] {
             let (Some(key), Some(version)) = (key, version) else { continue };
-            let side = engine::step::load_side(&*self.parts.store, remote, key).await?;
+            let side = engine::step::load_side(&*self.parts.store, pair.kind, remote, key).await?;
             if side.is_some_and(|side| side.snapshot.version != *version) {
                 moved.push(format!("{} was changed after this plan was made.", remote.label()));
             }
@@ -246,7 +252,9 @@ impl Console {
 
     pub(crate) async fn plans_make(&self, request: MakePlan) -> Result<PlanView, ApiError> {
         self.require_decider()?;
-        let decisions = self.decisions(&request.choices)?;
+        let conflict = self.conflict(&request.conflict_id).await?;
+        let kind = self.kind_of(&conflict.pair).await?;
+        let decisions = self.decisions(kind, &request.choices)?;
         if decisions.is_empty() {
             return Err(api(
                 ErrorCode::Invalid,
@@ -295,7 +303,8 @@ impl Console {
         let plan = self.plan_row(&request.plan_id).await?;
         let body = frozen(&plan)?;
         self.require_decider_of(&body)?;
-        if let Some(capability) = self.approval_capability(&plan, &body) {
+        let kind = self.kind_of(&plan.pair).await?;
+        if let Some(capability) = self.approval_capability(kind, &plan, &body) {
             self.require_capability(capability)?;
         }
         let first_word = plan.grade >= 4 && plan.state == PlanState::Draft && plan.reason.is_none();
@@ -332,14 +341,15 @@ impl Console {
         let plan = self.plan_row(&request.plan_id).await?;
         let own = plan.maker == self.person().id;
         let body = frozen(&plan)?;
-        if self.may_withdraw(&plan, &body) {
+        let kind = self.kind_of(&plan.pair).await?;
+        if self.may_withdraw(kind, &plan, &body) {
             // Nothing else is asked for.
         } else {
             self.require_decider_of(&body)?;
         }
         if !own
-            && !self.may_withdraw(&plan, &body)
-            && let Some(capability) = self.approval_capability(&plan, &body)
+            && !self.may_withdraw(kind, &plan, &body)
+            && let Some(capability) = self.approval_capability(kind, &plan, &body)
         {
             self.require_capability(capability)?;
         }

@@ -105,14 +105,16 @@ impl Console {
             return Ok(None);
         }
         let body = frozen(&plan)?;
-        let card = self.parts.store.pair(&plan.pair).await?.map(|pair| pair.card).unwrap_or_default();
-        let may_withdraw = self.may_withdraw(&plan, &body);
+        let pair = self.parts.store.pair(&plan.pair).await?;
+        let kind = pair.as_ref().map_or(record::RecordKind::Patient, |pair| pair.kind);
+        let card = pair.map(|pair| pair.card).unwrap_or_default();
+        let may_withdraw = self.may_withdraw(kind, &plan, &body);
         Ok(Some(WaitingPlan {
             sentences: body
                 .operations
                 .iter()
                 .map(|operation| {
-                    self.write_sentence(operation.remote, operation.key.is_none(), &operation.fields)
+                    self.write_sentence(kind, operation.remote, operation.key.is_none(), &operation.fields)
                 })
                 .collect(),
             approver: plan.approver.as_deref().map(|id| self.name_of(id)).unwrap_or_default(),
@@ -180,7 +182,7 @@ impl Console {
             id: row.id.clone(),
             patient_id: row.lane.clone(),
             remote: remote_name(row.remote),
-            sentence: self.write_sentence(row.remote, row.key.is_none(), &intent.fields),
+            sentence: self.write_sentence(row.kind, row.remote, row.key.is_none(), &intent.fields),
             status: operation_status(row.state),
             hold,
             words: words_of(row, hold, exhausted, health, around, |id| self.name_of(id)),
@@ -230,7 +232,7 @@ impl Console {
             body: row.body.clone(),
         };
         let named = row.cause.as_deref().and_then(Cause::parse).map(|cause| cause.fields).unwrap_or_default();
-        let catalogue = self.parts.lenses.catalogue();
+        let catalogue = self.parts.lenses.catalogue(row.kind);
         let fields = intent
             .fields
             .iter()
@@ -250,8 +252,8 @@ impl Console {
             item: self.queue_item(&row, head, &self.around())?,
             patient: card.name,
             owner: card.owner,
-            write: self.planned_write(&planned),
-            changes: self.changes(&intent.fields),
+            write: self.planned_write(row.kind, &planned),
+            changes: self.changes(row.kind, &intent.fields),
             attempts: errors.iter().map(attempt_view).collect(),
             lineage: self.lineage(&row).await?,
             fields,
@@ -320,7 +322,7 @@ impl Console {
             let Some(cause) = Cause::parse(&group.cause) else { continue };
             let example = self.queue_row(&group.example).await?;
             let errors: Vec<AttemptError> = decode("errors", &example.errors)?;
-            let catalogue = self.parts.lenses.catalogue();
+            let catalogue = self.parts.lenses.catalogue(example.kind);
             let field_labels = cause
                 .fields
                 .iter()
@@ -377,7 +379,8 @@ impl Console {
 
     pub(crate) async fn queue_edit(&self, request: QueueEdit) -> Result<PlanView, ApiError> {
         let reason = Act::EditWrite.reason_text(Some(&request.reason))?;
-        let catalogue = self.parts.lenses.catalogue();
+        let kind = self.queue_row(&request.id).await?.kind;
+        let catalogue = self.parts.lenses.catalogue(kind);
         let mut values = Vec::new();
         for value in &request.values {
             let state = match self.own_value(&value.field, &value.text)? {

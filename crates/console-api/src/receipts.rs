@@ -15,9 +15,11 @@ impl Console {
         let answer: Answer = decode("receipt", &row.response)?;
         let read_back: ReadBack = decode("receipt", &row.read_back)?;
         let plan = self.parts.store.plan(&row.plan).await?;
-        let patient = self.parts.store.pair(&row.pair).await?.map(|pair| pair.card.name).unwrap_or_default();
+        let pair = self.parts.store.pair(&row.pair).await?;
+        let kind = pair.as_ref().map_or(record::RecordKind::Patient, |pair| pair.kind);
+        let patient = pair.map(|pair| pair.card.name).unwrap_or_default();
         let write = Write {
-            kind: record::RecordKind::Patient,
+            kind,
             key: sent.key.clone(),
             body: sent.body.clone(),
             expected_version: sent.expected_version.clone(),
@@ -30,7 +32,7 @@ impl Console {
         }
         request.push_str("\n\n");
         request.push_str(&sent.body);
-        let sentence = self.write_sentence(row.remote, sent.key.is_none(), &sent.fields);
+        let sentence = self.write_sentence(kind, row.remote, sent.key.is_none(), &sent.fields);
         // The half of a plan that was done can be taken back when the other half was refused or called off.
         let done = match plan.as_ref().map(|plan| plan.state) {
             Some(PlanState::Done | PlanState::Superseded) => true,
@@ -68,7 +70,7 @@ impl Console {
             patient,
             remote: remote_name(row.remote),
             sentence: past(&sentence),
-            changes: self.changes(&sent.fields),
+            changes: self.changes(kind, &sent.fields),
             request,
             response: match answer.status {
                 0 => "An earlier attempt had done it; its answer was lost.".to_owned(),

@@ -213,6 +213,11 @@ pub const fn evidence_words(evidence: Evidence) -> (bool, &'static str) {
         Evidence::BirthDateAlike => (true, "Their birth dates fit together."),
         Evidence::BirthDateDifferent => (false, "Their birth dates differ."),
         Evidence::SexDifferent => (false, "Their sexes differ."),
+        Evidence::SamePatient => (true, "They are for the same patient."),
+        Evidence::SameTime => (true, "They begin at the same time."),
+        Evidence::TimeAlike => (true, "They begin within an hour of each other."),
+        Evidence::SameClinician => (true, "They are with the same clinician."),
+        Evidence::DifferentClinicians => (false, "They are with different clinicians."),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::step::{Effects, Engine, Notice, Reply, Request};
 use reconcile::PairPlan;
 use reconcile::brake::Brake;
 use reconcile::plan::{blanks, drops_allergy};
-use record::{Catalogue, FieldIx, Remote};
+use record::{Catalogue, FieldIx, RecordKind, Remote};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{AuditRow, Change, RunRow, Store};
@@ -20,6 +20,9 @@ use store::{AuditRow, Change, RunRow, Store};
 pub struct Braked {
     /// The run that was stopped.
     pub run: String,
+    /// Of which kind.
+    #[serde(default = "of_patients")]
+    pub kind: RecordKind,
     /// SHA-256 over every pair, the versions it was compared at and the writes that rules plan for it, hex.
     pub hash: String,
     /// Why, in words.
@@ -50,6 +53,11 @@ pub struct Braked {
     pub maker: Option<String>,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// What was braked before there were other kinds.
+const fn of_patients() -> RecordKind {
+    RecordKind::Patient
 }
 
 /// How many values of one field would be written.
@@ -102,18 +110,34 @@ impl FieldTally {
     }
 }
 
-const KEY: &str = "brake.patient";
+const fn key(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Patient => "brake.patient",
+        RecordKind::Appointment => "brake.appointment",
+        RecordKind::Treatment => "brake.treatment",
+    }
+}
 
 /// What waits behind the brake, if anything does.
 pub async fn braked(store: &dyn Store) -> Result<Option<Braked>> {
-    match store.value(KEY).await? {
+    for kind in [RecordKind::Patient, RecordKind::Appointment, RecordKind::Treatment] {
+        if let Some(waiting) = braked_of(store, kind).await? {
+            return Ok(Some(waiting));
+        }
+    }
+    Ok(None)
+}
+
+/// What of a kind waits behind the brake.
+async fn braked_of(store: &dyn Store, kind: RecordKind) -> Result<Option<Braked>> {
+    match store.value(key(kind)).await? {
         Some(text) => decode("brake", &text),
         None => Ok(None),
     }
 }
 
-fn kept(braked: Option<&Braked>) -> Result<Change> {
-    Ok(Change::PutValue { key: KEY.to_owned(), value: encode("brake", &braked)? })
+fn kept(kind: RecordKind, braked: Option<&Braked>) -> Result<Change> {
+    Ok(Change::PutValue { key: key(kind).to_owned(), value: encode("brake", &braked)? })
 }
 
 /// The hash of what was counted so far, with one pair more.
@@ -131,7 +155,8 @@ impl Engine {
             let row = self.pair(pair).await?;
             for (remote, key) in crate::errands::keys_of(&row) {
                 creates_in[index(remote.other())] += 1;
-                let raw = self.side(remote, key).await?.map(|side| side.snapshot.raw).unwrap_or_default();
+                let raw =
+                    self.side(row.kind, remote, key).await?.map(|side| side.snapshot.raw).unwrap_or_default();
                 hash = sha256_hex(&encode("brake", &(&hash, pair, remote, sha256_hex(&raw)))?);
             }
         }
@@ -147,21 +172,21 @@ impl Engine {
     ) -> Result<()> {
         let approved = run.approved();
         let Some(brake) = brake else {
-            if approved.is_some() || braked(&*self.store).await?.is_some() {
+            if approved.is_some() || braked_of(&*self.store, run.kind).await?.is_some() {
                 // Nothing waits behind the brake any more.
-                self.store.commit(vec![kept(None)?]).await?;
+                self.store.commit(vec![kept(run.kind, None)?]).await?;
             }
             return Ok(());
         };
         let (hash, creates_in) = self.counted_with_creations(run).await?;
         if approved == Some(hash.as_str()) {
-            return Ok(self.store.commit(vec![kept(None)?]).await?);
+            return Ok(self.store.commit(vec![kept(run.kind, None)?]).await?);
         }
         let (writes, creates) = run.planned();
         let patients = run.to_settle();
         let words = brake.to_string();
         // Asked for already, and still the same: whoever asked need not ask again. If it is another count, they read that.
-        let (maker, reason, before) = match braked(&*self.store).await? {
+        let (maker, reason, before) = match braked_of(&*self.store, run.kind).await? {
             Some(known) if known.hash == hash => (known.maker, known.reason, known.before),
             Some(Braked { maker: Some(maker), patients, .. }) => {
                 (None, None, Some(AskedBefore { maker, patients }))
@@ -171,6 +196,7 @@ impl Engine {
         };
         let row = Braked {
             run: run.id().to_owned(),
+            kind: run.kind,
             hash,
             words: words.clone(),
             patients,
@@ -178,14 +204,14 @@ impl Engine {
             creates,
             creates_in,
             brake: Some(brake),
-            fields: run.fields.counts(self.lenses.catalogue()),
+            fields: run.fields.counts(self.lenses.catalogue(run.kind)),
             before,
             proven: run.proven(),
             stopped_at_ms: now_ms,
             maker,
             reason,
         };
-        self.store.commit(vec![kept(Some(&row))?]).await?;
+        self.store.commit(vec![kept(run.kind, Some(&row))?]).await?;
         let what = if approved.is_some() {
             format!("what would be written is not what was approved any more; nothing was written: {words}")
         } else {
@@ -246,7 +272,7 @@ impl Engine {
                     Braked { maker: Some(person.to_owned()), reason: Some(reason), ..waiting.clone() };
                 let alone = self.policy.one_person_may_approve;
                 let action = if alone { "brake.approved" } else { "brake.submitted" };
-                self.store.commit(vec![kept(Some(&asked))?, audit(self, action)]).await?;
+                self.store.commit(vec![kept(waiting.kind, Some(&asked))?, audit(self, action)]).await?;
                 effects.notices.push(Notice::Braked);
                 if !alone {
                     return Ok(Reply::Done);
@@ -275,8 +301,9 @@ impl Engine {
             problem: None,
         };
         self.store.commit(vec![Change::PutRun(row.clone())]).await?;
+        let kinds = std::iter::once(waiting.kind).chain(self.kinds_after(waiting.kind)).collect();
         // Nothing is read again: what was approved was compared as it is stored.
-        self.run = Some(RunState::continued(row.clone(), waiting.hash, waiting.proven, now_ms));
+        self.run = Some(RunState::continued(row.clone(), kinds, waiting.hash, waiting.proven, now_ms));
         effects.requests.push(Request::GoOn { run: row.id.clone() });
         Ok(Reply::Run(row))
     }

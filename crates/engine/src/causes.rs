@@ -1,8 +1,8 @@
 //! Why an attempt failed, in a normal form: alike failures have the same cause, and a cause holds no value.
 
-use crate::lens::{Lenses, sha256_hex};
+use crate::lens::sha256_hex;
 use crate::plans::Intent;
-use record::Remote;
+use record::{Catalogue, Remote};
 use remote::RemoteError;
 
 /// What failures are grouped by.
@@ -55,7 +55,7 @@ impl Cause {
     }
 
     /// The cause of an operation's failure.
-    pub fn of(error: &RemoteError, intent: &Intent, lenses: &Lenses) -> Cause {
+    pub fn of(error: &RemoteError, intent: &Intent, catalogue: &Catalogue) -> Cause {
         let (status, words) = match error {
             RemoteError::Refused { status, what, .. } => (*status, what.as_str()),
             RemoteError::Transient { status, .. } => (*status, ""),
@@ -69,7 +69,7 @@ impl Cause {
         };
         // Only a refusal is about fields; who does not answer does so whatever is written.
         let fields = match error {
-            RemoteError::Refused { .. } => fields_of(words, intent, lenses),
+            RemoteError::Refused { .. } => fields_of(words, intent, catalogue),
             _ => Vec::new(),
         };
         let rule = rule_of(words, intent);
@@ -78,8 +78,7 @@ impl Cause {
 }
 
 /// The written fields that the remote's words name: by id, label or column.
-fn fields_of(words: &str, intent: &Intent, lenses: &Lenses) -> Vec<String> {
-    let catalogue = lenses.catalogue();
+fn fields_of(words: &str, intent: &Intent, catalogue: &Catalogue) -> Vec<String> {
     let words = words.to_lowercase();
     let written: Vec<_> = intent.fields.iter().filter_map(|write| catalogue.spec(write.field)).collect();
     let named: Vec<String> = written

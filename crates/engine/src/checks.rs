@@ -110,7 +110,7 @@ impl Engine {
             approver: Some(approver.to_owned()),
             at_ms: now_ms,
         });
-        changes.push(self.approval_audit(plan, &body, approver, now_ms));
+        changes.push(self.approval_audit(pair.kind, plan, &body, approver, now_ms));
         if let Some(conflict) = self.conflict_of(plan).await? {
             // The choices stay until they are carried out: whoever has to decide again finds them.
             effects.notices.push(Notice::Conflict(conflict.id.clone()));
@@ -288,7 +288,8 @@ impl Engine {
     pub(crate) async fn versions_known(&self, pair: &store::PairRow) -> Result<[Option<String>; 2]> {
         let mut versions = [None, None];
         for (remote, key) in keys_of(pair) {
-            versions[judge::index(remote)] = self.side(remote, key).await?.map(|side| side.snapshot.version);
+            versions[judge::index(remote)] =
+                self.side(pair.kind, remote, key).await?.map(|side| side.snapshot.version);
         }
         Ok(versions)
     }

@@ -5,7 +5,7 @@ use crate::braking;
 use crate::error::Result;
 use crate::judge::{self, PairContext, Terms, index};
 use crate::runs::RunState;
-use crate::step::{Blocked, Engine, blocked, context_of, side_state};
+use crate::step::{Blocked, Engine, blocked, context_of, resolved_side};
 use futures_util::StreamExt as _;
 use futures_util::future::try_join;
 use futures_util::stream::FuturesOrdered;
@@ -91,11 +91,12 @@ pub async fn each_values(store: &dyn Store, ids: &[&str], mut look: impl FnMut(P
 /// [`each_values`], and meanwhile the digests of the pairs after `after`, which are looked at next.
 pub async fn each_values_and_next(
     store: &dyn Store,
+    kind: RecordKind,
     ids: &[&str],
     after: &str,
     look: impl FnMut(PairValues),
 ) -> Result<Vec<PairDigests>> {
-    let next = async { Ok(store.pair_digests_after(RecordKind::Patient, after, CHUNK).await?) };
+    let next = async { Ok(store.pair_digests_after(kind, after, CHUNK).await?) };
     let ((), next) = try_join(each_values(store, ids, look), next).await?;
     Ok(next)
 }
@@ -105,7 +106,7 @@ impl Engine {
     pub(crate) async fn compare_chunk(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
         let digests = match run.next_digests.take() {
             Some(digests) => digests,
-            None => self.store.pair_digests_after(RecordKind::Patient, &run.after, CHUNK).await?,
+            None => self.store.pair_digests_after(run.kind, &run.after, CHUNK).await?,
         };
         let Some(last) = digests.last().map(|pair| pair.id.clone()) else {
             return self.begin_settling(run, now_ms).await;
@@ -119,9 +120,9 @@ impl Engine {
                 Depth::Judgement => to_judge.push(pair.id.clone()),
             }
         }
-        let catalogue = self.lenses.catalogue();
+        let catalogue = self.lenses.catalogue(run.kind);
         if !by_values.is_empty() {
-            let next = each_values_and_next(&*self.store, &by_values, &last, |pair| {
+            let next = each_values_and_next(&*self.store, run.kind, &by_values, &last, |pair| {
                 if !in_agreement(catalogue, &pair) {
                     to_judge.push(pair.id);
                 }
@@ -204,8 +205,8 @@ impl Engine {
             contexts.push(context_of(
                 &self.lenses,
                 pair,
-                side_state(servicenow)?,
-                side_state(ehr)?,
+                resolved_side(&*self.store, servicenow).await?,
+                resolved_side(&*self.store, ehr).await?,
                 open_conflict,
                 lane_busy,
                 blocked,

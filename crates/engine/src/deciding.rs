@@ -8,7 +8,7 @@ use crate::plans::{self, PlanBody};
 use crate::step::{Effects, Engine, Notice, Reply, Ticket};
 use reconcile::PairPlan;
 use reconcile::plan::FieldDecision;
-use record::{FieldIx, Remote};
+use record::{FieldIx, RecordKind, Remote};
 use store::{
     AuditRow, Change, ConflictState, OperationFilter, OperationState, PairRow, PairStatus, PlanRow, PlanState,
 };
@@ -49,7 +49,7 @@ impl Engine {
         if conflict.fingerprint != fingerprint {
             return Err(EngineError::Moved {
                 what: "the values in question".to_owned(),
-                fields: self.labels(&conflict.fields),
+                fields: self.labels(self.pair(&conflict.pair).await?.kind, &conflict.fields),
             });
         }
         let pair = self.pair(&conflict.pair).await?;
@@ -77,7 +77,9 @@ impl Engine {
             .map(|field| field.grade.number())
             .max()
             .unwrap_or(0);
-        let grade = grade.max(reconcile::plan::grade_of_writes(self.lenses.catalogue(), &pair_plan).number());
+        let grade = grade.max(
+            reconcile::plan::grade_of_writes(self.lenses.catalogue(context.pair.kind), &pair_plan).number(),
+        );
         let body = plans::body_of(&context, &self.lenses, &pair_plan, decisions)?;
         let row = self.draft(&context.pair, Some(conflict.id), &body, grade, maker, reason, None, now_ms)?;
         self.store.commit(vec![Change::PutPlan(row.clone())]).await?;
@@ -114,8 +116,8 @@ impl Engine {
         })
     }
 
-    fn labels(&self, ids: &str) -> Vec<String> {
-        let catalogue = self.lenses.catalogue();
+    fn labels(&self, kind: RecordKind, ids: &str) -> Vec<String> {
+        let catalogue = self.lenses.catalogue(kind);
         ids.split(',')
             .filter_map(|id| catalogue.spec(catalogue.index_of(id)?))
             .map(|spec| spec.label.clone())
@@ -166,7 +168,7 @@ impl Engine {
             }
         }
         let undo = reconcile::undo::undo_writes(
-            self.lenses.catalogue(),
+            self.lenses.catalogue(context.pair.kind),
             &executed,
             Some(&context.servicenow.record),
             Some(&context.ehr.record),
@@ -180,7 +182,9 @@ impl Engine {
         }
         let mut body = plans::body_of(&context, &self.lenses, &pair_plan, Vec::new())?;
         body.left_out = undo.left_out;
-        let grade = reconcile::plan::grade_of_writes(self.lenses.catalogue(), &pair_plan).number().max(3);
+        let grade = reconcile::plan::grade_of_writes(self.lenses.catalogue(context.pair.kind), &pair_plan)
+            .number()
+            .max(3);
         let row = self.draft(&context.pair, None, &body, grade, maker, None, Some(plan.id), now_ms)?;
         self.store.commit(vec![Change::PutPlan(row.clone())]).await?;
         Ok(row)
@@ -338,7 +342,7 @@ impl Engine {
             if waited {
                 self.checked_audit(plan, now_ms)
             } else {
-                self.approval_audit(plan, &body, approver, now_ms)
+                self.approval_audit(pair.kind, plan, &body, approver, now_ms)
             },
         ]);
         if let Some(conflict) = self.conflict_of(plan).await? {
@@ -362,7 +366,8 @@ impl Engine {
         };
         changes.extend(blocked.called_off(now_ms));
         let ids = std::sync::Arc::clone(&self.ids);
-        let mut rows = plans::operation_rows(&body, &plan.id, &plan.pair, now_ms, &mut || ids.next(now_ms))?;
+        let mut rows =
+            plans::operation_rows(&body, &self.lenses, &plan.id, &pair, now_ms, &mut || ids.next(now_ms))?;
         if let Some(replaced) = replaced {
             // The write of the same kind takes its place; where there is none, the first one does.
             let alike =
@@ -392,6 +397,7 @@ impl Engine {
 
     pub(crate) fn approval_audit(
         &self,
+        kind: RecordKind,
         plan: &PlanRow,
         body: &PlanBody,
         approver: &str,
@@ -404,7 +410,7 @@ impl Engine {
             action: if plan.undoes.is_some() { "plan.undo_approved" } else { "plan.approved" }.to_owned(),
             subject: plan.id.clone(),
             detail: judge::field_ids(
-                &self.lenses,
+                self.lenses.catalogue(kind),
                 body.operations.iter().flat_map(|operation| &operation.fields).map(|write| write.field),
             ),
         })
@@ -461,12 +467,13 @@ impl Engine {
         self.store.commit(changes).await?;
         self.rejudge(&plan.pair, "observed", false, now_ms).await?;
         let fields = body.operations.iter().flat_map(|operation| &operation.fields);
-        let ids = judge::field_ids(&self.lenses, fields.map(|write| write.field));
+        let kind = self.pair(&plan.pair).await?.kind;
+        let ids = judge::field_ids(self.lenses.catalogue(kind), fields.map(|write| write.field));
         Err(EngineError::Moved {
             what:
                 "the record was changed in one of the systems after this plan was made; nothing was written"
                     .to_owned(),
-            fields: self.labels(&ids),
+            fields: self.labels(kind, &ids),
         })
     }
 

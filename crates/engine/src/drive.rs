@@ -360,25 +360,25 @@ async fn carry(request: Request, remotes: Remotes, now_ms: i64) -> Event {
     let began = Instant::now();
     let elapsed_ms = |began: Instant| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     match request {
-        Request::ReadPage { run, remote, scope, cursor, not_before_ms } => {
+        Request::ReadPage { run, remote, kind, scope, cursor, not_before_ms } => {
             let wait_ms = u64::try_from(not_before_ms - now_ms).unwrap_or(0);
             if wait_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
             let began = Instant::now();
-            let result = remotes.get(remote).list(record::RecordKind::Patient, &scope, cursor.as_ref()).await;
+            let result = remotes.get(remote).list(kind, &scope, cursor.as_ref()).await;
             #[cfg(feature = "crash-points")]
             store::crash::point("a page was read");
             Event::PageRead { run, remote, result, latency_ms: elapsed_ms(began) }
         }
-        Request::ReadRecord { errand, remote, key } => {
-            let result = remotes.get(remote).read(record::RecordKind::Patient, &key).await;
+        Request::ReadRecord { errand, remote, kind, key } => {
+            let result = remotes.get(remote).read(kind, &key).await;
             #[cfg(feature = "crash-points")]
             store::crash::point("a record was read");
             Event::RecordRead { errand, remote, result, latency_ms: elapsed_ms(began) }
         }
-        Request::FindByOurKey { operation, remote, key } => {
-            let result = remotes.get(remote).find_by_our_key(record::RecordKind::Patient, &key).await;
+        Request::FindByOurKey { operation, remote, kind, key } => {
+            let result = remotes.get(remote).find_by_our_key(kind, &key).await;
             #[cfg(feature = "crash-points")]
             store::crash::point("a record was looked up");
             Event::Found { operation, result, latency_ms: elapsed_ms(began) }

@@ -40,8 +40,8 @@ impl Answer<'_> {
 /// The one key of a one-sided pair.
 fn only_key(pair: &PairRow) -> Option<SnapshotId> {
     match (&pair.servicenow_key, &pair.ehr_key) {
-        (Some(key), None) => Some(snapshot_id(Remote::ServiceNow, key)),
-        (None, Some(key)) => Some(snapshot_id(Remote::Ehr, key)),
+        (Some(key), None) => Some(snapshot_id(pair.kind, Remote::ServiceNow, key)),
+        (None, Some(key)) => Some(snapshot_id(pair.kind, Remote::Ehr, key)),
         (Some(_), Some(_)) | (None, None) => None,
     }
 }
@@ -143,7 +143,7 @@ impl Engine {
             let known = self.store.snapshot(half).await?;
             if known.is_some_and(|row| row.presence == Presence::Gone) {
                 // What is gone cannot be compared: that it vanished is the question now.
-                let asked = crate::one_sided::vanished(self, half.remote, &half.key, answer.now_ms).await?;
+                let asked = crate::one_sided::vanished(self, half, answer.now_ms).await?;
                 self.store.commit(asked).await?;
             }
         }
@@ -194,7 +194,7 @@ impl Engine {
         id: &SnapshotId,
         answer: Answer<'_>,
     ) -> Result<Vec<Change>> {
-        let Some(side) = self.side(id.remote, &id.key).await? else { return Ok(Vec::new()) };
+        let Some(side) = self.side(id.kind, id.remote, &id.key).await? else { return Ok(Vec::new()) };
         if !side.record.active || side.record.deceased {
             return Ok(Vec::new());
         }

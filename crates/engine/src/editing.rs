@@ -8,7 +8,7 @@ use crate::step::Engine;
 use reconcile::plan::{Choice, FieldDecision, FieldWrite};
 use reconcile::{PairPlan, sides};
 use record::catalogue::Direction;
-use record::{FieldIx, FieldState, Remote};
+use record::{FieldIx, FieldState, RecordKind, Remote};
 use store::{Change, OperationAction, OperationRow, OperationState, PairRow, PlanRow};
 
 impl Engine {
@@ -47,7 +47,8 @@ impl Engine {
             OperationAction::Create => self.edited_creation(&operation, &pair, values, now_ms).await?,
         };
         body.replaces = Some(operation.id.clone());
-        let grade = reconcile::plan::grade_of_writes(self.lenses.catalogue(), &written).number().max(3);
+        let grade =
+            reconcile::plan::grade_of_writes(self.lenses.catalogue(pair.kind), &written).number().max(3);
         let conflict = self.store.open_conflict_of(&pair.id).await?.map(|conflict| conflict.id);
         let row = self.draft(&pair, conflict, &body, grade, maker, Some(reason.to_owned()), None, now_ms)?;
         self.store.commit(vec![Change::PutPlan(row.clone())]).await?;
@@ -82,7 +83,7 @@ impl Engine {
         for (field, state) in values {
             match wanted.iter_mut().find(|(wanted, _)| wanted == field) {
                 Some((_, wanted)) => *wanted = state.clone(),
-                None => return Err(self.not_of_this_operation(*field)),
+                None => return Err(self.not_of_this_operation(operation.kind, *field)),
             }
         }
         let state = context.state(&self.lenses);
@@ -129,15 +130,16 @@ impl Engine {
             Remote::Ehr => pair.ehr_key.as_deref(),
         };
         let source = match key {
-            Some(key) => self.side(source_remote, key).await?,
+            Some(key) => self.side(pair.kind, source_remote, key).await?,
             None => None,
         };
         let source = source.ok_or(EngineError::NotFound { what: "patient" })?;
-        let catalogue = self.lenses.catalogue();
+        let catalogue = self.lenses.catalogue(pair.kind);
         let mut record = source.record.clone();
         let mut writes: Vec<FieldWrite> = Vec::new();
         for (field, to) in values {
-            let spec = catalogue.spec(*field).ok_or_else(|| self.not_of_this_operation(*field))?;
+            let spec =
+                catalogue.spec(*field).ok_or_else(|| self.not_of_this_operation(operation.kind, *field))?;
             let from = source.record.field(*field).clone();
             if source_remote == Remote::Ehr && spec.direction != Direction::Both {
                 return Err(EngineError::NotNow {
@@ -150,7 +152,7 @@ impl Engine {
             }
             match record.fields.get_mut(usize::from(field.0)) {
                 Some(place) => *place = to.clone(),
-                None => return Err(self.not_of_this_operation(*field)),
+                None => return Err(self.not_of_this_operation(operation.kind, *field)),
             }
             writes.push(FieldWrite { field: *field, from, to: to.clone() });
         }
@@ -161,7 +163,12 @@ impl Engine {
             });
         }
         writes.sort_by_key(|write| write.field);
-        let mut body = plans::create_body_of(&self.lenses, &record, source_remote, &source.snapshot.version)?;
+        let mut body = plans::create_body_of(
+            self.lenses.of(pair.kind),
+            &record,
+            source_remote,
+            &source.snapshot.version,
+        )?;
         if now_ms - operation.enqueued_at_ms > CREATE_STALE_MS {
             body.operations.clear();
         }
@@ -172,7 +179,12 @@ impl Engine {
                 key: Some(source.snapshot.id.key.clone()),
                 expected_version: Some(source.snapshot.version.clone()),
                 fields: writes.clone(),
-                body: self.lenses.update_body(source_remote, &source.snapshot.raw, &writes, None)?,
+                body: self.lenses.of(pair.kind).update_body(
+                    source_remote,
+                    &source.snapshot.raw,
+                    &writes,
+                    None,
+                )?,
                 cross_reference: None,
             },
         );
@@ -184,10 +196,10 @@ impl Engine {
         Ok((body, written))
     }
 
-    fn not_of_this_operation(&self, field: FieldIx) -> EngineError {
+    fn not_of_this_operation(&self, kind: RecordKind, field: FieldIx) -> EngineError {
         let label = self
             .lenses
-            .catalogue()
+            .catalogue(kind)
             .spec(field)
             .map_or_else(|| "such a field".to_owned(), |spec| spec.label.clone());
         EngineError::NotNow {

@@ -5,7 +5,7 @@ use crate::error::{EngineError, Result};
 use crate::judge::{self, Terms, index};
 use crate::lens;
 use crate::step::{Command, Effects, Engine, Notice, Reply, Request, Ticket};
-use record::Remote;
+use record::{RecordKind, Remote};
 use remote::{Fetched, RemoteError};
 use store::{AuditRow, Change, PairRow, PairStatus, PlanRow, PlanState, Presence, SnapshotId};
 
@@ -40,6 +40,7 @@ pub(crate) enum Purpose {
 pub(crate) struct Errand {
     ticket: Option<Ticket>,
     pair: String,
+    kind: RecordKind,
     purpose: Purpose,
     waiting: [bool; 2],
     failed: Option<RemoteError>,
@@ -81,8 +82,8 @@ impl Engine {
         effects: &mut Effects,
     ) {
         let reply = match command {
-            Command::StartRun { trigger, actor, plan_only } => {
-                Some(self.start_run(trigger, actor, plan_only, now_ms, effects).await)
+            Command::StartRun { trigger, actor, plan_only, kind } => {
+                Some(self.start_run(trigger, actor, plan_only, kind, now_ms, effects).await)
             }
             Command::StopRun { run } => Some(self.stop_run(&run, now_ms, effects).await),
             Command::Observe { pair, write, actor } => self
@@ -215,11 +216,24 @@ impl Engine {
         let mut waiting = [false; 2];
         for (remote, key) in keys_of(&pair) {
             waiting[index(remote)] = true;
-            effects.requests.push(Request::ReadRecord { errand: id, remote, key: key.to_owned() });
+            effects.requests.push(Request::ReadRecord {
+                errand: id,
+                remote,
+                kind: pair.kind,
+                key: key.to_owned(),
+            });
         }
         self.errands.insert(
             id,
-            Errand { ticket, pair: pair.id, purpose, waiting, failed: None, asked_at_ms: self.step_ms },
+            Errand {
+                ticket,
+                kind: pair.kind,
+                pair: pair.id,
+                purpose,
+                waiting,
+                failed: None,
+                asked_at_ms: self.step_ms,
+            },
         );
         Ok(())
     }
@@ -239,7 +253,9 @@ impl Engine {
         errand.waiting[index(remote)] = false;
         match result {
             Ok(fetched) => {
-                if let Err(error) = self.stage(remote, &fetched, errand.asked_at_ms, now_ms).await {
+                if let Err(error) =
+                    self.stage(errand.kind, remote, &fetched, errand.asked_at_ms, now_ms).await
+                {
                     tracing::warn!(pair = %errand.pair, remote = remote.as_str(), error = %error.log_words(), "errand.unreadable");
                     if let Purpose::Confirm { operation } = errand.purpose {
                         return self.confirm(*operation, Err(error), now_ms, effects).await;
@@ -253,7 +269,8 @@ impl Engine {
             }
             Err(RemoteError::NotFound { ref key, .. }) => {
                 // Deleted or hidden cannot be told apart: a question, never a deletion.
-                if let Err(error) = self.missing(remote, key, now_ms).await {
+                let id = SnapshotId { remote, kind: errand.kind, key: key.clone() };
+                if let Err(error) = self.missing(&id, now_ms).await {
                     if let Some(plan) = errand.waiting_plan() {
                         return self.checked(plan, Err(error), now_ms, effects).await;
                     }
@@ -311,10 +328,9 @@ impl Engine {
         }
     }
 
-    pub(crate) async fn missing(&self, remote: Remote, key: &str, now_ms: i64) -> Result<()> {
-        let id = SnapshotId { remote, kind: record::RecordKind::Patient, key: key.to_owned() };
-        let mut changes = vec![Change::SetPresence { id, presence: Presence::Gone }];
-        changes.extend(crate::one_sided::vanished(self, remote, key, now_ms).await?);
+    pub(crate) async fn missing(&self, id: &SnapshotId, now_ms: i64) -> Result<()> {
+        let mut changes = vec![Change::SetPresence { id: id.clone(), presence: Presence::Gone }];
+        changes.extend(crate::one_sided::vanished(self, id, now_ms).await?);
         self.store.commit(changes).await?;
         Ok(())
     }
@@ -333,15 +349,16 @@ impl Engine {
     /// to the quarantine and is an error all the same.
     pub(crate) async fn stage(
         &self,
+        kind: RecordKind,
         remote: Remote,
         fetched: &Fetched,
         asked_at_ms: i64,
         now_ms: i64,
     ) -> Result<()> {
-        let (row, _) = match self.lenses.snapshot(remote, fetched, "", now_ms) {
-            Ok(read) => read,
+        let row = match self.typed(kind, remote, fetched).await {
+            Ok(record) => self.lenses.of(kind).snapshot(remote, fetched, &record, "", now_ms),
             Err(error) => {
-                let id = crate::pairing::snapshot_id(remote, &fetched.key);
+                let id = crate::pairing::snapshot_id(kind, remote, &fetched.key);
                 let (raw, problem) = (fetched.raw.clone(), error.to_string());
                 self.store.commit(vec![self.quarantined(id, raw, &problem, None, now_ms)]).await?;
                 return Err(error);
@@ -432,9 +449,9 @@ impl Engine {
         let mut pair = self.pair(pair_id).await?;
         let mut sides = [None, None];
         for (remote, key) in keys_of(&pair.clone()) {
-            sides[index(remote)] = self.side(remote, key).await?.map(|side| side.record);
+            sides[index(remote)] = self.side(pair.kind, remote, key).await?.map(|side| side.record);
         }
-        let card = lens::card(self.lenses.catalogue(), sides[0].as_ref(), sides[1].as_ref());
+        let card = lens::card(self.lenses.catalogue(pair.kind), sides[0].as_ref(), sides[1].as_ref());
         if card != pair.card {
             pair.card = card;
             self.store.commit(vec![Change::PutPair(pair)]).await?;

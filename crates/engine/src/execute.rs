@@ -114,6 +114,7 @@ impl Engine {
                 OperationAction::Create => Request::FindByOurKey {
                     operation: operation.id.clone(),
                     remote: operation.remote,
+                    kind: operation.kind,
                     key: plans::our_key(&operation).to_owned(),
                 },
                 OperationAction::Update => write_request(&operation),
@@ -247,7 +248,7 @@ impl Engine {
         intent: &Intent,
         record: &Record,
     ) -> Vec<String> {
-        let catalogue = self.lenses.catalogue();
+        let catalogue = self.lenses.catalogue(operation.kind);
         intent
             .fields
             .iter()
@@ -287,10 +288,15 @@ impl Engine {
         let mut changes = vec![Change::PutPair(pair)];
         let mut reference = None;
         if let Some(source_key) = source_key
-            && let Some(source) = self.side(source_remote, &source_key).await?
+            && let Some(source) = self.side(operation.kind, source_remote, &source_key).await?
             && source.record.other_key.as_deref() != Some(key)
         {
-            let body = self.lenses.update_body(source_remote, &source.snapshot.raw, &[], Some(key))?;
+            let body = self.lenses.of(operation.kind).update_body(
+                source_remote,
+                &source.snapshot.raw,
+                &[],
+                Some(key),
+            )?;
             let id = self.new_id(now_ms);
             reference = Some(id.clone());
             changes.push(Change::Enqueue(OperationRow {

@@ -89,7 +89,7 @@ impl Engine {
         for (operation, written) in answered {
             self.in_flight.remove(&operation.id);
             self.outbox_touched = true;
-            match self.finished(&operation, written, now_ms) {
+            match self.finished(&operation, written, now_ms).await {
                 Ok(one) if one.is_plain() && lanes.insert(one.operation.lane.clone()) => plain.push(one),
                 Ok(one) => by_steps.push(one),
                 Err(error) => failed.push((operation, error)),
@@ -105,11 +105,18 @@ impl Engine {
         failed
     }
 
-    fn finished(&mut self, operation: &OperationRow, written: Written, now_ms: i64) -> Result<Finished> {
+    async fn finished(
+        &mut self,
+        operation: &OperationRow,
+        written: Written,
+        now_ms: i64,
+    ) -> Result<Finished> {
         let intent: Intent = decode("intent", &operation.intent)?;
         let (seen, discrepancies) =
-            match self.lenses.snapshot(operation.remote, &written.read_back, "", now_ms) {
-                Ok((row, record)) => {
+            match self.typed(operation.kind, operation.remote, &written.read_back).await {
+                Ok(record) => {
+                    let lenses = self.lenses.of(operation.kind);
+                    let row = lenses.snapshot(operation.remote, &written.read_back, &record, "", now_ms);
                     let discrepancies = self.discrepancies(operation, &intent, &record);
                     (Some((row, record)), discrepancies)
                 }
@@ -320,7 +327,7 @@ impl Engine {
             return Ok(None);
         }
         let before = match &operation.key {
-            Some(key) => self.side(operation.remote, key).await?,
+            Some(key) => self.side(operation.kind, operation.remote, key).await?,
             None => None,
         };
         // Only what the write relied on says what moved besides.

@@ -314,7 +314,7 @@ impl Engine {
         let mut waiting = [false; 2];
         for (remote, key) in keys {
             waiting[index(remote)] = true;
-            effects.requests.push(Request::ReadRecord { errand, remote, key });
+            effects.requests.push(Request::ReadRecord { errand, remote, kind: record.kind, key });
         }
         self.looking.looks.insert(
             errand,
@@ -395,20 +395,22 @@ impl Engine {
         now_ms: i64,
     ) -> Result<()> {
         match result {
-            Ok(fetched) => match self.stage(remote, &fetched, look.asked_at_ms, now_ms).await {
-                // It is in quarantine now, and shown.
-                Err(EngineError::Mapping(_)) => {
-                    look.outcome = "unreadable";
-                    Ok(())
+            Ok(fetched) => {
+                match self.stage(look.record.kind, remote, &fetched, look.asked_at_ms, now_ms).await {
+                    // It is in quarantine now, and shown.
+                    Err(EngineError::Mapping(_)) => {
+                        look.outcome = "unreadable";
+                        Ok(())
+                    }
+                    staged => staged,
                 }
-                staged => staged,
-            },
+            }
             // Deleted or hidden cannot be told apart: a question, never a deletion.
             Err(RemoteError::NotFound { key, .. }) => {
                 look.outcome = "not_there";
                 let id = SnapshotId { remote, kind: look.record.kind, key };
                 match self.store.snapshot(&id).await? {
-                    Some(_) => self.missing(remote, &id.key, now_ms).await,
+                    Some(_) => self.missing(&id, now_ms).await,
                     None => Ok(()),
                 }
             }
@@ -541,7 +543,13 @@ impl Engine {
             return Ok(());
         }
         self.looking.linked_at_ms = Some(now_ms);
-        pairing::link_all(self, [false, false], now_ms).await?;
+        let mut kinds: Vec<RecordKind> =
+            self.looking.unpaired.iter().map(|(record, _)| record.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for kind in kinds {
+            pairing::link_all(self, kind, [false, false], now_ms).await?;
+        }
         for (record, events) in std::mem::take(&mut self.looking.unpaired) {
             let ended = self.after_linking(&record, &events, now_ms, effects).await;
             if let Err(error) = ended {

@@ -8,7 +8,7 @@ use crate::plans::{self, PlanBody};
 use crate::step::Blocked;
 use reconcile::compare::Base;
 use reconcile::{Comparison, FieldComparison, PairPlan, PairState, Settlement};
-use record::{Record, Remote};
+use record::{Catalogue, Record, Remote};
 use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, PairRow, PairStatus, PlanRow, PlanState,
     Presence, SnapshotRow,
@@ -40,6 +40,8 @@ pub struct PairContext {
     pub lane_busy: bool,
     /// What was refused in its lane and waits for a person, with all behind it.
     pub blocked: Blocked,
+    /// A side names a patient that is not linked: who it is for is left out until it is.
+    pub unresolved: bool,
 }
 
 impl PairContext {
@@ -68,7 +70,7 @@ impl PairContext {
     /// The value comparison and planning work on.
     pub fn state<'a>(&'a self, lenses: &'a Lenses) -> PairState<'a> {
         PairState {
-            catalogue: lenses.catalogue(),
+            catalogue: lenses.catalogue(self.pair.kind),
             base: self.base.as_ref(),
             servicenow: Some(&self.servicenow.record),
             ehr: Some(&self.ehr.record),
@@ -101,7 +103,7 @@ fn held_back(context: &PairContext, lenses: &Lenses) -> Held {
     else {
         return Held::Nothing;
     };
-    let catalogue = lenses.catalogue();
+    let catalogue = lenses.catalogue(context.pair.kind);
     let refused: Vec<record::FieldIx> =
         conflict.fields.split(',').filter_map(|id| catalogue.index_of(id)).collect();
     if refused.is_empty() {
@@ -168,6 +170,7 @@ pub fn judge(
             ..Judgement::default()
         });
     }
+    let catalogue = &**lenses.catalogue(context.pair.kind);
     let state = context.state(lenses);
     let comparison = reconcile::compare(&state);
     let pair_plan = reconcile::plan(&state, &comparison, &[])?;
@@ -201,14 +204,15 @@ pub fn judge(
             action: "plan.settled".to_owned(),
             subject: context.pair.id.clone(),
             detail: field_ids(
-                lenses,
+                catalogue,
                 to_write.servicenow.iter().chain(&to_write.ehr).map(|write| write.field),
             ),
         }));
         // A parked operation would hold up its lane for ever.
         context.cancel_parked(&mut judgement.changes, terms.now_ms);
         judgement.changes.push(Change::PutPlan(row));
-        for operation in plans::operation_rows(&body, &plan_id, &context.pair.id, terms.now_ms, next_id)? {
+        for operation in plans::operation_rows(&body, lenses, &plan_id, &context.pair, terms.now_ms, next_id)?
+        {
             judgement.writes[index(operation.remote)] += 1;
             judgement.changes.push(Change::Enqueue(operation));
         }
@@ -219,14 +223,14 @@ pub fn judge(
 
     let status = if judgement.conflict_grade.is_some() {
         PairStatus::Differs
-    } else if context.lane_busy || !pair_plan.is_empty() {
+    } else if context.lane_busy || !pair_plan.is_empty() || context.unresolved {
         PairStatus::Waiting
     } else {
         PairStatus::Agreed
     };
     judgement.status = Some(status);
     let written = pair_plan.servicenow.iter().chain(&pair_plan.ehr).map(|write| write.field);
-    let differing = field_ids(lenses, open.into_iter().chain(written));
+    let differing = field_ids(catalogue, open.into_iter().chain(written));
     let mut pair = context.pair.clone();
     pair.base_digest = Some(lens::digest(base.fields.iter().map(|field| &field.state)));
     pair.base = Some(reconcile::stored::encode_base(&base));
@@ -234,7 +238,7 @@ pub fn judge(
     pair.differing = differing;
     pair.agreed_at_ms =
         if status == PairStatus::Agreed { Some(terms.now_ms) } else { context.pair.agreed_at_ms };
-    pair.card = lens::card(lenses.catalogue(), Some(&context.servicenow.record), Some(&context.ehr.record));
+    pair.card = lens::card(catalogue, Some(&context.servicenow.record), Some(&context.ehr.record));
     if pair != context.pair {
         judgement.changes.push(Change::PutPair(pair));
     }
@@ -251,13 +255,10 @@ pub const fn index(remote: Remote) -> usize {
 }
 
 /// Field ids, comma separated, each once, in catalogue order.
-pub fn field_ids(lenses: &Lenses, fields: impl IntoIterator<Item = record::FieldIx>) -> String {
+pub fn field_ids(catalogue: &Catalogue, fields: impl IntoIterator<Item = record::FieldIx>) -> String {
     let fields: std::collections::BTreeSet<_> = fields.into_iter().collect();
-    let ids: Vec<&str> = fields
-        .into_iter()
-        .filter_map(|field| lenses.catalogue().spec(field))
-        .map(|spec| spec.id.as_str())
-        .collect();
+    let ids: Vec<&str> =
+        fields.into_iter().filter_map(|field| catalogue.spec(field)).map(|spec| spec.id.as_str()).collect();
     ids.join(",")
 }
 
@@ -321,6 +322,7 @@ fn conflict_changes(
     next_id: &mut dyn FnMut() -> String,
     judgement: &mut Judgement,
 ) -> Result<()> {
+    let catalogue = &**lenses.catalogue(context.pair.kind);
     let existing = context.open_conflict.as_ref();
     let asked: Vec<&FieldComparison> =
         comparison.fields.iter().filter(|field| plan.open.contains(&field.field)).collect();
@@ -370,7 +372,7 @@ fn conflict_changes(
         return Ok(());
     }
     let fingerprint = fingerprint(ConflictCause::FieldsDiffer, &asked)?;
-    let fields = field_ids(lenses, asked.iter().map(|field| field.field));
+    let fields = field_ids(catalogue, asked.iter().map(|field| field.field));
     match existing {
         // The same question: claim, snooze and draft stay.
         Some(conflict)
@@ -392,15 +394,14 @@ fn conflict_changes(
             row.fields = if row.cause == ConflictCause::FieldsDiffer {
                 fields
             } else {
-                let known = row.fields.split(',').filter_map(|id| lenses.catalogue().index_of(id));
-                field_ids(lenses, known.chain(asked.iter().map(|field| field.field)))
+                let known = row.fields.split(',').filter_map(|id| catalogue.index_of(id));
+                field_ids(catalogue, known.chain(asked.iter().map(|field| field.field)))
             };
             row.fingerprint = fingerprint;
             judgement.changes.push(Change::PutConflict(row));
         }
         None => {
-            let card =
-                lens::card(lenses.catalogue(), Some(&context.servicenow.record), Some(&context.ehr.record));
+            let card = lens::card(catalogue, Some(&context.servicenow.record), Some(&context.ehr.record));
             judgement.changes.push(Change::PutConflict(ConflictRow {
                 id: next_id(),
                 pair: context.pair.id.clone(),
@@ -410,7 +411,7 @@ fn conflict_changes(
                 comparison: encode("comparison", comparison)?,
                 fields,
                 fingerprint,
-                title: card.name,
+                title: lens::title(&card),
                 owner: card.owner,
                 species: card.species,
                 opened_at_ms: terms.now_ms,

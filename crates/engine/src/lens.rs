@@ -1,7 +1,7 @@
-//! Both lenses of a kind together: raw payload to record, record writes to the body that is sent.
+//! Both lenses of each kind together: raw payload to record, record writes to the body that is sent.
 
 use crate::error::{EngineError, Result};
-use mapping::fhir::PatientLens;
+use mapping::fhir::{AppointmentLens, PatientLens, TreatmentLens};
 use mapping::servicenow::RowLens;
 use reconcile::FieldWrite;
 use record::{Catalogue, FieldIx, FieldState, Json, Record, RecordKind, Remote};
@@ -9,54 +9,126 @@ use remote::Fetched;
 use std::sync::Arc;
 use store::{PatientCard, Presence, SnapshotId, SnapshotRow};
 
-/// The lenses of the patient kind.
+/// The lenses of every kind.
 #[derive(Debug, Clone)]
 pub struct Lenses {
+    /// Patients.
+    pub patients: KindLenses,
+    /// Appointments.
+    pub appointments: KindLenses,
+    /// Treatments.
+    pub treatments: KindLenses,
+}
+
+/// Both lenses of one kind.
+#[derive(Debug, Clone)]
+pub struct KindLenses {
     /// ServiceNow rows.
     pub row: RowLens,
-    /// FHIR bundles.
-    pub patient: PatientLens,
+    /// What the EHR holds.
+    pub document: DocumentLens,
+}
+
+/// How the EHR's document of one kind is read and written.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum DocumentLens {
+    Patient(PatientLens),
+    Appointment(AppointmentLens),
+    Treatment(TreatmentLens),
 }
 
 impl Lenses {
+    /// The given lenses of patients; appointments and treatments by their default catalogues, in the same conventions.
+    pub fn of_patients(row: RowLens, patient: PatientLens) -> Lenses {
+        let conventions = Arc::clone(&row.conventions);
+        let system = |table: &str| match patient.servicenow_system.rsplit_once('/') {
+            Some((before, _)) => format!("{before}/{table}"),
+            None => format!("{}/{table}", patient.servicenow_system),
+        };
+        let of_appointments = Arc::new(Catalogue::appointment_default());
+        let of_treatments = Arc::new(Catalogue::treatment_default());
+        Lenses {
+            appointments: KindLenses {
+                row: RowLens::new(Arc::clone(&of_appointments), Arc::clone(&conventions)),
+                document: DocumentLens::Appointment(AppointmentLens {
+                    catalogue: of_appointments,
+                    conventions: Arc::clone(&conventions),
+                    servicenow_system: system("u_appointment"),
+                }),
+            },
+            treatments: KindLenses {
+                row: RowLens::new(Arc::clone(&of_treatments), Arc::clone(&conventions)),
+                document: DocumentLens::Treatment(TreatmentLens::new(
+                    of_treatments,
+                    conventions,
+                    system("u_treatment"),
+                )),
+            },
+            patients: KindLenses { row, document: DocumentLens::Patient(patient) },
+        }
+    }
+
+    /// Those of a kind.
+    pub const fn of(&self, kind: RecordKind) -> &KindLenses {
+        match kind {
+            RecordKind::Patient => &self.patients,
+            RecordKind::Appointment => &self.appointments,
+            RecordKind::Treatment => &self.treatments,
+        }
+    }
+
+    /// The fields that both lenses of a kind map.
+    pub const fn catalogue(&self, kind: RecordKind) -> &Arc<Catalogue> {
+        &self.of(kind).row.catalogue
+    }
+}
+
+impl KindLenses {
+    /// The kind they are of.
+    pub fn kind(&self) -> RecordKind {
+        self.row.catalogue.kind
+    }
+
     /// The fields both lenses map.
-    pub fn catalogue(&self) -> &Arc<Catalogue> {
+    pub const fn catalogue(&self) -> &Arc<Catalogue> {
         &self.row.catalogue
     }
 
     /// Reads a raw payload.
     pub fn read(&self, remote: Remote, raw: &str) -> Result<Record> {
         let json = parse(raw)?;
-        Ok(match remote {
-            Remote::ServiceNow => self.row.get(&json)?,
-            Remote::Ehr => self.patient.get(&json)?,
+        Ok(match (remote, &self.document) {
+            (Remote::ServiceNow, _) => self.row.get(&json)?,
+            (Remote::Ehr, DocumentLens::Patient(lens)) => lens.get(&json)?,
+            (Remote::Ehr, DocumentLens::Appointment(lens)) => lens.get(&json)?,
+            (Remote::Ehr, DocumentLens::Treatment(lens)) => lens.get(&json)?,
         })
     }
 
-    /// A snapshot row of what a remote said, or the reason why it cannot be read.
+    /// A snapshot row of what a remote said, as [`KindLenses::read`] typed it. Links to patients are resolved before.
     pub fn snapshot(
         &self,
         remote: Remote,
         fetched: &Fetched,
+        record: &Record,
         run: &str,
         now_ms: i64,
-    ) -> Result<(SnapshotRow, Record)> {
-        let record = self.read(remote, &fetched.raw)?;
-        let row = SnapshotRow {
-            id: SnapshotId { remote, kind: RecordKind::Patient, key: fetched.key.clone() },
+    ) -> SnapshotRow {
+        SnapshotRow {
+            id: SnapshotId { remote, kind: self.kind(), key: fetched.key.clone() },
             version: fetched.version.clone(),
             raw: fetched.raw.clone(),
-            record: record::stored::encode(&record),
+            record: record::stored::encode(record),
             digest: digest(&record.fields),
             other_key: record.other_key.clone(),
-            chip: iso_chip(self.catalogue(), &record),
+            chip: iso_chip(self.catalogue(), record),
             presence: Presence::Present,
             seen_run: run.to_owned(),
             seen_at_ms: now_ms,
             changed_by: fetched.changed_by.clone(),
             changed_at_ms: fetched.changed_at_ms,
-        };
-        Ok((row, record))
+        }
     }
 
     /// The body of an update of `raw`, byte for byte as it will be sent.
@@ -71,11 +143,7 @@ impl Lenses {
         let changes = changes(writes);
         Ok(match remote {
             Remote::ServiceNow => self.row.patch(&current, &changes, cross_reference)?.to_string(),
-            Remote::Ehr => {
-                let body = self.patient.body(&current, &changes, cross_reference)?;
-                sound(&current, &body)?;
-                body.to_string()
-            }
+            Remote::Ehr => self.document_body(&current, &changes, cross_reference)?,
         })
     }
 
@@ -87,18 +155,52 @@ impl Lenses {
         cross_reference: &str,
     ) -> Result<String> {
         let changes = changes(writes);
-        Ok(match remote {
-            Remote::ServiceNow => {
+        Ok(match (remote, &self.document) {
+            (Remote::ServiceNow, _) => {
                 self.row.patch(&Json::Object(Vec::new()), &changes, Some(cross_reference))?.to_string()
             }
-            Remote::Ehr => {
-                let empty = self.patient.empty();
-                let body = self.patient.body(&empty, &changes, Some(cross_reference))?;
-                sound(&empty, &body)?;
-                body.to_string()
+            (Remote::Ehr, DocumentLens::Patient(lens)) => {
+                self.document_body(&lens.empty(), &changes, Some(cross_reference))?
             }
+            (Remote::Ehr, DocumentLens::Appointment(lens)) => {
+                self.document_body(&lens.empty(), &changes, Some(cross_reference))?
+            }
+            (Remote::Ehr, DocumentLens::Treatment(_)) => return Err(written_as_a_version()),
         })
     }
+
+    fn document_body(
+        &self,
+        current: &Json,
+        changes: &[(FieldIx, FieldState)],
+        cross_reference: Option<&str>,
+    ) -> Result<String> {
+        let body = match &self.document {
+            DocumentLens::Patient(lens) => lens.body(current, changes, cross_reference)?,
+            DocumentLens::Appointment(lens) => lens.body(current, changes, cross_reference)?,
+            DocumentLens::Treatment(_) => return Err(written_as_a_version()),
+        };
+        sound(current, &body)?;
+        Ok(body.to_string())
+    }
+
+    /// What a record that is to be created in a remote is looked up by there: the other remote's key, for the EHR with the
+    /// identifier system it stands under where that is not the one of patients, which the client adds by itself.
+    pub fn our_key(&self, target: Remote, key: &str) -> String {
+        match (target, &self.document) {
+            (Remote::ServiceNow, _) | (Remote::Ehr, DocumentLens::Patient(_)) => key.to_owned(),
+            (Remote::Ehr, DocumentLens::Appointment(lens)) => format!("{}|{key}", lens.servicenow_system),
+            (Remote::Ehr, DocumentLens::Treatment(lens)) => format!("{}|{key}", lens.version_system()),
+        }
+    }
+}
+
+/// A treatment in the EHR is never changed in place.
+fn written_as_a_version() -> EngineError {
+    EngineError::Mapping(mapping::MappingError::NotThisKind {
+        what: "a treatment in the EHR is not changed; a change in ServiceNow makes a new version of it"
+            .to_owned(),
+    })
 }
 
 fn parse(raw: &str) -> Result<Json> {
@@ -150,9 +252,71 @@ pub fn iso_chip(catalogue: &Catalogue, record: &Record) -> Option<String> {
     }
 }
 
+/// What lists show of a record, see [`patient_card`] and [`visit_card`].
+pub fn card(catalogue: &Catalogue, servicenow: Option<&Record>, ehr: Option<&Record>) -> PatientCard {
+    match catalogue.kind {
+        RecordKind::Patient => patient_card(catalogue, servicenow, ehr),
+        RecordKind::Appointment => visit_card(
+            catalogue,
+            [servicenow, ehr],
+            ["assigned_clinician", "appointment_type", "appointment_date", "appointment_status"],
+        ),
+        RecordKind::Treatment => visit_card(
+            catalogue,
+            [servicenow, ehr],
+            ["clinician", "diagnosis", "treatment_date", "procedures_performed"],
+        ),
+    }
+}
+
+/// What lists show of an appointment or a treatment, in the places of a patient's: the patient, the clinician as owner,
+/// what for as breed, when (UTC, as it sorts) as birth, and how it stands to find it by.
+fn visit_card(
+    catalogue: &Catalogue,
+    sides: [Option<&Record>; 2],
+    [who, what, when, how]: [&str; 4],
+) -> PatientCard {
+    let states = |id: &str| {
+        let sides = sides.map(|side| side.map(|record| record.by_id(catalogue, id).clone()));
+        sides.into_iter().flatten().collect::<Vec<FieldState>>()
+    };
+    let shown = |id: &str| {
+        states(id).iter().map(FieldState::display).find(|text| !text.is_empty()).unwrap_or_default()
+    };
+    let patient = states("patient");
+    let links = || {
+        patient.iter().filter_map(|state| match state.value() {
+            Some(record::Value::PatientLink(link)) => Some(link),
+            _ => None,
+        })
+    };
+    let named = links().find_map(|link| link.name.clone());
+    let begins = states(when).iter().find_map(|state| match state.value() {
+        Some(record::Value::Instant(start)) => Some(start.servicenow()),
+        _ => None,
+    });
+    PatientCard {
+        name: named.or_else(|| links().map(record::value::PatientLink::display).next()).unwrap_or_default(),
+        owner: shown(who),
+        breed: shown(what),
+        born: begins.unwrap_or_default(),
+        also: shown(how),
+        ..PatientCard::default()
+    }
+}
+
+/// What a question is called: the patient, and when where it is about a visit.
+pub fn title(card: &PatientCard) -> String {
+    // A visit begins at a time of day, an animal is born on a day.
+    match card.born.get(..16) {
+        Some(begins) => format!("{} · {begins} UTC", card.name),
+        None => card.name.clone(),
+    }
+}
+
 /// What lists show of a patient: ServiceNow's spelling first, the EHR's where ServiceNow has none; the other spellings
 /// go where the search finds them.
-pub fn card(catalogue: &Catalogue, servicenow: Option<&Record>, ehr: Option<&Record>) -> PatientCard {
+fn patient_card(catalogue: &Catalogue, servicenow: Option<&Record>, ehr: Option<&Record>) -> PatientCard {
     let shown = |id: &str| {
         [servicenow, ehr]
             .into_iter()

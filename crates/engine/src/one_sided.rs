@@ -4,10 +4,11 @@ use crate::error::{EngineError, Result, encode};
 use crate::judge::{SideState, index};
 use crate::lens;
 use crate::pairing::{
-    Creation, Likeness, Linked, busy_lanes, candidates, flush, settled_itself, sides, snapshot_id,
+    Creation, Likeness, Linked, Walk, busy_lanes, candidates, flush, settled_itself, sides, snapshot_id,
 };
 use crate::plans;
 use crate::step::Engine;
+use crate::{links, visits};
 use record::{Record, RecordKind, Remote};
 use std::collections::{HashMap, HashSet};
 use store::{
@@ -42,6 +43,7 @@ fn one_sided_pair(id: String, of: &SnapshotId, card: PatientCard) -> PairRow {
 /// New one-sided patients: asked about, created, or left alone.
 pub(crate) async fn one_sided(
     engine: &mut Engine,
+    kind: RecordKind,
     alone: &[SnapshotId],
     proven: [bool; 2],
     now_ms: i64,
@@ -52,11 +54,16 @@ pub(crate) async fn one_sided(
         let ids: Vec<&SnapshotId> = alone.iter().filter(|id| id.remote == remote).collect();
         for ids in ids.chunks(TOGETHER) {
             let keys: Vec<String> = ids.iter().map(|id| id.key.clone()).collect();
-            let mut sides = sides(engine, remote, &keys).await?;
+            let mut sides = sides(engine, kind, remote, &keys).await?;
             records.extend(ids.iter().filter_map(|id| Some(((*id).clone(), sides.remove(&id.key)?.record))));
         }
     }
-    let found = candidates(engine, &records).await?;
+    let found = match kind {
+        RecordKind::Patient => candidates(engine, &records).await?,
+        RecordKind::Appointment => visits::alike(engine, &records).await?,
+        // What ServiceNow documents is nowhere else yet.
+        RecordKind::Treatment => HashMap::new(),
+    };
     let mut changes = Vec::new();
     for (id, record) in &records {
         let pair_id = engine.new_id(now_ms);
@@ -64,7 +71,7 @@ pub(crate) async fn one_sided(
             Remote::ServiceNow => (Some(record), None),
             Remote::Ehr => (None, Some(record)),
         };
-        let card = lens::card(engine.lenses.catalogue(), servicenow, ehr);
+        let card = lens::card(engine.lenses.catalogue(kind), servicenow, ehr);
         changes.push(Change::PutPair(one_sided_pair(pair_id.clone(), id, card.clone())));
         ask_or_create(
             engine,
@@ -91,6 +98,8 @@ enum Outlook {
     Stays,
     /// The other side was not read completely, so nothing follows from its absence there.
     Unknown,
+    /// Its patient is not linked yet.
+    Waits,
     /// A person has to look: why, and what goes with it, encoded.
     Ask(ConflictCause, String),
 }
@@ -105,10 +114,13 @@ async fn outlook(
     if !record.active || record.deceased {
         return Ok(Outlook::Stays);
     }
+    if links::is_unresolved(record) {
+        return Ok(Outlook::Waits);
+    }
     let other = id.remote.other();
     if let Some(key) = &record.other_key {
         // It names a partner: creating it would make that one a second time.
-        let partner = snapshot_id(other, key);
+        let partner = snapshot_id(id.kind, other, key);
         let unreadable =
             || async { Ok::<_, EngineError>(engine.store.unreadable_records().await?.contains(&partner)) };
         return Ok(match engine.store.snapshot(&partner).await? {
@@ -122,7 +134,7 @@ async fn outlook(
             _ => Outlook::Ask(ConflictCause::Vanished, encode("remote", &other)?),
         });
     }
-    if let Some(why) = cannot_create(engine, record, now_ms) {
+    if let Some(why) = cannot_create(engine, id, record, now_ms).await? {
         return Ok(Outlook::Ask(ConflictCause::CannotCreate, encode("why", &why)?));
     }
     Ok(if proven[index(other)] { Outlook::Create } else { Outlook::Unknown })
@@ -174,6 +186,7 @@ async fn ask_or_create(
     match outlook(engine, id, record, proven, now_ms).await? {
         Outlook::Create => linked.creations.push(Creation { pair: pair_id.to_owned() }),
         Outlook::Stays | Outlook::Unknown => {}
+        Outlook::Waits => linked.waiting_for_patients += 1,
         Outlook::Ask(cause, comparison) => {
             linked.conflicts += 1;
             let row = question(engine, pair_id, cause, card, &[], now_ms)?;
@@ -185,16 +198,29 @@ async fn ask_or_create(
 
 /// Ids of fields that keep a record from being created on the other side: a rule says that they cannot be right, or that
 /// the other side could not hold them.
-fn cannot_create(engine: &Engine, record: &Record, now_ms: i64) -> Option<Vec<String>> {
-    let today = crate::clock::date_of(now_ms);
-    let mut fields: Vec<String> =
-        record::validate::validate_patient(engine.lenses.catalogue(), record, today)
-            .into_iter()
-            .filter(|finding| finding.severity == record::validate::Severity::Error)
-            .map(|finding| finding.field)
-            .collect();
+async fn cannot_create(
+    engine: &Engine,
+    id: &SnapshotId,
+    record: &Record,
+    now_ms: i64,
+) -> Result<Option<Vec<String>>> {
+    let findings = match id.kind {
+        RecordKind::Patient => {
+            let today = crate::clock::date_of(now_ms);
+            record::validate::validate_patient(engine.lenses.catalogue(id.kind), record, today)
+        }
+        RecordKind::Appointment => {
+            visits::findings(&*engine.store, &engine.lenses, &engine.rules, record, now_ms).await?
+        }
+        RecordKind::Treatment => Vec::new(),
+    };
+    let mut fields: Vec<String> = findings
+        .into_iter()
+        .filter(|finding| finding.severity == record::validate::Severity::Error)
+        .map(|finding| finding.field)
+        .collect();
     fields.dedup();
-    (!fields.is_empty()).then_some(fields)
+    Ok((!fields.is_empty()).then_some(fields))
 }
 
 fn question(
@@ -219,7 +245,7 @@ fn question(
         comparison: String::from("[]"),
         fields: String::new(),
         fingerprint: lens::sha256_hex(&text),
-        title: card.name.clone(),
+        title: lens::title(card),
         owner: card.owner.clone(),
         species: card.species.clone(),
         opened_at_ms: now_ms,
@@ -236,6 +262,7 @@ fn question(
 /// incomplete read), and what kept them from being created may be mended.
 pub(crate) async fn reconsider(
     engine: &mut Engine,
+    kind: RecordKind,
     proven: [bool; 2],
     now_ms: i64,
     linked: &mut Linked,
@@ -246,13 +273,12 @@ pub(crate) async fn reconsider(
     for (remote, status) in
         [(Remote::ServiceNow, PairStatus::OnlyServiceNow), (Remote::Ehr, PairStatus::OnlyEhr)]
     {
-        let mut offset = 0;
+        let mut walk = Walk::of(kind, status);
         loop {
-            let (pairs, _) = engine.store.search_patients("", Some(status), offset, 500).await?;
+            let pairs = walk.next(engine).await?;
             if pairs.is_empty() {
                 break;
             }
-            offset += 500;
             let busy = busy_lanes(engine, &pairs).await?;
             let pairs: Vec<PairRow> = pairs
                 .into_iter()
@@ -260,7 +286,7 @@ pub(crate) async fn reconsider(
                 .collect();
             let mut open = open_conflicts(engine, &pairs).await?;
             let keys: Vec<String> = pairs.iter().filter_map(only_key).map(|id| id.key).collect();
-            let mut sides = sides(engine, remote, &keys).await?;
+            let mut sides = sides(engine, kind, remote, &keys).await?;
             for pair in pairs {
                 let (open, id) = (open.remove(&pair.id), only_key(&pair));
                 let Some(id) = id else { continue };
@@ -302,8 +328,8 @@ struct OneSided {
 /// The record of a pair that has one only.
 fn only_key(pair: &PairRow) -> Option<SnapshotId> {
     match (&pair.servicenow_key, &pair.ehr_key) {
-        (Some(key), None) => Some(snapshot_id(Remote::ServiceNow, key)),
-        (None, Some(key)) => Some(snapshot_id(Remote::Ehr, key)),
+        (Some(key), None) => Some(snapshot_id(pair.kind, Remote::ServiceNow, key)),
+        (None, Some(key)) => Some(snapshot_id(pair.kind, Remote::Ehr, key)),
         (Some(_), Some(_)) | (None, None) => None,
     }
 }
@@ -342,6 +368,7 @@ async fn reconsider_one(
     }
     match (outlook(engine, &id, &side.record, proven, now_ms).await?, open) {
         (Outlook::Unknown, _) | (Outlook::Stays, None) => {}
+        (Outlook::Waits, _) => linked.waiting_for_patients += 1,
         (Outlook::Stays, Some(open)) => changes.push(Change::PutConflict(settled_itself(open, now_ms))),
         (Outlook::Create, open) => {
             changes.extend(open.map(|open| Change::PutConflict(settled_itself(open, now_ms))));
@@ -365,8 +392,8 @@ async fn reconsider_one(
 pub async fn create_changes(engine: &mut Engine, creation: &Creation, now_ms: i64) -> Result<Vec<Change>> {
     let pair = engine.pair(&creation.pair).await?;
     let source = match (&pair.servicenow_key, &pair.ehr_key) {
-        (Some(key), None) => engine.side(Remote::ServiceNow, key).await?,
-        (None, Some(key)) => engine.side(Remote::Ehr, key).await?,
+        (Some(key), None) => engine.side(pair.kind, Remote::ServiceNow, key).await?,
+        (None, Some(key)) => engine.side(pair.kind, Remote::Ehr, key).await?,
         _ => None,
     };
     let Some(source) = source else { return Ok(Vec::new()) };
@@ -392,7 +419,8 @@ pub fn creation_plan(
     reason: Option<String>,
     now_ms: i64,
 ) -> Result<Vec<Change>> {
-    let body = plans::create_body_of(&engine.lenses, record, snapshot.id.remote, &snapshot.version)?;
+    let body =
+        plans::create_body_of(engine.lenses.of(pair.kind), record, snapshot.id.remote, &snapshot.version)?;
     let text = encode("plan", &body)?;
     let plan_id = engine.new_id(now_ms);
     let mut changes = vec![
@@ -420,7 +448,8 @@ pub fn creation_plan(
             detail: snapshot.id.remote.other().as_str().to_owned(),
         }),
     ];
-    for operation in plans::operation_rows(&body, &plan_id, &pair.id, now_ms, &mut || engine.new_id(now_ms))?
+    for operation in
+        plans::operation_rows(&body, &engine.lenses, &plan_id, pair, now_ms, &mut || engine.new_id(now_ms))?
     {
         changes.push(Change::Enqueue(operation));
     }
@@ -428,8 +457,10 @@ pub fn creation_plan(
 }
 
 /// A record that a remote does not show any more: a question, never a deletion.
-pub async fn vanished(engine: &Engine, remote: Remote, key: &str, now_ms: i64) -> Result<Vec<Change>> {
-    let Some(pair) = engine.store.pair_by_key(remote, RecordKind::Patient, key).await? else {
+pub async fn vanished(engine: &Engine, id: &SnapshotId, now_ms: i64) -> Result<Vec<Change>> {
+    let SnapshotId { remote, kind, key } = id;
+    let remote = *remote;
+    let Some(pair) = engine.store.pair_by_key(remote, *kind, key).await? else {
         return Ok(Vec::new());
     };
     if let Some(open) = engine.store.open_conflict_of(&pair.id).await? {

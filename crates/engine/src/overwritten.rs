@@ -62,7 +62,7 @@ impl Engine {
         after: &Record,
         version_after: &str,
     ) -> Overwritten {
-        let catalogue = self.lenses.catalogue();
+        let catalogue = self.lenses.catalogue(operation.kind);
         let ids = |fields: Vec<record::FieldIx>| -> Vec<String> {
             fields.into_iter().filter_map(|field| catalogue.spec(field)).map(|spec| spec.id.clone()).collect()
         };
@@ -100,7 +100,7 @@ impl Engine {
     ) -> Result<()> {
         let pair = self.pair(lane).await?;
         let existing = self.store.open_conflict_of(&pair.id).await?;
-        let catalogue = self.lenses.catalogue();
+        let catalogue = self.lenses.catalogue(pair.kind);
         // What was asked before and is not answered yet stays asked.
         let asked = existing.as_ref().filter(|row| row.state != ConflictState::Executing);
         let fields = known
@@ -117,10 +117,10 @@ impl Engine {
             cause: ConflictCause::Overwritten,
             grade: asked.map_or(3, |row| row.grade),
             state: ConflictState::Open,
-            fields: judge::field_ids(&self.lenses, fields),
+            fields: judge::field_ids(catalogue, fields),
             fingerprint: lens::sha256_hex(&format!("Overwritten {text}")),
             comparison: text,
-            title: pair.card.name.clone(),
+            title: lens::title(&pair.card),
             owner: pair.card.owner.clone(),
             species: pair.card.species.clone(),
             opened_at_ms: existing.as_ref().map_or(now_ms, |row| row.opened_at_ms),
@@ -148,7 +148,7 @@ impl Engine {
             let Some(key) = key else { continue };
             let id = SnapshotId { remote, kind: pair.kind, key: key.clone() };
             if self.store.snapshot(&id).await?.is_some_and(|row| row.presence == Presence::Gone) {
-                let asked = crate::one_sided::vanished(self, remote, key, now_ms).await?;
+                let asked = crate::one_sided::vanished(self, &id, now_ms).await?;
                 self.store.commit(asked).await?;
             }
         }

@@ -3,8 +3,10 @@
 
 use crate::error::Result;
 use crate::judge::{SideState, Terms, judge};
+use crate::links;
 use crate::one_sided::{one_sided, reconsider};
 use crate::step::{Blocked, Engine, context_of, side_state};
+use reconcile::calendar;
 use reconcile::identity::{self, BlockIndex, CertainBy, Evidence, FeatureFields, Features, Match, Tier};
 use record::{Record, RecordKind, Remote};
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,8 @@ pub struct Linked {
     pub conflicts: u64,
     /// Records that nothing on the other side resembles: to be created there.
     pub creations: Vec<Creation>,
+    /// Records that wait because their patient is not linked.
+    pub waiting_for_patients: u64,
 }
 
 /// A record to be created on the side that lacks it.
@@ -55,11 +59,11 @@ const PAGE: u32 = 1_000;
 /// Claims looked at together, and written in one commit: the search index merges what each commit adds.
 const TOGETHER: usize = 1_500;
 
-async fn unpaired(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> {
+async fn unpaired(engine: &Engine, kind: RecordKind, remote: Remote) -> Result<Vec<Unpaired>> {
     let mut found = Vec::new();
     let mut after = String::new();
     loop {
-        let page = engine.store.unpaired_after(remote, RecordKind::Patient, &after, PAGE).await?;
+        let page = engine.store.unpaired_after(remote, kind, &after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after.clone_from(&last.key);
         found.extend(page.into_iter().map(|row| Unpaired {
@@ -72,19 +76,18 @@ async fn unpaired(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> {
 }
 
 /// Records that are one-sided patients since an earlier run: a certain partner may have turned up.
-async fn alone_so_far(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> {
+async fn alone_so_far(engine: &Engine, kind: RecordKind, remote: Remote) -> Result<Vec<Unpaired>> {
     let status = match remote {
         Remote::ServiceNow => PairStatus::OnlyServiceNow,
         Remote::Ehr => PairStatus::OnlyEhr,
     };
     let mut found = Vec::new();
-    let mut offset = 0;
+    let mut walk = Walk::of(kind, status);
     loop {
-        let (pairs, _) = engine.store.search_patients("", Some(status), offset, 500).await?;
+        let pairs = walk.next(engine).await?;
         if pairs.is_empty() {
             return Ok(found);
         }
-        offset += 500;
         let busy = busy_lanes(engine, &pairs).await?;
         let mut pair_by_key: HashMap<String, String> = pairs
             .into_iter()
@@ -98,7 +101,7 @@ async fn alone_so_far(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> 
             })
             .collect();
         let keys: Vec<&str> = pair_by_key.keys().map(String::as_str).collect();
-        for snapshot in engine.store.snapshots_named(remote, RecordKind::Patient, &keys).await? {
+        for snapshot in engine.store.snapshots_named(remote, kind, &keys).await? {
             let Some(pair) = pair_by_key.remove(&snapshot.id.key) else { continue };
             if snapshot.presence == Presence::Present {
                 found.push(Unpaired {
@@ -109,6 +112,37 @@ async fn alone_so_far(engine: &Engine, remote: Remote) -> Result<Vec<Unpaired>> 
                 });
             }
         }
+    }
+}
+
+/// A walk over the pairs of a kind that have a status.
+pub(crate) struct Walk {
+    kind: RecordKind,
+    status: PairStatus,
+    offset: u32,
+    after: String,
+}
+
+impl Walk {
+    pub(crate) const fn of(kind: RecordKind, status: PairStatus) -> Walk {
+        Walk { kind, status, offset: 0, after: String::new() }
+    }
+
+    /// The next few; none at the end.
+    pub(crate) async fn next(&mut self, engine: &Engine) -> Result<Vec<PairRow>> {
+        const TOGETHER: u32 = 500;
+        if self.kind == RecordKind::Patient {
+            // By name, as people see them.
+            let (pairs, _) =
+                engine.store.search_patients("", Some(self.status), self.offset, TOGETHER).await?;
+            self.offset += TOGETHER;
+            return Ok(pairs);
+        }
+        let pairs = engine.store.pairs_after(self.kind, Some(self.status), &self.after, TOGETHER).await?;
+        if let Some(last) = pairs.last() {
+            self.after.clone_from(&last.id);
+        }
+        Ok(pairs)
     }
 }
 
@@ -147,6 +181,7 @@ struct Claimed {
 /// asks or creates for the rest.
 #[derive(Debug)]
 pub struct Linking {
+    kind: RecordKind,
     /// Of which remotes absence may be believed: ServiceNow, EHR.
     proven: [bool; 2],
     /// ServiceNow's and the EHR's records without a partner.
@@ -161,13 +196,14 @@ pub struct Linking {
 
 impl Linking {
     /// Reads what has no partner, and who claims whom.
-    pub async fn begin(engine: &Engine, proven: [bool; 2]) -> Result<Linking> {
-        let mut servicenow = unpaired(engine, Remote::ServiceNow).await?;
-        servicenow.extend(alone_so_far(engine, Remote::ServiceNow).await?);
-        let mut ehr = unpaired(engine, Remote::Ehr).await?;
-        ehr.extend(alone_so_far(engine, Remote::Ehr).await?);
+    pub async fn begin(engine: &Engine, kind: RecordKind, proven: [bool; 2]) -> Result<Linking> {
+        let mut servicenow = unpaired(engine, kind, Remote::ServiceNow).await?;
+        servicenow.extend(alone_so_far(engine, kind, Remote::ServiceNow).await?);
+        let mut ehr = unpaired(engine, kind, Remote::Ehr).await?;
+        ehr.extend(alone_so_far(engine, kind, Remote::Ehr).await?);
         let claimed = cross_references(&servicenow, &ehr);
         Ok(Linking {
+            kind,
             proven,
             taken: [vec![false; servicenow.len()], vec![false; ehr.len()]],
             unpaired: [servicenow, ehr],
@@ -202,9 +238,10 @@ impl Linking {
         let keys_of = |rows: &[Unpaired], place: fn(&Claimed) -> usize| -> Vec<String> {
             claimed.iter().filter_map(|claimed| Some(rows.get(place(claimed))?.key.clone())).collect()
         };
-        let mut lefts = sides(engine, Remote::ServiceNow, &keys_of(servicenow, |it| it.servicenow)).await?;
-        let mut rights = sides(engine, Remote::Ehr, &keys_of(ehr, |it| it.ehr)).await?;
-        let catalogue = engine.lenses.catalogue().clone();
+        let mut lefts =
+            sides(engine, self.kind, Remote::ServiceNow, &keys_of(servicenow, |it| it.servicenow)).await?;
+        let mut rights = sides(engine, self.kind, Remote::Ehr, &keys_of(ehr, |it| it.ehr)).await?;
+        let catalogue = engine.lenses.catalogue(self.kind).clone();
         let mut changes = Vec::new();
         for Claimed { servicenow: left, ehr: right, claim } in claimed.iter().copied() {
             let (Some(one), Some(other)) = (servicenow.get(left), ehr.get(right)) else { continue };
@@ -216,7 +253,11 @@ impl Linking {
                 Claim::BothNameEachOther => CertainBy::CrossReference,
                 // A number typed into the wrong record is a question.
                 Claim::OneNamesTheOther => {
-                    if identity::contradict(&catalogue, &one_side.record, &other_side.record) {
+                    let contradict = match self.kind {
+                        RecordKind::Patient => identity::contradict,
+                        RecordKind::Appointment | RecordKind::Treatment => calendar::contradict,
+                    };
+                    if contradict(&catalogue, &one_side.record, &other_side.record) {
                         continue;
                     }
                     CertainBy::CrossReference
@@ -246,6 +287,7 @@ impl Linking {
 
     /// What nobody is linked to.
     async fn rest(&mut self, engine: &mut Engine, now_ms: i64) -> Result<()> {
+        let kind = self.kind;
         let alone: Vec<SnapshotId> = Remote::BOTH
             .into_iter()
             .zip(self.unpaired.iter().zip(&self.taken))
@@ -253,17 +295,22 @@ impl Linking {
                 rows.iter()
                     .zip(taken)
                     .filter(|(row, taken)| row.pair.is_none() && !**taken)
-                    .map(move |(row, _)| snapshot_id(remote, &row.key))
+                    .map(move |(row, _)| snapshot_id(kind, remote, &row.key))
             })
             .collect();
-        one_sided(engine, &alone, self.proven, now_ms, &mut self.linked).await?;
-        reconsider(engine, self.proven, now_ms, &mut self.linked).await
+        one_sided(engine, kind, &alone, self.proven, now_ms, &mut self.linked).await?;
+        reconsider(engine, kind, self.proven, now_ms, &mut self.linked).await
     }
 }
 
 /// All of [`Linking`] at once, for the few records that came outside of a run.
-pub async fn link_all(engine: &mut Engine, proven: [bool; 2], now_ms: i64) -> Result<Linked> {
-    let mut linking = Linking::begin(engine, proven).await?;
+pub async fn link_all(
+    engine: &mut Engine,
+    kind: RecordKind,
+    proven: [bool; 2],
+    now_ms: i64,
+) -> Result<Linked> {
+    let mut linking = Linking::begin(engine, kind, proven).await?;
     while !linking.step(engine, now_ms).await? {}
     Ok(linking.linked)
 }
@@ -271,16 +318,20 @@ pub async fn link_all(engine: &mut Engine, proven: [bool; 2], now_ms: i64) -> Re
 /// These records as they are stored, by key.
 pub(crate) async fn sides(
     engine: &Engine,
+    kind: RecordKind,
     remote: Remote,
     keys: &[String],
 ) -> Result<HashMap<String, SideState>> {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let rows = engine.store.snapshots_named(remote, RecordKind::Patient, &keys).await?;
-    rows.into_iter().map(|row| Ok((row.id.key.clone(), side_state(row)?))).collect()
+    let rows = engine.store.snapshots_named(remote, kind, &keys).await?;
+    let mut sides: Vec<SideState> = rows.into_iter().map(side_state).collect::<Result<_>>()?;
+    let mut records: Vec<&mut Record> = sides.iter_mut().map(|side| &mut side.record).collect();
+    links::resolve(&*engine.store, &mut records).await?;
+    Ok(sides.into_iter().map(|side| (side.snapshot.id.key.clone(), side)).collect())
 }
 
-pub(crate) fn snapshot_id(remote: Remote, key: &str) -> SnapshotId {
-    SnapshotId { remote, kind: RecordKind::Patient, key: key.to_owned() }
+pub(crate) fn snapshot_id(kind: RecordKind, remote: Remote, key: &str) -> SnapshotId {
+    SnapshotId { remote, kind, key: key.to_owned() }
 }
 
 /// Pairs in which one side names the other and nothing contradicts it: each record in one pair only.
@@ -374,7 +425,8 @@ async fn link_changes(
     by: CertainBy,
     now_ms: i64,
 ) -> Result<Vec<Change>> {
-    let mut row = linked_pair(engine, &servicenow.key, &ehr.key, by, now_ms);
+    let kind = servicenow_side.snapshot.id.kind;
+    let mut row = linked_pair(engine, kind, (&servicenow.key, &ehr.key), by, now_ms);
     let mut changes = Vec::new();
     let known = [&servicenow.pair, &ehr.pair];
     if known.iter().all(|pair| pair.is_none()) {
@@ -395,7 +447,8 @@ async fn link_changes(
         changes.extend(judgement.changes);
         return Ok(changes);
     }
-    let ids = (snapshot_id(Remote::ServiceNow, &servicenow.key), snapshot_id(Remote::Ehr, &ehr.key));
+    let ids =
+        (snapshot_id(kind, Remote::ServiceNow, &servicenow.key), snapshot_id(kind, Remote::Ehr, &ehr.key));
     let answered = engine.store.duplicate_between(&ids.0, &ids.1).await?;
     if answered.is_some_and(|likeness| likeness.answer.as_deref() == Some("different")) {
         return Ok(Vec::new());
@@ -425,14 +478,20 @@ pub(crate) fn settled_itself(open: ConflictRow, now_ms: i64) -> ConflictRow {
     }
 }
 
-fn linked_pair(engine: &Engine, servicenow_key: &str, ehr_key: &str, by: CertainBy, now_ms: i64) -> PairRow {
+fn linked_pair(
+    engine: &Engine,
+    kind: RecordKind,
+    (servicenow_key, ehr_key): (&str, &str),
+    by: CertainBy,
+    now_ms: i64,
+) -> PairRow {
     let linked_by = match by {
         CertainBy::CrossReference => "cross_reference",
         CertainBy::Microchip => "microchip",
     };
     PairRow {
         id: engine.new_id(now_ms),
-        kind: RecordKind::Patient,
+        kind,
         servicenow_key: Some(servicenow_key.to_owned()),
         ehr_key: Some(ehr_key.to_owned()),
         linked_by: Some(linked_by.to_owned()),
@@ -452,7 +511,7 @@ pub(crate) async fn candidates(
     engine: &Engine,
     alone: &[(SnapshotId, Record)],
 ) -> Result<HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>>> {
-    let fields = FeatureFields::of(engine.lenses.catalogue());
+    let fields = FeatureFields::of(engine.lenses.catalogue(RecordKind::Patient));
     let mut found: HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>> = HashMap::new();
     for remote in Remote::BOTH {
         let (ids, features): (Vec<&SnapshotId>, Vec<Features>) = alone
@@ -482,7 +541,7 @@ pub(crate) async fn candidates(
                         }
                     };
                     let of_this = found.entry((*id).clone()).or_default();
-                    of_this.push((snapshot_id(remote.other(), &key), likeness));
+                    of_this.push((snapshot_id(RecordKind::Patient, remote.other(), &key), likeness));
                 }
             }
         }

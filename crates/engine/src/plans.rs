@@ -2,12 +2,12 @@
 
 use crate::error::{EngineError, Result, decode, encode};
 use crate::judge::PairContext;
-use crate::lens::{Lenses, sha256_hex};
+use crate::lens::{KindLenses, Lenses, sha256_hex};
 use reconcile::plan::FieldDecision;
 use reconcile::{FieldWrite, PairPlan};
-use record::{FieldIx, FieldState, Record, RecordKind, Remote};
+use record::{FieldIx, FieldState, Record, Remote};
 use serde::{Deserialize, Serialize};
-use store::{OperationAction, OperationRow, OperationState, PlanRow};
+use store::{OperationAction, OperationRow, OperationState, PairRow, PlanRow};
 
 /// A plan's frozen content. Its hash is over the encoded form of this value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,12 @@ pub fn body_of(
             key: Some(side.snapshot.id.key.clone()),
             expected_version: Some(side.snapshot.version.clone()),
             fields: writes.to_vec(),
-            body: lenses.update_body(remote, &side.snapshot.raw, writes, cross_reference.as_deref())?,
+            body: lenses.of(context.pair.kind).update_body(
+                remote,
+                &side.snapshot.raw,
+                writes,
+                cross_reference.as_deref(),
+            )?,
             cross_reference,
         });
     }
@@ -96,7 +101,7 @@ pub fn body_of(
 
 /// Freezes the creation of a record on the side that lacks it.
 pub fn create_body_of(
-    lenses: &Lenses,
+    lenses: &KindLenses,
     source: &Record,
     source_remote: Remote,
     source_version: &str,
@@ -141,20 +146,21 @@ pub fn create_body_of(
     })
 }
 
-/// Neither a `sys_id` nor a FHIR id contains it.
+/// The last one in a key: neither the id behind it nor a `sys_id` contains it.
 const KEY_MARK: char = '#';
 
 /// The key of ours that a create is looked up by on the other side.
 pub fn our_key(operation: &OperationRow) -> &str {
-    operation.idempotency_key.split(KEY_MARK).next().unwrap_or_default()
+    operation.idempotency_key.rsplit_once(KEY_MARK).map_or(&operation.idempotency_key, |(key, _)| key)
 }
 
 /// The outbox rows of a plan. For a create the idempotency key is the other remote's key, by which both sides can
 /// be searched before sending again.
 pub fn operation_rows(
     body: &PlanBody,
+    lenses: &Lenses,
     plan_id: &str,
-    pair_id: &str,
+    pair: &PairRow,
     now_ms: i64,
     next_id: &mut dyn FnMut() -> String,
 ) -> Result<Vec<OperationRow>> {
@@ -164,15 +170,18 @@ pub fn operation_rows(
             let id = next_id();
             let idempotency_key = match (&operation.key, &operation.cross_reference) {
                 // Looked up by the part before the mark; the rest tells this attempt from one that was cancelled.
-                (None, Some(cross_reference)) => format!("{cross_reference}{KEY_MARK}{id}"),
+                (None, Some(cross_reference)) => {
+                    let our_key = lenses.of(pair.kind).our_key(operation.remote, cross_reference);
+                    format!("{our_key}{KEY_MARK}{id}")
+                }
                 _ => id.clone(),
             };
             Ok(OperationRow {
-                lane: pair_id.to_owned(),
+                lane: pair.id.clone(),
                 seq: 0,
                 plan: plan_id.to_owned(),
                 remote: operation.remote,
-                kind: RecordKind::Patient,
+                kind: pair.kind,
                 action: if operation.key.is_none() {
                     OperationAction::Create
                 } else {

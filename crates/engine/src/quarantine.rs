@@ -102,12 +102,12 @@ impl Engine {
     pub(crate) fn malformed(
         &self,
         remote: record::Remote,
+        kind: record::RecordKind,
         malformed: &Malformed,
         run: Option<&str>,
         now_ms: i64,
     ) -> Change {
         let key = malformed.key.clone().filter(|key| !key.is_empty());
-        let kind = record::RecordKind::Patient;
         self.quarantined_as(remote, kind, key, malformed.raw.clone(), &malformed.problem, run, now_ms)
     }
 

@@ -104,7 +104,10 @@ impl Engine {
             .is_some_and(|conflict| conflict.cause == ConflictCause::NotStored);
         if !already_asked {
             let intent: Intent = decode("intent", &operation.intent)?;
-            let fields = judge::field_ids(&self.lenses, intent.fields.iter().map(|write| write.field));
+            let fields = judge::field_ids(
+                self.lenses.catalogue(operation.kind),
+                intent.fields.iter().map(|write| write.field),
+            );
             let problem = [format!("a person called this write off: {reason}")];
             self.not_stored(&operation.lane, &operation.id, &problem, &fields, now_ms).await?;
         }

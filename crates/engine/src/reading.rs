@@ -3,11 +3,12 @@
 use crate::error::{EngineError, Result};
 use crate::health::{FAILURES_TO_OPEN, next_try_ms};
 use crate::judge::index;
+use crate::links;
 use crate::one_sided;
 use crate::runs::{Phase, RunState};
 use crate::step::{Effects, Engine, Notice, Request};
-use record::{RecordKind, Remote};
-use remote::{Cursor, ListScope, Next, Page, RemoteError};
+use record::{Record, RecordKind, Remote};
+use remote::{Cursor, Fetched, ListScope, Next, Page, RemoteError};
 use std::collections::{HashMap, HashSet};
 use store::{Change, Presence, SnapshotId, SnapshotRow};
 
@@ -48,12 +49,24 @@ enum Course {
 fn course(known: &SnapshotRow, raw: &str, asked_at_ms: i64) -> Course {
     // Raw text, not the version, says whether anything moved: scripts can write without moving the version.
     if known.raw == raw && known.presence == Presence::Present {
-        // One stored by an older program is written in today's form, which is compared faster.
-        if record::stored::is_json(&known.record) { Course::Take } else { Course::Unchanged }
+        // One stored by an older program is written in today's form, which is compared faster; one whose patient was not
+        // linked is looked at again, because by now it may be.
+        let again = record::stored::is_json(&known.record) || names_nobody_known(known);
+        if again { Course::Take } else { Course::Unchanged }
     } else if known.seen_at_ms > asked_at_ms {
         Course::Newer
     } else {
         Course::Take
+    }
+}
+
+fn names_nobody_known(known: &SnapshotRow) -> bool {
+    match known.id.kind {
+        // A patient names no patient.
+        RecordKind::Patient => false,
+        RecordKind::Appointment | RecordKind::Treatment => {
+            crate::stored::record(&known.record).is_ok_and(|record| links::is_unresolved(&record))
+        }
     }
 }
 
@@ -95,6 +108,7 @@ impl Engine {
                 effects.requests.push(Request::ReadPage {
                     run: run.row.id.clone(),
                     remote,
+                    kind: run.kind,
                     scope: ListScope::All,
                     cursor: Some(cursor),
                     not_before_ms: now_ms,
@@ -131,14 +145,15 @@ impl Engine {
         now_ms: i64,
     ) -> Result<Vec<Change>> {
         let keys: Vec<&str> = page.items.iter().map(|fetched| fetched.key.as_str()).collect();
-        let stored = self.store.snapshots_named(remote, RecordKind::Patient, &keys).await?;
+        let stored = self.store.snapshots_named(remote, run.kind, &keys).await?;
         let known: HashMap<&str, &SnapshotRow> =
             stored.iter().map(|row| (row.id.key.as_str(), row)).collect();
         let unreadable: HashSet<SnapshotId> = self.store.unreadable_records().await?.into_iter().collect();
         let asked_at_ms = run.readings[index(remote)].asked_at_ms;
         let mut changes = Vec::with_capacity(page.items.len());
+        let mut taken: Vec<(&Fetched, Record)> = Vec::new();
         for fetched in &page.items {
-            let id = SnapshotId { remote, kind: RecordKind::Patient, key: fetched.key.clone() };
+            let id = SnapshotId { remote, kind: run.kind, key: fetched.key.clone() };
             let course = known
                 .get(fetched.key.as_str())
                 .map_or(Course::Take, |known| course(known, &fetched.raw, asked_at_ms));
@@ -153,8 +168,8 @@ impl Engine {
                 Course::Newer => {
                     changes.push(Change::SawSnapshot { id, run: run.row.id.clone(), at_ms: now_ms });
                 }
-                Course::Take => match self.lenses.snapshot(remote, fetched, &run.row.id, now_ms) {
-                    Ok((row, _)) => changes.push(Change::PutSnapshot(row)),
+                Course::Take => match self.lenses.of(run.kind).read(remote, &fetched.raw) {
+                    Ok(record) => taken.push((fetched, record)),
                     Err(error) => {
                         run.counts.malformed += 1;
                         let (raw, problem) = (fetched.raw.clone(), error.to_string());
@@ -163,9 +178,15 @@ impl Engine {
                 },
             }
         }
+        let mut records: Vec<&mut Record> = taken.iter_mut().map(|(_, record)| record).collect();
+        links::resolve(&*self.store, &mut records).await?;
+        let lenses = self.lenses.of(run.kind);
+        changes.extend(taken.iter().map(|(fetched, record)| {
+            Change::PutSnapshot(lenses.snapshot(remote, fetched, record, &run.row.id, now_ms))
+        }));
         for malformed in &page.malformed {
             run.counts.malformed += 1;
-            changes.push(self.malformed(remote, malformed, Some(&run.row.id), now_ms));
+            changes.push(self.malformed(remote, run.kind, malformed, Some(&run.row.id), now_ms));
         }
         Ok(changes)
     }
@@ -174,13 +195,12 @@ impl Engine {
     async fn mark_unseen(&mut self, run: &mut RunState, remote: Remote, now_ms: i64) -> Result<()> {
         let mut after = String::new();
         loop {
-            let keys =
-                self.store.unseen_keys(remote, RecordKind::Patient, &run.row.id, &after, CHUNK).await?;
+            let keys = self.store.unseen_keys(remote, run.kind, &run.row.id, &after, CHUNK).await?;
             let Some(last) = keys.last() else { return Ok(()) };
             after.clone_from(last);
             let mut changes = Vec::new();
             let named: Vec<&str> = keys.iter().map(String::as_str).collect();
-            for snapshot in self.store.snapshots_named(remote, RecordKind::Patient, &named).await? {
+            for snapshot in self.store.snapshots_named(remote, run.kind, &named).await? {
                 let id = snapshot.id;
                 match snapshot.presence {
                     Presence::Present => {
@@ -188,7 +208,7 @@ impl Engine {
                     }
                     Presence::Suspected => {
                         run.counts.vanished += 1;
-                        let asked = one_sided::vanished(self, remote, &id.key, now_ms).await?;
+                        let asked = one_sided::vanished(self, &id, now_ms).await?;
                         changes.push(Change::SetPresence { id, presence: Presence::Gone });
                         changes.extend(asked);
                     }
@@ -205,7 +225,7 @@ impl Engine {
 /// A payload without a key cannot be told by its record; a complete read that does not show it again settles it.
 fn unseen_payloads(run: &RunState, remote: Remote, now_ms: i64) -> Change {
     let before_ms = run.row.started_at_ms;
-    Change::ReleaseUnseen { remote, kind: RecordKind::Patient, before_ms, at_ms: now_ms }
+    Change::ReleaseUnseen { remote, kind: run.kind, before_ms, at_ms: now_ms }
 }
 
 fn retry_page(
@@ -229,6 +249,7 @@ fn retry_page(
             effects.requests.push(Request::ReadPage {
                 run: run.row.id.clone(),
                 remote,
+                kind: run.kind,
                 scope: ListScope::All,
                 cursor: reading.cursor.clone(),
                 not_before_ms,

@@ -63,6 +63,57 @@ pub struct RunCounts {
     pub to_create: u64,
     /// Records that vanished from a remote.
     pub vanished: u64,
+    /// Appointments and treatments that wait because their patient is not linked.
+    #[serde(skip_serializing_if = "is_none")]
+    pub waiting_for_patients: u64,
+    /// Records that break a rule about them or among them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub flagged: u64,
+    /// The same of each kind, where a run was about more than one; the figures above are their sums.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<(RecordKind, RunCounts)>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands references to these")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+impl RunCounts {
+    /// The sum over kinds, which stay beside it where they are several.
+    fn of_kinds(kinds: Vec<(RecordKind, RunCounts)>) -> RunCounts {
+        let mut sum = RunCounts::default();
+        for (_, one) in &kinds {
+            sum.add(one);
+        }
+        if kinds.len() > 1 {
+            sum.kinds = kinds;
+        }
+        sum
+    }
+
+    fn add(&mut self, one: &RunCounts) {
+        self.servicenow += one.servicenow;
+        self.ehr += one.ehr;
+        self.linked += one.linked;
+        self.compared += one.compared;
+        self.equal += one.equal;
+        self.settled += one.settled;
+        for at in 0..2 {
+            self.conflicts[at] += one.conflicts[at];
+            self.writes[at] += one.writes[at];
+            self.planned_writes[at] += one.planned_writes[at];
+        }
+        self.created += one.created;
+        self.writes_failed += one.writes_failed;
+        self.malformed += one.malformed;
+        self.possible_duplicates += one.possible_duplicates;
+        self.to_settle += one.to_settle;
+        self.to_create += one.to_create;
+        self.vanished += one.vanished;
+        self.waiting_for_patients += one.waiting_for_patients;
+        self.flagged += one.flagged;
+    }
 }
 
 /// A run under way.
@@ -70,6 +121,14 @@ pub struct RunCounts {
 pub struct RunState {
     pub(crate) row: RunRow,
     pub(crate) plan_only: bool,
+    /// What it is about now.
+    pub(crate) kind: RecordKind,
+    /// What comes afterwards: links of patients are needed by what belongs to them.
+    pub(crate) later: VecDeque<RecordKind>,
+    /// What it counted of the kinds before.
+    before: Vec<(RecordKind, RunCounts)>,
+    /// Of which readings completeness could not be proved, in words.
+    unproven: Vec<String>,
     pub(crate) phase: Phase,
     pub(crate) phase_started_ms: i64,
     pub(crate) readings: [Reading; 2],
@@ -118,6 +177,7 @@ impl Engine {
         trigger: String,
         actor: Option<String>,
         plan_only: bool,
+        kind: Option<RecordKind>,
         now_ms: i64,
         effects: &mut Effects,
     ) -> Result<Reply> {
@@ -130,11 +190,16 @@ impl Engine {
                 self.refuse_if_closed(remote, now_ms)?;
             }
         }
+        let kinds = match kind {
+            Some(kind) if !self.kinds.contains(&kind) => return Err(not_synchronised(kind)),
+            Some(kind) => VecDeque::from([kind]),
+            None => self.kinds.iter().copied().collect(),
+        };
         let row = RunRow {
             id: self.new_id(now_ms),
             trigger,
             actor: actor.clone(),
-            scope: "all".to_owned(),
+            scope: kind.map_or("all", RecordKind::as_str).to_owned(),
             state: "running".to_owned(),
             started_at_ms: now_ms,
             ended_at_ms: None,
@@ -154,37 +219,17 @@ impl Engine {
                 }),
             ])
             .await?;
-        for remote in Remote::BOTH {
-            effects.requests.push(Request::ReadPage {
-                run: row.id.clone(),
-                remote,
-                scope: ListScope::All,
-                cursor: None,
-                not_before_ms: now_ms,
-            });
-        }
-        self.run = Some(RunState {
-            row: row.clone(),
-            plan_only,
-            phase: Phase::Reading,
-            phase_started_ms: now_ms,
-            readings: [Reading::asked_at(now_ms), Reading::asked_at(now_ms)],
-            after: String::new(),
-            next_digests: None,
-            done_in_phase: 0,
-            total_in_phase: 0,
-            to_settle: VecDeque::new(),
-            quarantined: HashSet::new(),
-            linking: None,
-            creates: VecDeque::new(),
-            waiting_for: HashSet::new(),
-            counts: RunCounts::default(),
-            totals: Totals::default(),
-            fields: FieldTally::default(),
-            counted: String::new(),
-            approved: None,
-        });
+        let readings = [Reading::asked_at(now_ms), Reading::asked_at(now_ms)];
+        let mut run = RunState::over(row.clone(), kinds, readings, now_ms);
+        run.plan_only = plan_only;
+        run.first_pages(now_ms, effects);
+        self.run = Some(run);
         Ok(Reply::Run(row))
+    }
+
+    /// The kinds that follow on this one in a run over everything.
+    pub(crate) fn kinds_after(&self, kind: RecordKind) -> impl Iterator<Item = RecordKind> + '_ {
+        self.kinds.iter().copied().skip_while(move |other| *other != kind).skip(1)
     }
 
     /// Ends the run at once: answers still to come belong to nobody; what is in the outbox is carried out all the same.
@@ -238,7 +283,7 @@ impl Engine {
     async fn link_chunk(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
         let Some(mut linking) = run.linking.take() else {
             run.quarantined = self.store.unreadable_records().await?.into_iter().collect();
-            let linking = pairing::Linking::begin(self, run.proven()).await?;
+            let linking = pairing::Linking::begin(self, run.kind, run.proven()).await?;
             run.total_in_phase = linking.to_look_at();
             run.linking = Some(linking);
             return Ok(());
@@ -252,9 +297,9 @@ impl Engine {
         run.counts.linked = linked.linked;
         run.counts.possible_duplicates = linked.possible_duplicates;
         run.counts.conflicts[0] += linked.conflicts;
+        run.counts.waiting_for_patients += linked.waiting_for_patients;
         run.creates = linked.creations.into();
-        let pairs: u64 =
-            self.store.pair_counts(RecordKind::Patient).await?.iter().map(|(_, count)| count).sum();
+        let pairs: u64 = self.store.pair_counts(run.kind).await?.iter().map(|(_, count)| count).sum();
         run.enter(Phase::Comparing, pairs, now_ms);
         Ok(())
     }
@@ -305,10 +350,17 @@ impl Engine {
     }
 
     async fn end_run_when_written(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
-        if self.run.as_ref().is_some_and(|run| run.phase == Phase::Writing && run.waiting_for.is_empty()) {
-            self.end_run("done", None, now_ms, effects).await?;
+        let Some(run) = &mut self.run else { return Ok(()) };
+        if run.phase != Phase::Writing || !run.waiting_for.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        match run.later.pop_front() {
+            Some(kind) => {
+                run.turn_to(kind, now_ms, effects);
+                Ok(())
+            }
+            None => self.end_run("done", None, now_ms, effects).await,
+        }
     }
 
     async fn end_run(
@@ -322,22 +374,21 @@ impl Engine {
         run.phase = Phase::Finished;
         run.row.state = state.to_owned();
         run.row.ended_at_ms = Some(now_ms);
-        run.row.counts = encode("counts", &run.counts)?;
-        let unproven: Vec<String> = Remote::BOTH
-            .iter()
-            .filter_map(|remote| {
-                let why = run.readings[index(*remote)].why_unproven.as_ref()?;
-                Some(format!(
-                    "{}: completeness could not be proved ({why}); nothing was concluded from absence",
-                    remote.label()
-                ))
-            })
-            .collect();
-        let mut notes = unproven;
-        if run.counts.writes_failed > 0 {
+        run.close_kind();
+        let counts = RunCounts::of_kinds(std::mem::take(&mut run.before));
+        run.row.counts = encode("counts", &counts)?;
+        let mut notes = std::mem::take(&mut run.unproven);
+        if counts.writes_failed > 0 {
             notes.push(format!(
                 "{} writes were refused or could not be made yet; what waits is tried again by itself",
-                run.counts.writes_failed
+                counts.writes_failed
+            ));
+        }
+        if counts.waiting_for_patients > 0 {
+            notes.push(format!(
+                "{} appointments or treatments wait because their patient is not linked to one in the other system; \
+                 they follow by themselves once it is",
+                counts.waiting_for_patients
             ));
         }
         run.row.problem = problem.or_else(|| (!notes.is_empty()).then(|| notes.join(" · ")));
@@ -385,12 +436,27 @@ impl RunState {
     }
 
     /// A run that goes on behind the brake: everything was read by the one that was stopped.
-    pub(crate) fn continued(row: RunRow, approved: String, proven: [bool; 2], now_ms: i64) -> RunState {
+    pub(crate) fn continued(
+        row: RunRow,
+        kinds: VecDeque<RecordKind>,
+        approved: String,
+        proven: [bool; 2],
+        now_ms: i64,
+    ) -> RunState {
         let readings = proven.map(|proven| Reading { ended: Some(proven), ..Reading::asked_at(now_ms) });
+        let run = RunState::over(row, kinds, readings, now_ms);
+        RunState { phase: Phase::Linking, approved: Some(approved), ..run }
+    }
+
+    fn over(row: RunRow, mut kinds: VecDeque<RecordKind>, readings: [Reading; 2], now_ms: i64) -> RunState {
         RunState {
             row,
             plan_only: false,
-            phase: Phase::Linking,
+            kind: kinds.pop_front().unwrap_or(RecordKind::Patient),
+            later: kinds,
+            before: Vec::new(),
+            unproven: Vec::new(),
+            phase: Phase::Reading,
             phase_started_ms: now_ms,
             readings,
             after: String::new(),
@@ -406,8 +472,53 @@ impl RunState {
             totals: Totals::default(),
             fields: FieldTally::default(),
             counted: String::new(),
-            approved: Some(approved),
+            approved: None,
         }
+    }
+
+    /// Asks both remotes for their first page of the kind.
+    fn first_pages(&self, now_ms: i64, effects: &mut Effects) {
+        for remote in Remote::BOTH {
+            effects.requests.push(Request::ReadPage {
+                run: self.row.id.clone(),
+                remote,
+                kind: self.kind,
+                scope: ListScope::All,
+                cursor: None,
+                not_before_ms: now_ms,
+            });
+        }
+    }
+
+    /// The next kind, from the beginning: its own proof of completeness, its own brake.
+    fn turn_to(&mut self, kind: RecordKind, now_ms: i64, effects: &mut Effects) {
+        self.close_kind();
+        let readings = [Reading::asked_at(now_ms), Reading::asked_at(now_ms)];
+        let next = RunState::over(self.row.clone(), VecDeque::from([kind]), readings, now_ms);
+        let done = std::mem::replace(self, next);
+        self.plan_only = done.plan_only;
+        self.later = done.later;
+        self.before = done.before;
+        self.unproven = done.unproven;
+        self.first_pages(now_ms, effects);
+        effects.notices.push(Notice::Progress(self.progress(now_ms)));
+    }
+
+    /// Sets aside what was counted of the kind, and what could not be proved of it.
+    fn close_kind(&mut self) {
+        let of_kind = match self.kind {
+            RecordKind::Patient => String::new(),
+            RecordKind::Appointment | RecordKind::Treatment => format!(", {}s", self.kind.as_str()),
+        };
+        for remote in Remote::BOTH {
+            if let Some(why) = self.readings[index(remote)].why_unproven.take() {
+                self.unproven.push(format!(
+                    "{}{of_kind}: completeness could not be proved ({why}); nothing was concluded from absence",
+                    remote.label()
+                ));
+            }
+        }
+        self.before.push((self.kind, std::mem::take(&mut self.counts)));
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -461,11 +572,19 @@ impl RunState {
         let elapsed_ms = u64::try_from(now_ms - self.phase_started_ms).unwrap_or(0).max(1);
         RunProgress {
             run: self.row.id.clone(),
+            kind: self.kind,
             phase: self.phase,
             done,
             total,
             per_second: done * 1_000 / elapsed_ms,
         }
+    }
+}
+
+fn not_synchronised(kind: RecordKind) -> EngineError {
+    EngineError::NotNow {
+        what: format!("{}s are not synchronised here", kind.as_str()),
+        way_out: "name their table in the settings (servicenow.tables), then try again".to_owned(),
     }
 }
 

@@ -43,7 +43,7 @@ impl Engine {
         });
         let errors = encode("errors", &history)?;
         let intent: Intent = decode("intent", &operation.intent)?;
-        let cause = Cause::of(&error, &intent, &self.lenses).key();
+        let cause = Cause::of(&error, &intent, self.lenses.catalogue(operation.kind)).key();
         let finish = |state: OperationState, due_at_ms: i64| Change::FinishOperation {
             id: operation.id.clone(),
             claim: operation.claims,
@@ -109,7 +109,10 @@ impl Engine {
                 // the plan goes on; decided otherwise, all of it is called off.
                 self.store.commit(vec![finish(OperationState::Parked, now_ms)]).await?;
                 let rest = self.rest_of_plan(&operation).await?;
-                let fields = judge::field_ids(&self.lenses, intent.fields.iter().map(|write| write.field));
+                let fields = judge::field_ids(
+                    self.lenses.catalogue(operation.kind),
+                    intent.fields.iter().map(|write| write.field),
+                );
                 let problem = [error.to_string()];
                 self.not_stored(&operation.lane, &operation.id, &problem, &fields, now_ms).await?;
                 self.operations_left(&operation, &rest, now_ms, effects).await?;
@@ -200,7 +203,7 @@ impl Engine {
         }
         let intent: Intent = decode("intent", &operation.intent)?;
         let side = match &operation.key {
-            Some(key) => self.side(operation.remote, key).await?,
+            Some(key) => self.side(operation.kind, operation.remote, key).await?,
             None => None,
         };
         match side {
@@ -313,7 +316,7 @@ impl Engine {
             comparison: encode("problems", &problems)?,
             fields: fields.to_owned(),
             fingerprint: lens::sha256_hex(&format!("NotStored {because_of} {}", problems.join(";"))),
-            title: pair.card.name.clone(),
+            title: lens::title(&pair.card),
             owner: pair.card.owner.clone(),
             species: pair.card.species.clone(),
             opened_at_ms: existing.as_ref().map_or(now_ms, |row| row.opened_at_ms),

@@ -9,7 +9,9 @@ use crate::health::Health;
 use crate::inbox::{Accepted, Arrival, Looking};
 use crate::judge::{PairContext, SideState, index};
 use crate::lens::Lenses;
+use crate::links;
 use crate::quarantine::Replayed;
+use crate::rules::Rules;
 use crate::runs::RunState;
 use crate::storage::StorageTrouble;
 use mapping::event::EventLens;
@@ -55,8 +57,15 @@ pub struct Ticket(pub u64);
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Command {
-    /// Reads both remotes completely, compares everything, settles what rules settle.
-    StartRun { trigger: String, actor: Option<String>, plan_only: bool },
+    /// Reads both remotes completely, compares everything, settles what rules settle: patients first, then what belongs
+    /// to them.
+    StartRun {
+        trigger: String,
+        actor: Option<String>,
+        plan_only: bool,
+        /// This kind only; everything that is synchronised where it is not said.
+        kind: Option<RecordKind>,
+    },
     /// Stops the run before its next page.
     StopRun { run: String },
     /// Reads both sides of one pair and compares; with `write`, rules may write.
@@ -202,6 +211,7 @@ pub enum Request {
     ReadPage {
         run: String,
         remote: Remote,
+        kind: RecordKind,
         scope: ListScope,
         cursor: Option<Cursor>,
         not_before_ms: i64,
@@ -209,11 +219,13 @@ pub enum Request {
     ReadRecord {
         errand: u64,
         remote: Remote,
+        kind: RecordKind,
         key: String,
     },
     FindByOurKey {
         operation: String,
         remote: Remote,
+        kind: RecordKind,
         key: String,
     },
     Write {
@@ -257,6 +269,8 @@ pub enum Notice {
 pub struct RunProgress {
     /// The run.
     pub run: String,
+    /// The kind it is about now.
+    pub kind: RecordKind,
     /// What it does now.
     pub phase: crate::runs::Phase,
     /// Records, pairs or writes done in this phase.
@@ -286,6 +300,10 @@ pub struct Effects {
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) lenses: Arc<Lenses>,
+    /// What is synchronised, in the order of a run.
+    pub(crate) kinds: Vec<RecordKind>,
+    /// What appointments and treatments are held to.
+    pub(crate) rules: Arc<Rules>,
     pub(crate) policy: Policy,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) run: Option<RunState>,
@@ -324,6 +342,8 @@ impl Engine {
         Engine {
             store,
             lenses,
+            kinds: vec![RecordKind::Patient],
+            rules: Arc::new(Rules::default()),
             policy,
             ids,
             run: None,
@@ -351,6 +371,17 @@ impl Engine {
     #[must_use]
     pub fn with_events(mut self, events: EventLens) -> Self {
         self.events = Arc::new(events);
+        self
+    }
+
+    /// Synchronises these kinds besides patients, in the order patients, appointments, treatments.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: &[RecordKind], rules: Rules) -> Self {
+        self.kinds = vec![RecordKind::Patient];
+        self.kinds.extend_from_slice(kinds);
+        self.kinds.sort_unstable();
+        self.kinds.dedup();
+        self.rules = Arc::new(rules);
         self
     }
 
@@ -544,8 +575,13 @@ impl Engine {
     }
 
     /// Reads one side of a pair back from the store.
-    pub(crate) async fn side(&self, remote: Remote, key: &str) -> Result<Option<SideState>> {
-        load_side(&*self.store, remote, key).await
+    pub(crate) async fn side(
+        &self,
+        kind: RecordKind,
+        remote: Remote,
+        key: &str,
+    ) -> Result<Option<SideState>> {
+        load_side(&*self.store, kind, remote, key).await
     }
 
     /// Everything a judgement of this pair depends on; `None` unless both sides are there.
@@ -563,10 +599,15 @@ impl Engine {
 }
 
 /// One side of a pair as stored.
-pub async fn load_side(store: &dyn Store, remote: Remote, key: &str) -> Result<Option<SideState>> {
-    let id = SnapshotId { remote, kind: RecordKind::Patient, key: key.to_owned() };
+pub async fn load_side(
+    store: &dyn Store,
+    kind: RecordKind,
+    remote: Remote,
+    key: &str,
+) -> Result<Option<SideState>> {
+    let id = SnapshotId { remote, kind, key: key.to_owned() };
     let Some(snapshot) = store.snapshot(&id).await? else { return Ok(None) };
-    side_state(snapshot).map(Some)
+    resolved_side(store, snapshot).await.map(Some)
 }
 
 /// Everything a judgement of this pair depends on, as stored; `None` unless both sides are there.
@@ -575,8 +616,8 @@ pub async fn load_context(store: &dyn Store, lenses: &Lenses, pair: PairRow) -> 
         return Ok(None);
     };
     let (Some(servicenow), Some(ehr)) = (
-        load_side(store, Remote::ServiceNow, servicenow_key).await?,
-        load_side(store, Remote::Ehr, ehr_key).await?,
+        load_side(store, pair.kind, Remote::ServiceNow, servicenow_key).await?,
+        load_side(store, pair.kind, Remote::Ehr, ehr_key).await?,
     ) else {
         return Ok(None);
     };
@@ -600,12 +641,13 @@ pub(crate) fn context_of(
     lenses: &Lenses,
     pair: PairRow,
     mut servicenow: SideState,
-    ehr: SideState,
+    mut ehr: SideState,
     open_conflict: Option<store::ConflictRow>,
     lane_busy: bool,
     blocked: Blocked,
 ) -> Result<PairContext> {
     let base = pair.base.as_deref().map(crate::stored::base).transpose()?;
+    let unresolved = links::leave_unresolved_out(&mut servicenow.record, &mut ehr.record);
     if let Some(base) = &base {
         // A date column that can only hold full dates says 2019-01-01 where 2019 was agreed (wire-facts 8.2).
         // Not where the EHR now says that date itself, or as much more of it as the column cannot show: read as the old
@@ -620,9 +662,9 @@ pub(crate) fn context_of(
                 if agrees_anew { record::FieldState::Unknown } else { field.state.clone() }
             })
             .collect();
-        lenses.row.reread(&mut servicenow.record, &agreed);
+        lenses.of(pair.kind).row.reread(&mut servicenow.record, &agreed);
     }
-    Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy, blocked })
+    Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy, blocked, unresolved })
 }
 
 /// What stands in a lane whose first operation was refused: that one and all that wait behind it.
@@ -693,6 +735,13 @@ pub async fn lane_busy(store: &dyn Store, pair: &str) -> Result<bool> {
 pub(crate) async fn operations_under_way(store: &dyn Store, pair: &str) -> Result<bool> {
     let lane = unfinished(store, pair).await?;
     Ok(lane.first().is_some_and(|head| head.state != OperationState::Parked))
+}
+
+/// Types a stored snapshot, its patient resolved as the links say now: it may have been linked since it was stored.
+pub(crate) async fn resolved_side(store: &dyn Store, snapshot: SnapshotRow) -> Result<SideState> {
+    let mut side = side_state(snapshot)?;
+    links::resolve(store, &mut [&mut side.record]).await?;
+    Ok(side)
 }
 
 /// Types a stored snapshot.

@@ -280,7 +280,7 @@ async fn disagreeing() -> (Bench, ConflictRow) {
 }
 
 async fn plan(bench: &mut Bench, conflict: &ConflictRow, choice: Choice) -> store::PlanRow {
-    let field = lenses().catalogue().index_of("owner_phone").unwrap();
+    let field = lenses().catalogue(record::RecordKind::Patient).index_of("owner_phone").unwrap();
     let make = Command::MakePlan {
         conflict: conflict.id.clone(),
         fingerprint: conflict.fingerprint.clone(),

@@ -226,7 +226,8 @@ fn reads_are_out(bench: &Bench) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_new_record_is_linked_as_a_run_would_link_it() {
     let mut bench = Box::pin(Bench::with(Policy::default())).await;
-    let command = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true };
+    let command =
+        Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true, kind: None };
     bench.ask(command).await.unwrap();
     bench.pages(&[row(ROW, 3, OLD, "")], &[]).await;
     assert_eq!(bench.pair(Remote::ServiceNow, ROW).await.status, PairStatus::OnlyServiceNow);

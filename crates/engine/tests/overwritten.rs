@@ -135,7 +135,7 @@ async fn what_differs_besides_joins_the_question_and_a_decision_settles_it() {
     let open = asked(&bench).await.expect("a question");
     assert_eq!((open.cause, open.fields.as_str()), (ConflictCause::Overwritten, "patient_name,owner_phone"));
     assert!(decode::<Overwritten>("overwritten", &open.comparison).is_ok(), "what is known of it stays");
-    let name = common::lenses().catalogue().index_of("patient_name").unwrap();
+    let name = common::lenses().catalogue(record::RecordKind::Patient).index_of("patient_name").unwrap();
     let make = Command::MakePlan {
         conflict: open.id.clone(),
         fingerprint: open.fingerprint.clone(),

@@ -23,12 +23,12 @@ const OWN: &str = "4155550123";
 const OTHER: &str = "4155550177";
 
 fn phone_field() -> FieldIx {
-    lenses().catalogue().index_of("owner_phone").unwrap()
+    lenses().catalogue(record::RecordKind::Patient).index_of("owner_phone").unwrap()
 }
 
 fn phone(text: &str) -> FieldState {
     let lenses = lenses();
-    let spec = lenses.catalogue().spec(phone_field()).unwrap().clone();
+    let spec = lenses.catalogue(record::RecordKind::Patient).spec(phone_field()).unwrap().clone();
     let value = record::value::parse(&spec.value_type, text, &record::Conventions::default()).unwrap();
     FieldState::Value(value.unwrap())
 }
@@ -142,7 +142,7 @@ async fn a_refused_write_is_corrected_and_its_replacement_remembers_it() {
     };
     let nothing = bench.ask(edit(Vec::new())).await;
     assert!(matches!(nothing, Err(EngineError::NotNow { .. })), "{nothing:?}");
-    let breed = lenses().catalogue().index_of("breed").unwrap();
+    let breed = lenses().catalogue(record::RecordKind::Patient).index_of("breed").unwrap();
     let foreign = bench.ask(edit(vec![(breed, phone(OTHER))])).await;
     assert!(matches!(foreign, Err(EngineError::NotNow { .. })), "not of this write: {foreign:?}");
 
@@ -416,7 +416,7 @@ async fn a_paused_remote_is_left_alone_until_it_is_resumed() {
     bench.now_ms += 24 * 3_600_000;
     bench.step(Event::Woke).await;
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);
-    let run = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: false };
+    let run = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: false, kind: None };
     assert!(matches!(bench.ask(run).await, Err(EngineError::HeldBack { .. })));
     let resume =
         || Command::Resume { remote: Remote::ServiceNow, person: "mara".to_owned(), reason: String::new() };

@@ -109,7 +109,7 @@ async fn two_records_with_our_key_are_a_question() {
     let mut bench = Bench::with(Policy::default()).await;
     bench.start_run().await;
     bench.pages(&[row("r1", 1, OLD, "")], &[]).await;
-    let Some(Request::FindByOurKey { operation, remote, key }) = bench.sent.pop() else {
+    let Some(Request::FindByOurKey { operation, remote, key, .. }) = bench.sent.pop() else {
         panic!("{:?}", bench.sent)
     };
     assert_eq!((remote, key.as_str()), (Remote::Ehr, "r1"), "looked up before it is created");
@@ -227,7 +227,7 @@ async fn a_plan_is_approved_as_it_was_shown_or_not_at_all() {
     let (mut open, _) =
         bench.store.conflicts(&store::ConflictFilter::default(), bench.now_ms, 0, 10).await.unwrap();
     let conflict = open.remove(0);
-    let field = lenses().catalogue().index_of("owner_phone").unwrap();
+    let field = lenses().catalogue(record::RecordKind::Patient).index_of("owner_phone").unwrap();
     let decisions =
         vec![reconcile::plan::FieldDecision { field, choice: reconcile::plan::Choice::TakeServiceNow }];
     let make = Command::MakePlan {

@@ -46,7 +46,7 @@ async fn a_full_disk_is_told_while_it_lasts_and_is_over_by_itself() {
     let pieces = fill(&*store).await;
 
     // To start a run is a small thing and may still fit; what is read is not.
-    let start = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: false };
+    let start = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: false, kind: None };
     bench.step(Event::Asked { ticket: Ticket(1), command: start }).await;
     let note = "-".repeat(40_000);
     bench.pages(&[row("r1", 1, &note, "p1")], &[chart("p1", 1, &note, "r1")]).await;

@@ -64,7 +64,7 @@ async fn conflict(bench: &Bench) -> ConflictRow {
 
 async fn plan_for(bench: &mut Bench, maker: &str) -> Result<PlanRow, EngineError> {
     let conflict = conflict(bench).await;
-    let catalogue = common::lenses().catalogue().clone();
+    let catalogue = common::lenses().catalogue(record::RecordKind::Patient).clone();
     let decisions = conflict
         .fields
         .split(',')
@@ -328,7 +328,7 @@ async fn a_remote_that_fails_while_it_is_read_keeps_the_approval() {
 /// Both sides are asked; one fails.
 async fn fails(bench: &mut Bench, failing: Remote) {
     for request in std::mem::take(&mut bench.sent) {
-        let Request::ReadRecord { errand, remote, key } = request else { panic!("{request:?}") };
+        let Request::ReadRecord { errand, remote, key, .. } = request else { panic!("{request:?}") };
         let result = if remote == failing {
             Err(RemoteError::Unreachable { remote, what: "connection refused".to_owned() })
         } else {
@@ -407,7 +407,7 @@ async fn a_correction_waits_like_any_other_plan() {
         RemoteError::Refused { remote: Remote::ServiceNow, status: 400, what: "not a phone".to_owned() };
     bench.answer(&operation, Err(refused)).await;
     let parked = bench.operation(OperationState::Parked).await;
-    let catalogue = common::lenses().catalogue().clone();
+    let catalogue = common::lenses().catalogue(record::RecordKind::Patient).clone();
     let phone = catalogue.index_of("owner_phone").unwrap();
     let spec = catalogue.spec(phone).unwrap();
     let value = record::value::parse(&spec.value_type, THIRD, &record::Conventions::default()).unwrap();

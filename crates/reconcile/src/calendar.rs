@@ -1,6 +1,10 @@
-//! Appointments of one clinician that overlap.
+//! Appointments of one clinician that overlap, and appointments that may be one.
 
+use crate::identity::{Evidence, Tier};
+use crate::sides;
+use record::catalogue::{AppointmentPlace, FhirPlace};
 use record::codes::appointment_status::Stage;
+use record::{Catalogue, FieldState, Record, Value};
 
 /// One appointment, as far as calendars care. A clinician is whatever names one person the same in both systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,4 +90,72 @@ pub fn overlaps<Id: Copy>(visits: &[Visit<'_, Id>]) -> Vec<Overlap<Id>> {
         }
     }
     found
+}
+
+/// Appointments of one patient that begin less than this apart may be one that was entered twice.
+const APART_SECONDS: i64 = 3_600;
+
+/// Whether two appointments of different remotes may be the same visit: of one patient, and beginning within an hour.
+/// Never certain: only the systems' own numbers say so. Links to patients have to be resolved.
+pub fn alike(catalogue: &Catalogue, left: &Record, right: &Record) -> Option<(Tier, Vec<Evidence>)> {
+    let (left, right) = (Slot::of(catalogue, left), Slot::of(catalogue, right));
+    if left.patient? != right.patient? {
+        return None;
+    }
+    let apart = (left.start? - right.start?).abs();
+    if apart >= APART_SECONDS {
+        return None;
+    }
+    let mut evidence = vec![Evidence::SamePatient];
+    evidence.push(if apart == 0 { Evidence::SameTime } else { Evidence::TimeAlike });
+    if let (Some(one), Some(other)) = (left.clinician, right.clinician) {
+        let same = sides::same(one, other);
+        evidence.push(if same { Evidence::SameClinician } else { Evidence::DifferentClinicians });
+    }
+    Some((if apart == 0 { Tier::Probable } else { Tier::Possible }, evidence))
+}
+
+/// Whether two appointments or treatments that are said to be one belong to different patients.
+pub fn contradict(catalogue: &Catalogue, left: &Record, right: &Record) -> bool {
+    match (patient_of(catalogue, left), patient_of(catalogue, right)) {
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    }
+}
+
+/// The patient, by ServiceNow's key, where it is linked.
+pub fn patient_of<'r>(catalogue: &Catalogue, record: &'r Record) -> Option<&'r str> {
+    catalogue.iter().find_map(|(field, _)| match record.field(field) {
+        FieldState::Value(Value::PatientLink(link)) => {
+            link.ehr.as_deref()?;
+            link.servicenow.as_deref()
+        }
+        _ => None,
+    })
+}
+
+/// What of an appointment tells it from others.
+struct Slot<'r> {
+    patient: Option<&'r str>,
+    start: Option<i64>,
+    clinician: Option<&'r FieldState>,
+}
+
+impl<'r> Slot<'r> {
+    fn of(catalogue: &Catalogue, record: &'r Record) -> Slot<'r> {
+        let at = |place: AppointmentPlace| {
+            catalogue
+                .iter()
+                .find(|(_, spec)| spec.place == FhirPlace::Appointment(place))
+                .map(|(field, _)| record.field(field))
+        };
+        Slot {
+            patient: patient_of(catalogue, record),
+            start: match at(AppointmentPlace::Start) {
+                Some(FieldState::Value(Value::Instant(start))) => Some(start.seconds),
+                _ => None,
+            },
+            clinician: at(AppointmentPlace::Clinician).filter(|state| state.value().is_some()),
+        }
+    }
 }

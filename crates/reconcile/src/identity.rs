@@ -71,6 +71,11 @@ pub enum Evidence {
     BirthDateAlike,
     BirthDateDifferent,
     SexDifferent,
+    SamePatient,
+    SameTime,
+    TimeAlike,
+    SameClinician,
+    DifferentClinicians,
 }
 
 /// Names at least this alike, with the species and a phone number or e-mail address, make a match probable.

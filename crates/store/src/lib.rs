@@ -124,6 +124,21 @@ pub trait Store: Send + Sync + 'static {
         kind: record::RecordKind,
         key: &str,
     ) -> Result<Option<PairRow>>;
+    /// The pairs of a kind that hold one of these keys of a remote, by id.
+    async fn pairs_by_keys(
+        &self,
+        remote: record::Remote,
+        kind: record::RecordKind,
+        keys: &[&str],
+    ) -> Result<Vec<PairRow>>;
+    /// Pairs of a kind, of one status if given, by id, after an id.
+    async fn pairs_after(
+        &self,
+        kind: record::RecordKind,
+        status: Option<PairStatus>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<PairRow>>;
     /// Those of these pairs that there are, with their two snapshots, by id.
     async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>>;
     /// What a comparison by values reads of those of these pairs that there are, by id.

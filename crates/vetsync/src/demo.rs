@@ -199,7 +199,8 @@ pub async fn run_row(
     actor: Option<String>,
 ) -> Result<RunRow, Failure> {
     let notices = engine.notices();
-    let reply = engine.ask(Command::StartRun { trigger: "manual".to_owned(), actor, plan_only }).await?;
+    let reply =
+        engine.ask(Command::StartRun { trigger: "manual".to_owned(), actor, plan_only, kind: None }).await?;
     let Reply::Run(started) = reply else {
         return Err(Failure::new("the engine gave no run", "Try again."));
     };

@@ -127,7 +127,7 @@ async fn judge_pair(
     let Some(pair) = servicenow else { return Ok(()) };
     let Some(context) = load_context(store, lenses, pair).await? else { return Ok(()) };
     let comparison = reconcile::compare(&context.state(lenses));
-    for (field, spec) in lenses.catalogue().iter() {
+    for (field, spec) in lenses.catalogue(record::RecordKind::Patient).iter() {
         let known = truth.fields.iter().find(|known| known.field == spec.id);
         let Some(compared) = comparison.fields.get(usize::from(field.0)) else { continue };
         let verdict_of = judge_field(known, &compared.settlement, &compared.servicenow, &compared.ehr);
@@ -233,8 +233,8 @@ pub async fn settled_right(
     for pair in &truth.pairs {
         let (Some(servicenow_key), Some(ehr_key)) = (&pair.servicenow_key, &pair.ehr_key) else { continue };
         let (Some(one), Some(other)) = (
-            load_side(store, Remote::ServiceNow, servicenow_key).await?,
-            load_side(store, Remote::Ehr, ehr_key).await?,
+            load_side(store, RecordKind::Patient, Remote::ServiceNow, servicenow_key).await?,
+            load_side(store, RecordKind::Patient, Remote::Ehr, ehr_key).await?,
         ) else {
             continue;
         };
@@ -242,8 +242,8 @@ pub async fn settled_right(
             let should_agree =
                 matches!(known.expected, Expected::TakeServiceNow | Expected::TakeEhr | Expected::Settle(_))
                     && !known.ask_is_fine;
-            let left = one.record.by_id(lenses.catalogue(), &known.field);
-            let right = other.record.by_id(lenses.catalogue(), &known.field);
+            let left = one.record.by_id(lenses.catalogue(record::RecordKind::Patient), &known.field);
+            let right = other.record.by_id(lenses.catalogue(record::RecordKind::Patient), &known.field);
             if should_agree
                 && !reconcile::sides::same(left, right)
                 && !reconcile::sides::is_padded(left, right)

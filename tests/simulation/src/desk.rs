@@ -279,7 +279,7 @@ impl Day {
 
     async fn decide(&mut self, conflict: ConflictRow) {
         let lenses = lenses();
-        let catalogue = lenses.catalogue();
+        let catalogue = lenses.catalogue(RecordKind::Patient);
         let all = match self.desk.draw.below(3) {
             0 => Choice::TakeEhr,
             _ => Choice::TakeServiceNow,

@@ -208,6 +208,18 @@ impl Store for Medium {
     async fn pair_by_key(&self, remote: Remote, kind: RecordKind, key: &str) -> Result<Option<PairRow>> {
         self.inner.pair_by_key(remote, kind, key).await
     }
+    async fn pairs_by_keys(&self, remote: Remote, kind: RecordKind, keys: &[&str]) -> Result<Vec<PairRow>> {
+        self.inner.pairs_by_keys(remote, kind, keys).await
+    }
+    async fn pairs_after(
+        &self,
+        kind: RecordKind,
+        status: Option<PairStatus>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<PairRow>> {
+        self.inner.pairs_after(kind, status, after, limit).await
+    }
     async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>> {
         self.inner.pairs_named(ids).await
     }

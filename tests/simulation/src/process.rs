@@ -58,9 +58,9 @@ pub fn lenses() -> Arc<Lenses> {
     let mut row = RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions));
     row.active_column = Some("u_active".to_owned());
     row.deceased_column = Some("u_deceased".to_owned());
-    Arc::new(Lenses {
+    Arc::new(Lenses::of_patients(
         row,
-        patient: PatientLens {
+        PatientLens {
             catalogue,
             conventions,
             servicenow_system: Remotes::row_system().to_owned(),
@@ -68,7 +68,7 @@ pub fn lenses() -> Arc<Lenses> {
             microchip_systems_read: Vec::new(),
             bare_allergies: mapping::BareAllergies::default(),
         },
-    })
+    ))
 }
 
 fn clients(network: &Network, now: &Now, new_id: &NewId, set_up: SetUp) -> [Arc<dyn RemoteApi>; 2] {
@@ -208,21 +208,21 @@ async fn carry(request: Request, clients: [Arc<dyn RemoteApi>; 2], wait: Wait, n
     let began_ms = now();
     let elapsed_ms = |began_ms: i64| u64::try_from(now() - began_ms).unwrap_or(0);
     match request {
-        Request::ReadPage { run, remote, scope, cursor, not_before_ms } => {
+        Request::ReadPage { run, remote, kind, scope, cursor, not_before_ms } => {
             let wait_ms = u64::try_from(not_before_ms - began_ms).unwrap_or(0);
             if wait_ms > 0 {
                 wait(wait_ms).await;
             }
             let began_ms = now();
-            let result = client(remote).list(RecordKind::Patient, &scope, cursor.as_ref()).await;
+            let result = client(remote).list(kind, &scope, cursor.as_ref()).await;
             Event::PageRead { run, remote, result, latency_ms: elapsed_ms(began_ms) }
         }
-        Request::ReadRecord { errand, remote, key } => {
-            let result = client(remote).read(RecordKind::Patient, &key).await;
+        Request::ReadRecord { errand, remote, kind, key } => {
+            let result = client(remote).read(kind, &key).await;
             Event::RecordRead { errand, remote, result, latency_ms: elapsed_ms(began_ms) }
         }
-        Request::FindByOurKey { operation, remote, key } => {
-            let result = client(remote).find_by_our_key(RecordKind::Patient, &key).await;
+        Request::FindByOurKey { operation, remote, kind, key } => {
+            let result = client(remote).find_by_our_key(kind, &key).await;
             Event::Found { operation, result, latency_ms: elapsed_ms(began_ms) }
         }
         Request::Write { operation, remote, write } => {

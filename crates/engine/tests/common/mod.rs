@@ -28,9 +28,9 @@ pub fn lenses() -> Lenses {
             _ => ColumnType::Text,
         })
         .collect();
-    Lenses {
+    Lenses::of_patients(
         row,
-        patient: PatientLens {
+        PatientLens {
             catalogue,
             conventions,
             servicenow_system: SYSTEM.to_owned(),
@@ -38,7 +38,7 @@ pub fn lenses() -> Lenses {
             microchip_systems_read: Vec::new(),
             bare_allergies: mapping::BareAllergies::default(),
         },
-    }
+    )
 }
 
 pub fn row(key: &str, version: u32, phone: &str, ehr: &str) -> Fetched {
@@ -156,7 +156,8 @@ impl Bench {
     }
 
     pub async fn start_run(&mut self) -> String {
-        let command = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: false };
+        let command =
+            Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: false, kind: None };
         let Ok(Reply::Run(run)) = self.ask(command).await else { panic!("a run") };
         run.id
     }
@@ -181,7 +182,7 @@ impl Bench {
     /// The remotes answer what they were asked about single records.
     pub async fn reads(&mut self, records: &[Fetched]) {
         for request in std::mem::take(&mut self.sent) {
-            let Request::ReadRecord { errand, remote, key } = request else {
+            let Request::ReadRecord { errand, remote, key, .. } = request else {
                 self.sent.push(request);
                 continue;
             };

@@ -23,6 +23,7 @@ cases! {
     "presence is set on a snapshot that is there" => presence,
     "unseen are those a run did not see, unless they were seen since it began" => unseen,
     "a pair comes back as it was put, and is found by either key" => pair_round_trip,
+    "pairs are found by many keys of a remote, and walked by kind and status" => pairs_of_a_kind,
     "a pair has at least one key" => pair_has_a_key,
     "a key belongs to one pair" => key_belongs_to_one_pair,
     "the same pair twice in one commit: the last one counts" => pair_twice,
@@ -221,6 +222,43 @@ async fn pair_round_trip(store: &dyn Store) -> Verdict {
         (PairStatus::Differs, "breed".into(), card("Bela", "B. Böhm"));
     store.commit(vec![Change::PutPair(changed.clone())]).await.map_err(text)?;
     same("changed", store.pair("p1").await.map_err(text)?, Some(changed))
+}
+
+async fn pairs_of_a_kind(store: &dyn Store) -> Verdict {
+    let mut changes = Vec::new();
+    for (id, status) in [("v1", PairStatus::Agreed), ("v2", PairStatus::Waiting), ("v3", PairStatus::Agreed)]
+    {
+        let row = crate::PairRow { kind: RecordKind::Appointment, status, ..pair(id) };
+        changes.push(Change::PutPair(row));
+    }
+    // A patient under the keys of a visit is another record.
+    changes.push(Change::PutPair(pair("v1x")));
+    let patient =
+        crate::PairRow { servicenow_key: Some("sn-v3".into()), ehr_key: Some("ehr-v3".into()), ..pair("p3") };
+    changes.push(Change::PutPair(patient));
+    store.commit(changes).await.map_err(text)?;
+    let ids = |rows: Vec<crate::PairRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    let visits = RecordKind::Appointment;
+    for (remote, keys) in
+        [(Remote::ServiceNow, ["sn-v3", "none", "sn-v1"]), (Remote::Ehr, ["ehr-v3", "sn-v2", "ehr-v1"])]
+    {
+        let found = store.pairs_by_keys(remote, visits, &keys).await.map_err(text)?;
+        same("by keys", ids(found), vec!["v1".to_owned(), "v3".to_owned()])?;
+    }
+    let patients = store.pairs_by_keys(Remote::Ehr, KIND, &["ehr-v3"]).await.map_err(text)?;
+    same("patients by keys", ids(patients), vec!["p3".to_owned()])?;
+    same("by no key", store.pairs_by_keys(Remote::Ehr, visits, &[]).await.map_err(text)?, vec![])?;
+    let all = store.pairs_after(visits, None, "", 2).await.map_err(text)?;
+    same("first page", ids(all), vec!["v1".to_owned(), "v2".to_owned()])?;
+    let rest = store.pairs_after(visits, None, "v2", 2).await.map_err(text)?;
+    same("second page", ids(rest), vec!["v3".to_owned()])?;
+    let agreed = store.pairs_after(visits, Some(PairStatus::Agreed), "v1", 9).await.map_err(text)?;
+    same("agreed ones", ids(agreed), vec!["v3".to_owned()])?;
+    same(
+        "whole rows",
+        store.pairs_after(KIND, None, "", 1).await.map_err(text)?.pop().map(|row| row.card),
+        Some(pair("p3").card),
+    )
 }
 
 async fn pair_has_a_key(store: &dyn Store) -> Verdict {

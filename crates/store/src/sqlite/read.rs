@@ -139,6 +139,20 @@ impl Store for SqliteStore {
         records::pair_by_key(&self.readers, remote, kind, key).await
     }
 
+    async fn pairs_by_keys(&self, remote: Remote, kind: RecordKind, keys: &[&str]) -> Result<Vec<PairRow>> {
+        records::pairs_by_keys(&self.readers, remote, kind, keys).await
+    }
+
+    async fn pairs_after(
+        &self,
+        kind: RecordKind,
+        status: Option<PairStatus>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<PairRow>> {
+        records::pairs_after(&self.readers, kind, status, after, limit).await
+    }
+
     async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>> {
         records::pairs_named(&self.readers, ids).await
     }

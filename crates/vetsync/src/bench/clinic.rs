@@ -34,7 +34,7 @@ pub async fn measure(patients: usize, folder: &Path) -> Result<Vec<Measure>, Fai
 
     let config = folder.join("vetsync.toml");
     let opened = agent::open(Options { config: Some(config), ..Options::default() }).await?;
-    let catalogue = std::sync::Arc::clone(opened.lenses.catalogue());
+    let catalogue = std::sync::Arc::clone(opened.lenses.catalogue(RecordKind::Patient));
     let clients = opened.remotes.clone();
 
     eprintln!("  reading with the clients alone");
@@ -127,7 +127,7 @@ impl Times {
 async fn run(engine: &Handle, store: &dyn Store) -> Result<Times, Failure> {
     let mut notices = engine.notices();
     let began = Instant::now();
-    let start = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true };
+    let start = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true, kind: None };
     let Reply::Run(row) = engine.ask(start).await? else {
         return Err(Failure::new("the engine gave no run", "Try again."));
     };
@@ -194,13 +194,14 @@ async fn compare_stored(store: &dyn Store, catalogue: &Catalogue) -> Result<Vec<
     while let Some(last) = page.last() {
         let linked = page.iter().filter(|pair| pair.servicenow.is_some() && pair.ehr.is_some());
         let ids: Vec<&str> = linked.map(|pair| pair.id.as_str()).collect();
-        let next = engine::comparing::each_values_and_next(store, &ids, &last.id, |pair| {
-            match engine::comparing::grade(catalogue, &pair) {
-                Ok(Some(grade)) => equal += u64::from(grade == reconcile::Grade::Equal),
-                Ok(None) | Err(_) => unreadable += 1,
-            }
-            compared += 1;
-        });
+        let next =
+            engine::comparing::each_values_and_next(store, RecordKind::Patient, &ids, &last.id, |pair| {
+                match engine::comparing::grade(catalogue, &pair) {
+                    Ok(Some(grade)) => equal += u64::from(grade == reconcile::Grade::Equal),
+                    Ok(None) | Err(_) => unreadable += 1,
+                }
+                compared += 1;
+            });
         page = next.await?;
     }
     if unreadable > 0 {

@@ -30,9 +30,9 @@ pub const LANES: usize = 16;
 
 pub fn lenses() -> Lenses {
     let (catalogue, conventions) = (Arc::new(Catalogue::patient_default()), Arc::new(Conventions::default()));
-    Lenses {
-        row: RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions)),
-        patient: PatientLens {
+    Lenses::of_patients(
+        RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions)),
+        PatientLens {
             catalogue,
             conventions,
             servicenow_system: SYSTEM.to_owned(),
@@ -40,7 +40,7 @@ pub fn lenses() -> Lenses {
             microchip_systems_read: Vec::new(),
             bare_allergies: mapping::BareAllergies::default(),
         },
-    }
+    )
 }
 
 /// The clock of this machine, moved forward by hand.
@@ -227,6 +227,7 @@ pub fn settled(
         open_conflict: None,
         lane_busy: false,
         blocked: engine::step::Blocked::default(),
+        unresolved: false,
     };
     let terms = Terms { write: true, agreed_by: "bench", now_ms };
     let judgement = judge(&context, lenses, terms, &mut || ids.next(now_ms))?;
@@ -245,7 +246,8 @@ pub fn side(
     fetched: &Fetched,
     now_ms: i64,
 ) -> Result<(SnapshotRow, SideState), Failure> {
-    let (snapshot, record) = lenses.snapshot(remote, fetched, "bench", now_ms)?;
+    let record = lenses.patients.read(remote, &fetched.raw)?;
+    let snapshot = lenses.patients.snapshot(remote, fetched, &record, "bench", now_ms);
     Ok((snapshot.clone(), SideState { snapshot, record }))
 }
 
@@ -273,7 +275,11 @@ pub async fn enqueue(
             status: PairStatus::Waiting,
             differing: String::new(),
             agreed_at_ms: None,
-            card: engine::lens::card(lenses.catalogue(), Some(&servicenow.record), Some(&ehr.record)),
+            card: engine::lens::card(
+                lenses.catalogue(RecordKind::Patient),
+                Some(&servicenow.record),
+                Some(&ehr.record),
+            ),
         };
         changes.extend([Change::PutSnapshot(row), Change::PutSnapshot(chart), Change::PutPair(pair.clone())]);
         changes.extend(settled(lenses, ids, pair, (servicenow, ehr), now_ms)?);

@@ -160,7 +160,8 @@ impl Phase {
 async fn read_clinic(options: Options) -> Result<(), Failure> {
     let running = agent::start(agent::open(options).await?).await?;
     let mut notices = running.engine.notices();
-    let command = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true };
+    let command =
+        Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true, kind: None };
     let Reply::Run(run) = running.engine.ask(command).await? else {
         return Err(Failure::new("the engine gave no run", "Try again."));
     };
@@ -337,7 +338,8 @@ struct Chosen {
 }
 
 async fn chosen(store: &dyn Store, lenses: &Lenses, wanted: usize) -> Result<Vec<Chosen>, Failure> {
-    let phone = lenses.catalogue().index_of("owner_phone").context("there is no such field")?;
+    let phone =
+        lenses.catalogue(RecordKind::Patient).index_of("owner_phone").context("there is no such field")?;
     let mut chosen = Vec::with_capacity(wanted);
     let mut after = String::new();
     while chosen.len() < wanted {
@@ -364,14 +366,14 @@ fn choose(
     servicenow: &SnapshotRow,
     ehr: &SnapshotRow,
 ) -> Result<Option<Chosen>, Failure> {
-    let record = lenses.read(Remote::ServiceNow, &servicenow.raw)?;
+    let record = lenses.patients.read(Remote::ServiceNow, &servicenow.raw)?;
     let from = record.field(phone).clone();
-    let new = lenses.read(Remote::ServiceNow, &row(0, 1, NEW_PHONE).raw)?;
+    let new = lenses.patients.read(Remote::ServiceNow, &row(0, 1, NEW_PHONE).raw)?;
     if !matches!(from, FieldState::Value(_)) || record.other_key.is_none() {
         return Ok(None);
     }
     let write = [FieldWrite { field: phone, from, to: new.field(phone).clone() }];
-    let raw = lenses.update_body(Remote::Ehr, &ehr.raw, &write, None)?;
+    let raw = lenses.patients.update_body(Remote::Ehr, &ehr.raw, &write, None)?;
     let fetched = Fetched {
         key: ehr.id.key.clone(),
         version: format!("{}-bench", ehr.version),
@@ -385,7 +387,7 @@ fn choose(
         write: Write {
             kind: RecordKind::Patient,
             key: Some(servicenow.id.key.clone()),
-            body: lenses.update_body(Remote::ServiceNow, &servicenow.raw, &write, None)?,
+            body: lenses.patients.update_body(Remote::ServiceNow, &servicenow.raw, &write, None)?,
             expected_version: Some(servicenow.version.clone()),
             idempotency_key: String::new(),
         },

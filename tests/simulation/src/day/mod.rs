@@ -296,7 +296,8 @@ impl Day {
         if self.process.is_none() {
             return;
         }
-        let command = Command::StartRun { trigger: trigger.to_owned(), actor: None, plan_only: false };
+        let command =
+            Command::StartRun { trigger: trigger.to_owned(), actor: None, plan_only: false, kind: None };
         self.ask(command, format!("run everything ({trigger})"), Pending::Nothing).await;
     }
 

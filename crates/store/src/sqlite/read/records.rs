@@ -124,6 +124,53 @@ pub(super) async fn pair_by_key(
     perhaps(readers, query.bind(kind.word()).bind(key), rows::pair).await
 }
 
+pub(super) async fn pairs_by_keys(
+    readers: &Readers,
+    remote: Remote,
+    kind: RecordKind,
+    keys: &[&str],
+) -> Result<Vec<PairRow>> {
+    macro_rules! holding {
+        ($key:literal) => {
+            concat!(
+                "SELECT ",
+                pair_columns!(),
+                " FROM json_each(?2) named CROSS JOIN pairs p ON p.kind = ?1 AND p.",
+                $key,
+                " = named.value CROSS JOIN pair_details d ON d.pair = p.no"
+            )
+        };
+    }
+    let query = match remote {
+        Remote::ServiceNow => sqlx::query(holding!("servicenow_key")),
+        Remote::Ehr => sqlx::query(holding!("ehr_key")),
+    };
+    let mut found = all(readers, query.bind(kind.word()).bind(list(keys)), rows::pair).await?;
+    found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Ok(found)
+}
+
+pub(super) async fn pairs_after(
+    readers: &Readers,
+    kind: RecordKind,
+    status: Option<PairStatus>,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<PairRow>> {
+    let query = sqlx::query(concat!(
+        "SELECT ",
+        pair_columns!(),
+        " FROM (SELECT no FROM pairs INDEXED BY pairs_by_kind WHERE kind = ?1 AND id > ?2 \
+         AND (?3 IS NULL OR status = ?3) ORDER BY id LIMIT (?4 + 0)) m \
+         CROSS JOIN pairs p ON p.no = m.no CROSS JOIN pair_details d ON d.pair = p.no ORDER BY p.id"
+    ))
+    .bind(kind.word())
+    .bind(after)
+    .bind(status.map(Word::word))
+    .bind(i64::from(limit));
+    all(readers, query, rows::pair).await
+}
+
 pub(super) async fn pairs_named(readers: &Readers, ids: &[&str]) -> Result<Vec<PairPage>> {
     let query = sqlx::query(concat!(
         "SELECT ",

@@ -1,0 +1,87 @@
+//! What is particular about appointments: which may be one, whose they are, and the rules they break.
+
+use crate::error::Result;
+use crate::lens::Lenses;
+use crate::pairing::{Likeness, Walk, sides};
+use crate::rules::Rules;
+use crate::step::Engine;
+use reconcile::calendar;
+use record::validate::{AppointmentFacts, Finding, PatientKnown, validate_appointment};
+use record::{Record, RecordKind, Remote};
+use std::collections::HashMap;
+use store::{PairRow, PairStatus, SnapshotId, Store};
+
+/// Of these appointments and of those that stand alone since an earlier run: which may be one. An appointment that has
+/// its partner is nobody else's.
+pub(crate) async fn alike(
+    engine: &Engine,
+    alone: &[(SnapshotId, Record)],
+) -> Result<HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>>> {
+    let mut found: HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>> = HashMap::new();
+    if alone.is_empty() {
+        return Ok(found);
+    }
+    let catalogue = engine.lenses.catalogue(RecordKind::Appointment);
+    let mut all = alone.to_vec();
+    for (remote, status) in
+        [(Remote::ServiceNow, PairStatus::OnlyServiceNow), (Remote::Ehr, PairStatus::OnlyEhr)]
+    {
+        let mut walk = Walk::of(RecordKind::Appointment, status);
+        loop {
+            let pairs = walk.next(engine).await?;
+            if pairs.is_empty() {
+                break;
+            }
+            let keys: Vec<String> = pairs.into_iter().filter_map(|pair| key_in(pair, remote)).collect();
+            let known = sides(engine, RecordKind::Appointment, remote, &keys).await?;
+            all.extend(known.into_values().map(|side| (side.snapshot.id, side.record)));
+        }
+    }
+    let mut by_patient: HashMap<&str, Vec<&(SnapshotId, Record)>> = HashMap::new();
+    for one in all.iter().filter(|(_, record)| record.active) {
+        if let Some(patient) = calendar::patient_of(catalogue, &one.1) {
+            by_patient.entry(patient).or_default().push(one);
+        }
+    }
+    for (id, record) in alone.iter().filter(|(_, record)| record.active) {
+        let others = calendar::patient_of(catalogue, record).and_then(|patient| by_patient.get(patient));
+        for (other, of_other) in others.into_iter().flatten().filter(|(other, _)| other.remote != id.remote) {
+            if let Some((tier, evidence)) = calendar::alike(catalogue, record, of_other) {
+                let likeness = Likeness { tier, evidence };
+                found.entry(id.clone()).or_default().push((other.clone(), likeness));
+            }
+        }
+    }
+    for likenesses in found.values_mut() {
+        likenesses.sort_by(|(one, _), (other, _)| one.cmp(other));
+    }
+    Ok(found)
+}
+
+fn key_in(pair: PairRow, remote: Remote) -> Option<String> {
+    match remote {
+        Remote::ServiceNow => pair.servicenow_key,
+        Remote::Ehr => pair.ehr_key,
+    }
+}
+
+/// What is wrong with an appointment by itself, with the way out. Its patient has to be resolved as far as it can be.
+pub async fn findings(
+    store: &dyn Store,
+    lenses: &Lenses,
+    rules: &Rules,
+    record: &Record,
+    now_ms: i64,
+) -> Result<Vec<Finding>> {
+    let catalogue = lenses.catalogue(RecordKind::Appointment);
+    let patient = match calendar::patient_of(catalogue, record) {
+        None => PatientKnown::Unknown,
+        Some(key) => match store.pair_by_key(Remote::ServiceNow, RecordKind::Patient, key).await? {
+            None => PatientKnown::Unknown,
+            Some(pair) if pair.card.deceased => PatientKnown::Deceased,
+            Some(_) => PatientKnown::Alive,
+        },
+    };
+    let facts = AppointmentFacts { now: now_ms.div_euclid(1_000), created: None, patient };
+    Ok(validate_appointment(catalogue, record, &rules.appointments, &facts))
+}
