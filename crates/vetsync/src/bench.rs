@@ -88,7 +88,9 @@ pub async fn run(bench: Bench, json: bool) -> Outcome {
 /// On which disks a measure is taken.
 fn disks(name: &str) -> &'static [Disk] {
     match name {
-        "accept" | "outbox" | "sync" | "sync-away" if cfg!(target_os = "linux") => &[Disk::AsItIs, Disk::Slow],
+        "accept" | "outbox" | "sync" | "sync-away" if cfg!(target_os = "linux") => {
+            &[Disk::AsItIs, Disk::Slow]
+        }
         _ => &[Disk::AsItIs],
     }
 }
