@@ -329,14 +329,12 @@ async fn servicenow(
     let sign_in =
         SignIn::new(Remote::ServiceNow, method, address, Arc::clone(&transport), now.clone(), new_id.clone())
             .map_err(&wrong)?;
-    let table = TableSettings {
-        kind: RecordKind::Patient,
-        table: own.patient_table.clone(),
-        columns: asked_columns(settings)?,
-        ehr_id_column: own.ehr_id_column.clone(),
-    };
+    let mut tables = Vec::new();
+    for kind in settings.kinds() {
+        tables.push(table_of(settings, kind)?);
+    }
     let client_settings =
-        ServiceNowSettings { page_rows: own.page_size, ..ServiceNowSettings::new(base_url, vec![table]) };
+        ServiceNowSettings { page_rows: own.page_size, ..ServiceNowSettings::new(base_url, tables) };
     ServiceNow::new(client_settings, transport, Arc::new(sign_in), now.clone()).map_err(wrong)
 }
 
@@ -362,7 +360,7 @@ async fn ehr(
     let base_url = own.base_url.clone().unwrap_or_default();
     let method = SignInMethod::PrivateKeyJwt {
         client_id: own.client_id.clone().unwrap_or_default(),
-        scopes: own.scope.split_whitespace().map(str::to_owned).collect(),
+        scopes: settings.ehr_scopes(),
         audience: None,
         key: SigningKey {
             algorithm: key_algorithm(&format!("{:?}", own.algorithm), Remote::Ehr)?,
@@ -411,6 +409,40 @@ fn key_algorithm(name: &str, remote: Remote) -> Result<KeyAlgorithm, StartError>
 
 fn catalogue(settings: &Settings) -> Result<record::Catalogue, StartError> {
     settings.patient_catalogue().map_err(|problem| StartError::Incomplete { missing: problem.to_string() })
+}
+
+/// The table of a kind, with the columns that are read of it: those of the mapped fields first, in catalogue order, then
+/// what says whether a record counts.
+fn table_of(settings: &Settings, kind: RecordKind) -> Result<TableSettings, StartError> {
+    let own = &settings.servicenow;
+    let visits = |catalogue: record::Catalogue, columns: &std::collections::BTreeMap<String, String>| {
+        let named = |spec: record::FieldSpec| columns.get(&spec.id).cloned().unwrap_or(spec.column);
+        catalogue.fields.into_iter().map(named).collect::<Vec<String>>()
+    };
+    Ok(match kind {
+        RecordKind::Patient => TableSettings {
+            kind,
+            table: own.patient_table.clone(),
+            columns: asked_columns(settings)?,
+            ehr_id_column: own.ehr_id_column.clone(),
+        },
+        RecordKind::Appointment => TableSettings {
+            kind,
+            table: own.appointments.table.clone(),
+            columns: visits(record::Catalogue::appointment_default(), &own.appointments.columns),
+            ehr_id_column: own.appointments.ehr_id_column.clone(),
+        },
+        RecordKind::Treatment => {
+            let mut columns = visits(record::Catalogue::treatment_default(), &own.treatments.columns);
+            columns.push(own.treatments.status_column.clone());
+            TableSettings {
+                kind,
+                table: own.treatments.table.clone(),
+                columns,
+                ehr_id_column: own.treatments.ehr_id_column.clone(),
+            }
+        }
+    })
 }
 
 /// Column names as configured: mapped fields first, in catalogue order, then the columns of active and deceased.

@@ -14,10 +14,12 @@ pub use dialect::{BodyStyle, Dialect, DialectChoice, ListStyle};
 
 use crate::http::{Answer, Call, CallStats, Caller, Now, SettingProblem, Transport, percent_encode};
 use crate::signin::SignIn;
-use crate::{Cursor, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written};
+use crate::{
+    Cursor, Fetched, ListScope, Next, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written,
+};
 use async_trait::async_trait;
 use record::{RecordKind, Remote};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 /// How one EHR is used.
@@ -65,6 +67,8 @@ pub struct Ehr {
     base_url: String,
     settings: EhrSettings,
     detected: OnceCell<Dialect>,
+    /// Kinds beside patients of which one was read by its id: the specification lists no such routes.
+    by_id: Mutex<Vec<RecordKind>>,
     reads: paging::Reads,
 }
 
@@ -109,6 +113,7 @@ impl Ehr {
             base_url,
             settings,
             detected: OnceCell::new(),
+            by_id: Mutex::new(Vec::new()),
             reads: paging::Reads::new(started_ms),
         })
     }
@@ -193,15 +198,18 @@ impl Ehr {
         dialect: &Dialect,
     ) -> Result<(Fetched, Option<String>), RemoteError> {
         self.check_id(key)?;
-        let url = if dialect.read_by_search {
-            self.search_url(kind, &[("_id", key)])?
-        } else {
-            self.record_url(kind, key)?
-        };
+        let by_search = kind == RecordKind::Patient && dialect.read_by_search;
+        let url =
+            if by_search { self.search_url(kind, &[("_id", key)])? } else { self.record_url(kind, key)? };
         let answer = self.get(url).await?;
         let not_found = || RemoteError::NotFound { remote: Remote::Ehr, key: key.to_owned() };
-        if matches!(answer.status, 404 | 410) {
-            return Err(not_found());
+        match answer.status {
+            // 410 is said by a route that is there; 404 also by one that is not.
+            404 | 405 | 501 if kind != RecordKind::Patient && !self.reads_by_id(kind) => {
+                return Box::pin(self.record_from_list(kind, key, dialect)).await;
+            }
+            404 | 410 => return Err(not_found()),
+            _ => {}
         }
         if !answer.is_success() {
             return Err(self.caller.refused(answer.status, outcome::refusal(&answer)));
@@ -211,10 +219,73 @@ impl Ehr {
         let etag = answer.header("etag").map(str::to_owned);
         let mut matching = assembled.items.into_iter().filter(|fetched| fetched.key == key);
         match (matching.next(), assembled.malformed.into_iter().next()) {
-            (Some(fetched), _) => Ok((fetched, etag)),
+            (Some(fetched), _) => {
+                self.note_reads_by_id(kind);
+                Ok((fetched, etag))
+            }
             (None, Some(problem)) => Err(self.caller.protocol(problem.problem)),
-            (None, None) if dialect.read_by_search && assembled.records == 0 => Err(not_found()),
+            (None, None) if by_search && assembled.records == 0 => Err(not_found()),
             (None, None) => Err(self.caller.protocol("another record came than the one that was asked for")),
+        }
+    }
+
+    fn reads_by_id(&self, kind: RecordKind) -> bool {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner).contains(&kind)
+    }
+
+    fn note_reads_by_id(&self, kind: RecordKind) {
+        let mut known = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        if kind != RecordKind::Patient && !known.contains(&kind) {
+            known.push(kind);
+        }
+    }
+
+    /// One record where it cannot be read by its id: searched by `_id`, and where that is ignored, looked for in the
+    /// whole list. Only a proven read says that it is not there.
+    async fn record_from_list(
+        &self,
+        kind: RecordKind,
+        key: &str,
+        dialect: &Dialect,
+    ) -> Result<(Fetched, Option<String>), RemoteError> {
+        let url = self.search_url(kind, &[("_id", key)])?;
+        let answer = self.get(url.clone()).await?;
+        if answer.is_success()
+            && let Ok(page) = paging::open(kind, &answer, dialect, &url)
+            && page.assembled.doubt.is_none()
+            && page.next.is_none()
+            && page.assembled.malformed.is_empty()
+            && page.assembled.keys.iter().all(|found| found == key)
+        {
+            // Were the parameter ignored, everything would have come: nothing is nothing.
+            return match page.assembled.items.into_iter().next() {
+                Some(found) => Ok((found, None)),
+                None => Err(RemoteError::NotFound { remote: Remote::Ehr, key: key.to_owned() }),
+            };
+        }
+        // Refused or ignored.
+        let mut cursor = None;
+        loop {
+            let page = self.list_page(kind, &ListScope::All, cursor.as_ref()).await?;
+            if let Some(found) = page.items.into_iter().find(|item| item.key == key) {
+                return Ok((found, None));
+            }
+            if let Some(found) =
+                page.malformed.into_iter().find(|malformed| malformed.key.as_deref() == Some(key))
+            {
+                return Err(self.caller.protocol(found.problem));
+            }
+            match page.next {
+                Next::More(next) => cursor = Some(next),
+                Next::ProvenComplete => {
+                    return Err(RemoteError::NotFound { remote: Remote::Ehr, key: key.to_owned() });
+                }
+                Next::Unproven { why } => {
+                    return Err(self.caller.protocol(format!(
+                        "whether the record is there cannot be told: it cannot be read by its id, and {why}"
+                    )));
+                }
+            }
         }
     }
 }
@@ -246,6 +317,10 @@ impl RemoteApi for Ehr {
 
     async fn write(&self, write: &Write) -> Result<Written, RemoteError> {
         match &write.key {
+            Some(_) if write.kind == RecordKind::Treatment => Err(self.caller.refused(
+                0,
+                "a treatment is written once; a change is a new version that names the earlier one: nothing was sent",
+            )),
             Some(key) => self.update(key, write).await,
             None => self.create(write).await,
         }

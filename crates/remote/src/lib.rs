@@ -18,12 +18,14 @@ pub struct Fetched {
     pub key: String,
     /// Version token, the same whether the record came from a list or from a read: `sys_mod_count`, `~` and a digest of
     /// the columns (a script may write without moving the counter, wire-facts 5.4); for the EHR the
-    /// Patient's `meta.versionId` (which is the `ETag`'s text, FHIR R4 http, "Managing Resource Contention"), followed by
-    /// `~` and a digest of the versions of the `AllergyIntolerance` resources where there are any; `sha256:<hex>` of the
-    /// canonical body where the dialect has no versions.
+    /// first resource's `meta.versionId` (which is the `ETag`'s text, FHIR R4 http, "Managing Resource Contention"),
+    /// followed by `~` and a digest of the versions of the resources that belong to it where there are any;
+    /// `sha256:<hex>` of the canonical body where the dialect has no versions.
     pub version: String,
-    /// ServiceNow: the row object. EHR: a Bundle of type `collection`, the Patient first, then its `AllergyIntolerance`
-    /// resources; a bare Patient where the EHR's dialect knows nothing else. The resources' text is kept as received.
+    /// ServiceNow: the row object. EHR: a patient is a Bundle of type `collection`, the Patient first, then its
+    /// `AllergyIntolerance` resources (a bare Patient where the EHR's dialect knows nothing else); an appointment is a bare
+    /// Appointment; a treatment is a Bundle of type `collection`, the Encounter first, then what belongs to it. The
+    /// resources' text is kept as received.
     pub raw: String,
     /// The remote's user who changed it last, if said.
     pub changed_by: Option<String>,
@@ -89,7 +91,8 @@ pub struct Write {
     pub kind: RecordKind,
     /// The target; `None` creates.
     pub key: Option<String>,
-    /// The body, sent byte for byte.
+    /// The body, sent byte for byte. A treatment is a Bundle of type `collection`, sent to its route, or `transaction`,
+    /// sent to the base; it has no `key`, since it is written once and each version anew.
     pub body: String,
     /// The version it was decided on; `None` only for a create.
     pub expected_version: Option<String>,

@@ -1,12 +1,14 @@
 //! What the rest of the product takes from the settings.
 
 use crate::model::{
-    Algorithm, BothSides, CustomField, CustomFieldDirection, CustomFieldOwner, CustomFieldType, EhrAlgorithm,
-    NeuterWord, OneSide, Settings, SexWord,
+    Algorithm, AppointmentStatusWord, BothSides, CustomField, CustomFieldDirection, CustomFieldOwner,
+    CustomFieldType, EhrAlgorithm, NeuterWord, OneSide, Settings, SexWord,
 };
+use record::RecordKind;
 use record::catalogue::{
     BothSidesRule, Catalogue, CustomFieldProblem, CustomType, Direction, FhirPlace, FieldOwner, OneSideRule,
 };
+use record::codes::appointment_status::AppointmentStatus;
 use record::text::folded_name;
 use record::value::{Neuter, Sex};
 
@@ -47,6 +49,57 @@ impl Settings {
         })
     }
 
+    /// The identifier system of one kind's keys: the patients' with the other table at its end.
+    pub fn identifier_system_of(&self, kind: RecordKind) -> Option<String> {
+        let patients = self.servicenow_identifier_system()?;
+        let table = match kind {
+            RecordKind::Patient => return Some(patients),
+            RecordKind::Appointment => &self.servicenow.appointments.table,
+            RecordKind::Treatment => &self.servicenow.treatments.table,
+        };
+        let before = patients.rsplit_once('/').map_or(patients.as_str(), |(before, _)| before);
+        Some(format!("{before}/{table}"))
+    }
+
+    /// The kinds that are synchronised, patients first.
+    pub fn kinds(&self) -> Vec<RecordKind> {
+        let visits = [
+            (RecordKind::Appointment, self.servicenow.appointments.synchronise),
+            (RecordKind::Treatment, self.servicenow.treatments.synchronise),
+        ];
+        let switched_on = visits.into_iter().filter(|(_, on)| *on).map(|(kind, _)| kind);
+        std::iter::once(RecordKind::Patient).chain(switched_on).collect()
+    }
+
+    /// The scopes asked for at the EHR: as set, and what the kinds that are synchronised need besides.
+    pub fn ehr_scopes(&self) -> Vec<String> {
+        let mut scopes: Vec<String> = self.ehr.scope.split_whitespace().map(str::to_owned).collect();
+        let needed = self.kinds().into_iter().flat_map(|kind| match kind {
+            RecordKind::Patient => [].as_slice(),
+            RecordKind::Appointment => &["system/Appointment.crus", "system/Practitioner.rs"],
+            RecordKind::Treatment => &[
+                "system/Encounter.crs",
+                "system/Condition.crs",
+                "system/Procedure.crs",
+                "system/MedicationRequest.crs",
+                "system/Provenance.crs",
+                "system/Practitioner.rs",
+            ],
+        });
+        for scope in needed {
+            let resource = scope.split_once('.').map_or(*scope, |(resource, _)| resource);
+            let stands = |known: &String| {
+                known == "system/*"
+                    || known.starts_with("system/*.")
+                    || known.split_once('.').map_or(known.as_str(), |(resource, _)| resource) == resource
+            };
+            if !scopes.iter().any(stands) {
+                scopes.push((*scope).to_owned());
+            }
+        }
+        scopes
+    }
+
     /// The hospital's ways of writing, for the normalisers.
     pub fn record_conventions(&self) -> record::Conventions {
         let fold = |(term, meaning): (&String, &String)| (folded_name(term), meaning.clone());
@@ -73,7 +126,28 @@ impl Settings {
                 .collect(),
             species_names: self.conventions.species_names.iter().map(fold).collect(),
             breed_names: self.conventions.breed_names.iter().map(fold).collect(),
-            ..record::Conventions::default()
+            staff: self
+                .staff
+                .iter()
+                .map(|member| record::value::StaffMember {
+                    servicenow_user: member.servicenow_user.clone(),
+                    practitioner: member.practitioner.clone(),
+                    name: member.name.clone(),
+                })
+                .collect(),
+            appointment_types: self.conventions.appointment_types.iter().map(fold).collect(),
+            appointment_statuses: self
+                .conventions
+                .appointment_statuses
+                .iter()
+                .map(|(term, meaning)| (folded_name(term), meaning.for_record()))
+                .collect(),
+            appointment_statuses_written: self
+                .conventions
+                .appointment_statuses_written
+                .iter()
+                .filter_map(|(code, term)| Some((AppointmentStatus::from_code(code)?, term.clone())))
+                .collect(),
         }
     }
 
@@ -116,6 +190,23 @@ impl EhrAlgorithm {
         match self {
             EhrAlgorithm::Rs384 => "RS384",
             EhrAlgorithm::Es384 => "ES384",
+        }
+    }
+}
+
+impl AppointmentStatusWord {
+    const fn for_record(self) -> AppointmentStatus {
+        match self {
+            AppointmentStatusWord::Proposed => AppointmentStatus::Proposed,
+            AppointmentStatusWord::Pending => AppointmentStatus::Pending,
+            AppointmentStatusWord::Waitlist => AppointmentStatus::Waitlist,
+            AppointmentStatusWord::Booked => AppointmentStatus::Booked,
+            AppointmentStatusWord::Arrived => AppointmentStatus::Arrived,
+            AppointmentStatusWord::CheckedIn => AppointmentStatus::CheckedIn,
+            AppointmentStatusWord::Fulfilled => AppointmentStatus::Fulfilled,
+            AppointmentStatusWord::Cancelled => AppointmentStatus::Cancelled,
+            AppointmentStatusWord::NoShow => AppointmentStatus::NoShow,
+            AppointmentStatusWord::EnteredInError => AppointmentStatus::EnteredInError,
         }
     }
 }

@@ -24,9 +24,9 @@ mod shape;
 mod sync_frequency;
 
 pub use model::{
-    Algorithm, Brake, Console, Conventions, CustomField, CustomFieldType, Dialect, Ehr, EhrAlgorithm,
-    Hospital, Person, Role, SecondPerson, SecretPlace, ServiceNow, Settings, SexTerm, SignIn, Storage,
-    TlsMinimum,
+    Algorithm, AppointmentStatusWord, Appointments, Brake, Console, Conventions, CustomField,
+    CustomFieldType, Dialect, Ehr, EhrAlgorithm, Hospital, Person, Role, SecondPerson, SecretPlace,
+    ServiceNow, Settings, SexTerm, SignIn, StaffMember, Storage, TlsMinimum, TreatmentBundle, Treatments,
 };
 pub use problem::{Place, Problem, SettingsError};
 pub use sync_frequency::SyncFrequency;

@@ -1,6 +1,8 @@
 //! What the schema cannot say: zones, schedules, addresses, and keys that must fit each other.
 
 use crate::document::Node;
+mod visits;
+
 use crate::model::{SecondPerson, Settings, SignIn, TlsMinimum};
 use crate::{Problem, Role, SyncFrequency, address, secret_names, shape};
 use record::Catalogue;
@@ -50,6 +52,7 @@ pub(crate) fn check(settings: &Settings, document: &Node) -> Vec<Problem> {
         found.add_with_example("batch_schedule", what);
     }
     servicenow(settings, &mut found);
+    visits::check(settings, &mut found);
     people(settings, &mut found);
     sample_data(settings, &mut found);
     custom_fields(settings, &mut found);
@@ -120,6 +123,22 @@ fn hospital(settings: &Settings, found: &mut Findings<'_>) {
     }
 }
 
+/// Names of tables and columns, each with its key.
+fn names_of_columns(names: Vec<(String, &str)>, found: &mut Findings<'_>) {
+    for (key, name) in names {
+        // Names go into encoded queries, which have no escape.
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        {
+            let way_out =
+                "Take the name from the instance's dictionary (sys_dictionary, element), not the label.";
+            found.add(&key, "a name of lower-case letters, digits and _ is expected", way_out);
+        } else if name.starts_with("sys_") && !key.ends_with("table") {
+            let way_out = "Name a column of the table's own.";
+            found.add(&key, "a sys_ column belongs to the platform and is never written", way_out);
+        }
+    }
+}
+
 fn servicenow(settings: &Settings, found: &mut Findings<'_>) {
     let one = &settings.servicenow;
     let mut names: Vec<(String, &str)> = vec![
@@ -133,18 +152,7 @@ fn servicenow(settings: &Settings, found: &mut Findings<'_>) {
     names.extend(
         one.columns.iter().map(|(field, name)| (format!("servicenow.columns.{field}"), name.as_str())),
     );
-    for (key, name) in names {
-        // Names go into encoded queries, which have no escape.
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        {
-            let way_out =
-                "Take the name from the instance's dictionary (sys_dictionary, element), not the label.";
-            found.add(&key, "a name of lower-case letters, digits and _ is expected", way_out);
-        } else if name.starts_with("sys_") && key != "servicenow.patient_table" {
-            let way_out = "Name a column of the table's own.";
-            found.add(&key, "a sys_ column belongs to the platform and is never written", way_out);
-        }
-    }
+    names_of_columns(names, found);
     let catalogue = Catalogue::patient_default();
     let fields: Vec<&str> = catalogue.fields.iter().map(|field| field.id.as_str()).collect();
     for field in one.columns.keys() {

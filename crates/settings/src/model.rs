@@ -1,5 +1,9 @@
 //! The sections of the file and their keys. The documentation of each key is its description in the schema.
 
+mod visits;
+
+pub use visits::{AppointmentStatusWord, Appointments, StaffMember, TreatmentBundle, Treatments};
+
 use crate::sync_frequency::SyncFrequency;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +39,9 @@ pub struct Settings {
     pub servicenow: ServiceNow,
     /// The connection to the EHR.
     pub ehr: Ehr,
+    /// Who treats animals here, under the keys of both systems; clinicians of appointments and treatments are told by it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub staff: Vec<StaffMember>,
     /// Who works with VetSync, and in which role.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Person>,
@@ -63,6 +70,7 @@ impl Default for Settings {
             hospital: Hospital::default(),
             servicenow: ServiceNow::default(),
             ehr: Ehr::default(),
+            staff: Vec::new(),
             people: Vec::new(),
             console: Console::default(),
             storage: Storage::default(),
@@ -154,6 +162,10 @@ pub struct ServiceNow {
     /// Most requests in a minute.
     #[schemars(range(min = 1, max = 60_000), example = 600)]
     pub requests_per_minute: u32,
+    /// Appointments.
+    pub appointments: Appointments,
+    /// Treatments.
+    pub treatments: Treatments,
 }
 
 impl Default for ServiceNow {
@@ -175,6 +187,8 @@ impl Default for ServiceNow {
             ca_file: None,
             tls_minimum: TlsMinimum::Tls13,
             requests_per_minute: 600,
+            appointments: Appointments::default(),
+            treatments: Treatments::default(),
         }
     }
 }
@@ -247,7 +261,8 @@ pub struct Ehr {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"vetsync-2026", length(min = 1))]
     pub key_id: Option<String>,
-    /// Scopes asked for, separated by blanks (SMART v2).
+    /// Scopes asked for, separated by blanks (SMART v2). What appointments and treatments need is added when they are
+    /// synchronised, for every type of resource that is not named here.
     #[schemars(example = &"system/Patient.crus system/AllergyIntolerance.crus")]
     pub scope: String,
     /// What this EHR can do; each ability that it lacks is switched off here.
@@ -447,6 +462,15 @@ pub struct Conventions {
     /// Names for breeds, with their SNOMED CT code: `"golden" = "58108001"`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub breed_names: BTreeMap<String, String>,
+    /// Names for types of appointments, with the type they mean: `"nail trim" = "grooming"`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub appointment_types: BTreeMap<String, String>,
+    /// What ServiceNow's terms for an appointment's status mean: `"at reception" = "arrived"`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub appointment_statuses: BTreeMap<String, AppointmentStatusWord>,
+    /// The terms written to ServiceNow, by FHIR's status, where they are not the usual ones: `booked = "confirmed"`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub appointment_statuses_written: BTreeMap<String, String>,
 }
 
 /// What a term for sex and neuter status means.

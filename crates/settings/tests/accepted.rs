@@ -1,7 +1,9 @@
 //! What is accepted, and what it means.
 
 use proptest::prelude::*;
+use record::RecordKind;
 use record::catalogue::{FhirPlace, ValueType};
+use record::codes::appointment_status::AppointmentStatus;
 use settings::{Format, Role, SecondPerson, Settings, SyncFrequency, secret_names};
 use std::path::{Path, PathBuf};
 
@@ -222,4 +224,68 @@ proptest! {
         let right = minute < 60 && hour < 24 && weekday <= 7 && (1..=59).contains(&step);
         prop_assert_eq!(Settings::parse(&text, Format::Toml).is_ok(), right);
     }
+}
+
+#[test]
+fn appointments_and_treatments_are_switched_on_by_their_tables() {
+    let text = r#"
+[servicenow]
+base_url = "https://hospital.test"
+[servicenow.appointments]
+synchronise = true
+columns = { duration_minutes = "u_length" }
+[servicenow.treatments]
+synchronise = true
+table = "x_vet_treatment"
+bundle = "transaction"
+[conventions]
+appointment_statuses = { "at reception" = "arrived" }
+appointment_statuses_written = { booked = "confirmed" }
+[[staff]]
+servicenow_user = "6816f79cc0a8016401c5a33be04be441"
+practitioner = "Practitioner/dr-lee"
+name = "Dr Lee"
+"#;
+    let settings = Settings::parse(text, Format::Toml).expect("accepted");
+    assert_eq!(settings.kinds(), [RecordKind::Patient, RecordKind::Appointment, RecordKind::Treatment]);
+    let system = |kind| settings.identifier_system_of(kind);
+    assert_eq!(system(RecordKind::Appointment).as_deref(), Some("https://hospital.test/u_appointment"));
+    assert_eq!(system(RecordKind::Treatment).as_deref(), Some("https://hospital.test/x_vet_treatment"));
+    let scopes = settings.ehr_scopes();
+    assert!(scopes.contains(&"system/Appointment.crus".to_owned()), "{scopes:?}");
+    assert_eq!(scopes.iter().filter(|scope| scope.contains("Practitioner")).count(), 1, "{scopes:?}");
+    let conventions = settings.record_conventions();
+    assert_eq!(conventions.staff[0].practitioner, "Practitioner/dr-lee");
+    assert_eq!(conventions.appointment_statuses.get("at reception"), Some(&AppointmentStatus::Arrived));
+    let written = &conventions.appointment_statuses_written;
+    assert_eq!(written.get(&AppointmentStatus::Booked).map(String::as_str), Some("confirmed"));
+
+    let alone = Settings::parse("", Format::Toml).expect("accepted");
+    assert_eq!(alone.kinds(), [RecordKind::Patient]);
+    assert_eq!(alone.ehr_scopes(), ["system/Patient.crus", "system/AllergyIntolerance.crus"]);
+}
+
+#[test]
+fn what_does_not_fit_appointments_and_treatments_is_named() {
+    let refused = |text: &str, words: &str| {
+        let problem = Settings::parse(text, Format::Toml).expect_err(words).to_string();
+        assert!(problem.contains(words), "{words}: {problem}");
+    };
+    refused(
+        "[servicenow.appointments]\ncolumns = { duration = \"u_length\" }",
+        "Did you mean `duration_minutes`?",
+    );
+    refused(
+        "[servicenow.appointments]\ntable = \"u_treatment\"",
+        "already that of servicenow.appointments.table",
+    );
+    refused("[servicenow.treatments]\nehr_id_column = \"sys_id\"", "belongs to the platform");
+    refused("[servicenow.treatments]\ncompleted_values = []", "none would ever be sent");
+    refused("[conventions]\nappointment_statuses_written = { done = \"x\" }", "not one of FHIR's statuses");
+    let member = |practitioner: &str| {
+        format!("[[staff]]\nservicenow_user = \"a\"\npractitioner = {practitioner:?}\nname = \"Dr Lee\"\n")
+    };
+    refused(&member("dr-lee"), "a reference to a practitioner");
+    let other = member("Practitioner/dr-lee").replace("\"a\"", "\"b\"");
+    refused(&format!("{}{other}", member("Practitioner/dr-lee")), "already somebody else");
 }

@@ -58,6 +58,9 @@ struct Head {
     meta: Meta,
     patient: Option<Reference>,
     encounter: Option<Reference>,
+    /// What a Provenance is about.
+    #[serde(default)]
+    target: Vec<Reference>,
 }
 
 #[derive(Deserialize, Default)]
@@ -206,8 +209,10 @@ fn gather(kind: RecordKind, resources: Vec<Received<'_>>, style: BodyStyle, out:
                 }
             }
             (found, Some("match") | None) if found == main => mains.push(Part { full_url, text, head }),
-            // A record that came along with another one was not asked for.
+            // A record that came along with another one was not asked for, and nothing belongs to an Appointment: its
+            // patient or practitioner, where the EHR sends them along, are records of their own.
             (found, Some("include")) if found == main => {}
+            (_, Some("include")) if kind == RecordKind::Appointment => {}
             _ => others.push(Part { full_url, text, head }),
         }
     }
@@ -238,7 +243,7 @@ fn gather(kind: RecordKind, resources: Vec<Received<'_>>, style: BodyStyle, out:
     for (part, parts) in mains.into_iter().zip(belonging) {
         out.records += 1;
         out.keys.extend(part.head.id.clone());
-        match one_record(&part, parts, style) {
+        match one_record(kind, &part, parts, style) {
             Ok(fetched) => out.items.push(fetched),
             Err(malformed) => out.malformed.push(malformed),
         }
@@ -254,7 +259,8 @@ fn shown_type(text: &str) -> &str {
 fn owner_of(kind: RecordKind, head: &Head, owners: &HashMap<String, usize>) -> Option<usize> {
     let reference = match kind {
         RecordKind::Patient => head.patient.as_ref(),
-        RecordKind::Appointment | RecordKind::Treatment => head.encounter.as_ref(),
+        RecordKind::Appointment => None,
+        RecordKind::Treatment => head.encounter.as_ref().or_else(|| head.target.first()),
     }?;
     let text = reference.reference.as_deref()?;
     if let Some(at) = owners.get(text) {
@@ -265,11 +271,18 @@ fn owner_of(kind: RecordKind, head: &Head, owners: &HashMap<String, usize>) -> O
     owners.get(text.rsplit('/').next()?).copied()
 }
 
-fn one_record(main: &Part<'_>, mut parts: Vec<Part<'_>>, style: BodyStyle) -> Result<Fetched, Malformed> {
-    let raw = match style {
-        BodyStyle::Bundle => collection(main, &parts),
-        BodyStyle::BarePatient => main.text.to_owned(),
+fn one_record(
+    kind: RecordKind,
+    main: &Part<'_>,
+    mut parts: Vec<Part<'_>>,
+    style: BodyStyle,
+) -> Result<Fetched, Malformed> {
+    let travels_alone = match kind {
+        RecordKind::Patient => style == BodyStyle::BarePatient,
+        RecordKind::Appointment => true,
+        RecordKind::Treatment => false,
     };
+    let raw = if travels_alone { main.text.to_owned() } else { collection(main, &parts) };
     let key = main.head.id.clone();
     let malformed =
         |problem: &str| Malformed { key: key.clone(), raw: raw.clone(), problem: problem.to_owned() };
@@ -284,10 +297,15 @@ fn one_record(main: &Part<'_>, mut parts: Vec<Part<'_>>, style: BodyStyle) -> Re
              have the EHR send whole resources",
         ));
     }
-    if style == BodyStyle::BarePatient && !parts.is_empty() {
-        return Err(malformed(
-            "allergies came beside a Patient that is otherwise read alone: set the EHR's body style to bundle",
-        ));
+    if travels_alone && !parts.is_empty() {
+        return Err(malformed(match kind {
+            RecordKind::Patient => {
+                "allergies came beside a Patient that is otherwise read alone: set the EHR's body style to bundle"
+            }
+            RecordKind::Appointment | RecordKind::Treatment => {
+                "resources came beside an Appointment that do not belong to one"
+            }
+        }));
     }
     parts.sort_by(|one, other| one.head.id.cmp(&other.head.id));
     let version =

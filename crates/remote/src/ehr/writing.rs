@@ -169,12 +169,13 @@ impl Ehr {
             ));
         }
         let mut headers = Vec::new();
-        if dialect.if_none_exist {
+        // A transaction carries the condition of each create within itself.
+        if dialect.if_none_exist && !is_transaction(&body) {
             headers.push(("if-none-exist", if_none_exist(&key)));
         }
         let call = Call {
             method: http::Method::POST,
-            url: format!("{}/{}", self.base_url, self.route(write.kind)?),
+            url: self.create_url(write.kind, &body)?,
             headers,
             body: Some(body),
             effect: Effect::Write,
@@ -201,6 +202,12 @@ impl Ehr {
             },
         };
         self.written(write.kind, new_key, answer, &dialect).await
+    }
+
+    /// Where a new record is sent: its route, or the base for a transaction (FHIR R4 http, "transaction").
+    fn create_url(&self, kind: RecordKind, body: &str) -> Result<String, RemoteError> {
+        let route = self.route(kind)?;
+        Ok(if is_transaction(body) { self.base_url.clone() } else { format!("{}/{route}", self.base_url) })
     }
 
     /// Reads back what was just written. It was written, whatever happens now.
@@ -255,7 +262,10 @@ impl Ehr {
         if key.is_some() && text(first, "id").as_deref() != key {
             return Err(refuse("the body's id is not the id of the record to update"));
         }
-        if style == BodyStyle::Bundle || !is_bundle {
+        if is_transaction(&write.body) {
+            self.check_transaction(&write.body)?;
+        }
+        if style == BodyStyle::Bundle || !is_bundle || write.kind != RecordKind::Patient {
             return Ok(write.body.clone());
         }
         if resources.len() > 1 {
@@ -265,6 +275,29 @@ impl Ehr {
             ));
         }
         only_resource(&write.body).ok_or_else(|| refuse("the body's only resource cannot be read"))
+    }
+
+    /// Every entry of a transaction must be a create on a condition: a repeated one would make again what has none, since
+    /// the condition on one entry says nothing about the others.
+    fn check_transaction(&self, body: &str) -> Result<(), RemoteError> {
+        let document: Value = serde_json::from_str(body).unwrap_or_default();
+        let entries = document.get("entry").and_then(Value::as_array).cloned().unwrap_or_default();
+        let safe = |entry: &Value| {
+            entry.pointer("/request/method").and_then(Value::as_str) == Some("POST")
+                && entry.pointer("/request/ifNoneExist").and_then(Value::as_str).is_some()
+        };
+        let lone = entries.iter().all(|entry| {
+            entry.pointer("/resource/resourceType").and_then(Value::as_str) == Some("Provenance")
+                || safe(entry)
+        });
+        if lone && entries.first().is_some_and(safe) {
+            return Ok(());
+        }
+        Err(self.caller.refused(
+            0,
+            "an entry of the transaction is no create on a condition, so that a repeated one could make it twice: \
+             nothing was sent",
+        ))
     }
 
     pub(super) fn preview_of(&self, write: &Write) -> WirePreview {
@@ -283,10 +316,12 @@ impl Ehr {
             let url = format!("{}/{route}/{key}", self.base_url);
             return WirePreview { method: "PUT".to_owned(), url, headers };
         }
-        if let Some(key) = self.our_key(&write.idempotency_key).ok().filter(|_| dialect.if_none_exist) {
+        let conditional = dialect.if_none_exist && !is_transaction(&write.body);
+        if let Some(key) = self.our_key(&write.idempotency_key).ok().filter(|_| conditional) {
             headers.push(("If-None-Exist".to_owned(), if_none_exist(&key)));
         }
-        WirePreview { method: "POST".to_owned(), url: format!("{}/{route}", self.base_url), headers }
+        let url = self.create_url(write.kind, &write.body).unwrap_or_default();
+        WirePreview { method: "POST".to_owned(), url, headers }
     }
 }
 
@@ -331,12 +366,32 @@ fn only_resource(body: &str) -> Option<String> {
     Some(entry.resource.get().to_owned())
 }
 
-/// The new record's id: from `Location`, else from the body.
+/// Whether a body is a Bundle of type transaction.
+fn is_transaction(body: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head<'a> {
+        #[serde(borrow, default)]
+        resource_type: Option<std::borrow::Cow<'a, str>>,
+        #[serde(borrow, default)]
+        r#type: Option<std::borrow::Cow<'a, str>>,
+    }
+    serde_json::from_str::<Head<'_>>(body).is_ok_and(|head| {
+        head.resource_type.as_deref() == Some("Bundle") && head.r#type.as_deref() == Some("transaction")
+    })
+}
+
+/// The new record's id: from `Location`, from the first answer within a transaction's, else from the body.
 fn created_key(kind: RecordKind, answer: &Answer) -> Option<String> {
     let plain = |id: &&str| {
         !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
     };
-    let from_location = answer.header("location").and_then(|location| {
+    let answered: Option<Value> = serde_json::from_str(&answer.body).ok();
+    let first = answered
+        .as_ref()
+        .and_then(|bundle| bundle.pointer("/entry/0/response/location"))
+        .and_then(Value::as_str);
+    let from_location = answer.header("location").or(first).and_then(|location| {
         let path = location.split(['?', '#']).next()?;
         let path = path.split_once("/_history/").map_or(path, |(current, _)| current);
         // A location without a path above it is not one of a record.

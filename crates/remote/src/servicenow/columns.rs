@@ -25,6 +25,9 @@ pub struct Resolved {
     pub max_length: Option<u32>,
     /// Whether a row cannot be stored without it.
     pub mandatory: bool,
+    /// The stored values of a choice column, in the order of the list (`sys_choice`); empty where it is none, or where
+    /// the list may not be read.
+    pub choices: Vec<String>,
 }
 
 /// One row of `sys_dictionary`.
@@ -33,6 +36,9 @@ struct Entry {
     internal_type: Option<String>,
     max_length: Option<u32>,
     mandatory: bool,
+    /// Whether the dictionary calls it a choice, whatever its type.
+    chosen: bool,
+    choices: Vec<String>,
 }
 
 /// What is known about a table's columns, and how the configured names stand for them.
@@ -68,6 +74,7 @@ impl Columns {
             internal_type: entry.internal_type,
             max_length: entry.max_length,
             mandatory: entry.mandatory,
+            choices: entry.choices,
         }
     }
 
@@ -134,11 +141,12 @@ impl ServiceNow {
         &self,
         settings: &TableSettings,
     ) -> Result<Arc<Columns>, RemoteError> {
-        let (entries, dictionary_refused) = match self.dictionary(&settings.table).await {
+        let (mut entries, dictionary_refused) = match self.dictionary(&settings.table).await {
             Ok(entries) => (entries, None),
             Err(RemoteError::Refused { what, .. }) => (BTreeMap::new(), Some(what)),
             Err(error) => return Err(error),
         };
+        self.add_choices(&settings.table, &mut entries).await?;
         let in_a_row = self.columns_of_a_row(&settings.table).await?;
         let mut columns = Columns {
             entries,
@@ -152,6 +160,7 @@ impl ServiceNow {
                 internal_type: None,
                 max_length: None,
                 mandatory: false,
+                choices: Vec::new(),
             },
             fields: String::new(),
         };
@@ -175,7 +184,7 @@ impl ServiceNow {
             "/api/now/table/sys_dictionary",
             &[
                 ("sysparm_query", &format!("name={table}^elementISNOTEMPTY^ORDERBYelement")),
-                ("sysparm_fields", "name,element,internal_type,max_length,mandatory"),
+                ("sysparm_fields", "name,element,internal_type,max_length,mandatory,choice"),
                 ("sysparm_display_value", "false"),
                 ("sysparm_exclude_reference_link", "true"),
                 ("sysparm_limit", &DICTIONARY_ROWS.to_string()),
@@ -211,10 +220,65 @@ impl ServiceNow {
                     internal_type: answers::column(row, "internal_type").filter(|kind| !kind.is_empty()),
                     max_length: answers::column(row, "max_length").and_then(|length| length.parse().ok()),
                     mandatory: answers::column(row, "mandatory").as_deref() == Some("true"),
+                    chosen: answers::column(row, "choice")
+                        .is_some_and(|choice| !matches!(choice.as_str(), "" | "0")),
+                    choices: Vec::new(),
                 },
             );
         }
         Ok(entries)
+    }
+
+    /// Reads the values of the table's choice columns. A list that may not be read is no error: the columns are then
+    /// written like text, and the read-back shows what was not accepted (wire-facts 5.5).
+    async fn add_choices(
+        &self,
+        table: &str,
+        entries: &mut BTreeMap<String, Entry>,
+    ) -> Result<(), RemoteError> {
+        if entries.values().all(|entry| entry.internal_type.as_deref() != Some("choice") && !entry.chosen) {
+            return Ok(());
+        }
+        let url = self.url(
+            "/api/now/table/sys_choice",
+            &[
+                ("sysparm_query", &format!("name={table}^inactive=false^ORDERBYelement^ORDERBYsequence")),
+                ("sysparm_fields", "name,element,value,language,inactive"),
+                ("sysparm_display_value", "false"),
+                ("sysparm_exclude_reference_link", "true"),
+                ("sysparm_limit", &DICTIONARY_ROWS.to_string()),
+            ],
+        );
+        let answer = self.caller.call(&Call::get(url)).await?;
+        let result = match answers::open(&answer) {
+            Envelope::Result(result) => result,
+            Envelope::Broken(what) => return Err(self.caller.transient(answer.status, what)),
+            Envelope::Refused(_) => return Ok(()),
+        };
+        let rows = answers::rows(result).unwrap_or_default();
+        // Values that a cut-off page leaves out would be taken for values the column refuses.
+        let total: Option<usize> = answer.header("x-total-count").and_then(|text| text.trim().parse().ok());
+        if total.is_some_and(|total| rows.len() < total) {
+            return Ok(());
+        }
+        for row in rows {
+            if answers::column(row, "name").as_deref() != Some(table)
+                || answers::column(row, "inactive").as_deref() == Some("true")
+            {
+                continue;
+            }
+            let (Some(element), Some(value)) =
+                (answers::column(row, "element"), answers::column(row, "value"))
+            else {
+                continue;
+            };
+            if let Some(entry) = entries.get_mut(&element)
+                && !entry.choices.contains(&value)
+            {
+                entry.choices.push(value);
+            }
+        }
+        Ok(())
     }
 
     /// The columns that one whole row shows: those of parent tables too, which the dictionary lists elsewhere.

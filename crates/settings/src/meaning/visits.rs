@@ -1,0 +1,115 @@
+//! What the schema cannot say of appointments, treatments and staff.
+
+use super::{Findings, names_of_columns};
+use crate::model::Settings;
+use crate::shape;
+use record::Catalogue;
+use record::codes::appointment_status::AppointmentStatus;
+use std::collections::BTreeMap;
+
+pub(super) fn check(settings: &Settings, found: &mut Findings<'_>) {
+    let (appointments, treatments) = (&settings.servicenow.appointments, &settings.servicenow.treatments);
+    let mut names: Vec<(String, &str)> = vec![
+        ("servicenow.appointments.table".to_owned(), appointments.table.as_str()),
+        ("servicenow.appointments.ehr_id_column".to_owned(), appointments.ehr_id_column.as_str()),
+        ("servicenow.treatments.table".to_owned(), treatments.table.as_str()),
+        ("servicenow.treatments.ehr_id_column".to_owned(), treatments.ehr_id_column.as_str()),
+        ("servicenow.treatments.status_column".to_owned(), treatments.status_column.as_str()),
+    ];
+    for (section, columns, catalogue) in [
+        ("appointments", &appointments.columns, Catalogue::appointment_default()),
+        ("treatments", &treatments.columns, Catalogue::treatment_default()),
+    ] {
+        let key = |field: &str| format!("servicenow.{section}.columns.{field}");
+        names.extend(columns.iter().map(|(field, name)| (key(field), name.as_str())));
+        let fields: Vec<&str> = catalogue.fields.iter().map(|field| field.id.as_str()).collect();
+        let mut by_column: BTreeMap<&str, &str> = BTreeMap::new();
+        for (field, column) in columns {
+            if catalogue.index_of(field).is_none() {
+                let way_out = shape::nearest(field, fields.iter().copied()).map_or_else(
+                    || format!("The fields are {}.", fields.join(", ")),
+                    |near| format!("Did you mean `{near}`?"),
+                );
+                found.add(&key(field), format!("{section} have no such field"), way_out);
+            }
+            if let Some(earlier) = by_column.insert(column, field) {
+                found.add(
+                    &key(field),
+                    format!("this column is already taken by {earlier}"),
+                    "Give each field its own column.",
+                );
+            }
+        }
+    }
+    names_of_columns(names, found);
+    one_table_each(settings, found);
+    if treatments.completed_values.iter().all(|value| value.trim().is_empty()) {
+        found.add_with_example(
+            "servicenow.treatments.completed_values",
+            "no value says that a treatment is completed, so none would ever be sent",
+        );
+    }
+    for code in settings.conventions.appointment_statuses_written.keys() {
+        if AppointmentStatus::from_code(code).is_none() {
+            let codes = AppointmentStatus::ALL.map(AppointmentStatus::code);
+            found.add(
+                &format!("conventions.appointment_statuses_written.{code}"),
+                "this is not one of FHIR's statuses of appointments",
+                format!("They are {}.", codes.join(", ")),
+            );
+        }
+    }
+    staff(settings, found);
+}
+
+/// Two kinds of one table would take each other's rows for their own.
+fn one_table_each(settings: &Settings, found: &mut Findings<'_>) {
+    let own = &settings.servicenow;
+    let tables = [
+        ("servicenow.patient_table", &own.patient_table),
+        ("servicenow.appointments.table", &own.appointments.table),
+        ("servicenow.treatments.table", &own.treatments.table),
+    ];
+    for (at, (key, table)) in tables.iter().enumerate() {
+        if let Some((earlier, _)) = tables.iter().take(at).find(|(_, other)| other == table) {
+            found.add(
+                key,
+                format!("this table is already that of {earlier}"),
+                "Give each kind of record its own table.",
+            );
+        }
+    }
+}
+
+fn staff(settings: &Settings, found: &mut Findings<'_>) {
+    let mut by_practitioner: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, member) in settings.staff.iter().enumerate() {
+        let key = format!("staff[{at}].practitioner");
+        let is_reference = |text: &str| {
+            let mut parts = text.rsplit('/');
+            parts.next().is_some_and(|id| !id.is_empty() && !id.contains(char::is_whitespace))
+                && parts
+                    .next()
+                    .is_some_and(|kind| matches!(kind, "Practitioner" | "PractitionerRole" | "practitioners"))
+        };
+        if !is_reference(&member.practitioner) {
+            found.add(
+                &key,
+                "a reference to a practitioner of the EHR is expected",
+                "Write it as in practitioner = \"Practitioner/dr-lee\".",
+            );
+        }
+        if let Some(earlier) = by_practitioner.insert(&member.practitioner, at)
+            && settings
+                .staff
+                .get(earlier)
+                .is_some_and(|other| other.servicenow_user != member.servicenow_user)
+        {
+            found.add(
+                &key,
+                "this practitioner is already somebody else in ServiceNow",
+                "Give each practitioner one ServiceNow user.",
+            );
+        }
+    }
+}
