@@ -598,8 +598,9 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
     let events = mapping::event::EventLens {
         tables: vec![(opened.settings.servicenow.patient_table.clone(), RecordKind::Patient)],
     };
-    let engine =
-        Engine::new(Arc::clone(&opened.store), Arc::clone(&opened.lenses), policy, ids).with_events(events);
+    let engine = Engine::new(Arc::clone(&opened.store), Arc::clone(&opened.lenses), policy, ids)
+        .with_events(events)
+        .with_schedule(crate::schedule::of(&opened.settings), opened.options.acts_by_itself);
     let (stop, stopped) = oneshot::channel::<()>();
     let (handle, task) =
         engine::drive::start(engine, opened.remotes.clone(), Arc::clone(&opened.clock), async {

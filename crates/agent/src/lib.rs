@@ -11,6 +11,7 @@ mod options;
 mod owner;
 mod problem;
 mod sample;
+mod schedule;
 mod seat;
 
 pub use assemble::{

@@ -14,6 +14,9 @@ pub struct Options {
     pub person: Option<String>,
     /// Start a complete comparison at once.
     pub run_at_start: bool,
+    /// Follow the schedule. True for hosts that stay (a window, `vetsync serve`: [`crate::Workplace`] sets it); a verb that
+    /// ends soon starts nothing that nobody asked it for.
+    pub acts_by_itself: bool,
 }
 
 impl Options {
@@ -26,6 +29,7 @@ impl Options {
             data_dir: path("VETSYNC_DATA_DIR"),
             person: std::env::var("VETSYNC_PERSON").ok().filter(|person| !person.is_empty()),
             run_at_start: is_set("VETSYNC_RUN_AT_START"),
+            acts_by_itself: false,
         }
     }
 

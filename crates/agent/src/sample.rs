@@ -64,6 +64,7 @@ fn settings_text(connections: &SampleConnections, data_dir: &Path) -> String {
         r#"# Connects to the simulated remotes of one run.
 ehr_api_base_url = {ehr_url:?}
 oauth_client_id = {ehr_client:?}
+sync_frequency = "scheduled"
 
 [hospital]
 name = "Main Street Veterinary Hospital"

@@ -115,6 +115,7 @@ impl Workplace {
     /// # Errors
     /// Everything that can be wrong at start.
     pub async fn open(options: Options) -> Result<Workplace, StartError> {
+        let options = Options { acts_by_itself: true, ..options };
         let seat = Arc::new(sit(options.clone()).await?);
         let (events, _) = broadcast::channel(1_024);
         tokio::spawn(forward(seat.events(), events.clone()));
@@ -138,6 +139,14 @@ impl Workplace {
             Arc::clone(&seat)
         };
         seat.call(command, payload).await
+    }
+
+    /// Opens the database where the process that owned it has ended: what runs by itself goes on though nobody calls.
+    ///
+    /// # Errors
+    /// What can be wrong at start.
+    pub async fn keep(&self) -> Result<(), ApiError> {
+        self.call("session.get", Value::Object(serde_json::Map::new())).await.map(|_| ())
     }
 
     /// Everything that happens from now on, whoever owns the database.

@@ -14,6 +14,8 @@ macro_rules! with_commands {
             "run.stop" => run_stop(Id) -> RunView, Some(Capability::SyncAll);
             "run.braked" => run_braked(Nothing) -> BrakedView, Some(Capability::SeeConflicts);
             "run.continue" => run_continue(ContinueBraked) -> Continued, Some(Capability::SyncAll);
+            "runs.list" => runs_list(RunQuery) -> RunList, None;
+            "schedule.get" => schedule_get(Nothing) -> ScheduleView, None;
             "patients.search" => patients_search(PatientSearch) -> PatientPageRows, Some(Capability::SeePatients);
             "patients.get" => patients_get(Id) -> PatientPage, Some(Capability::SeePatients);
             "patients.verify" => patients_verify(Id) -> PatientPage, Some(Capability::VerifyPatient);

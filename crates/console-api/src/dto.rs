@@ -45,11 +45,13 @@ mod patients;
 mod planning;
 mod quarantine;
 mod queue;
+mod schedule;
 pub use home::*;
 pub use patients::*;
 pub use planning::*;
 pub use quarantine::*;
 pub use queue::*;
+pub use schedule::*;
 
 dto_enum! {
     /// One of the two external systems.
@@ -178,6 +180,7 @@ pub fn declarations() -> Vec<String> {
         planning::declarations,
         quarantine::declarations,
         queue::declarations,
+        schedule::declarations,
     ] {
         all.extend(module(&config));
     }

@@ -78,6 +78,7 @@ impl Console {
             status_counts,
             run,
             last_run,
+            next_run: self.next_run().await?,
             settled: self.settled().await?,
             offline,
             storage: self.storage_trouble(),

@@ -19,6 +19,7 @@ mod queue;
 mod reasons;
 mod receipts;
 mod remotes;
+mod schedule;
 mod shown;
 mod storage;
 mod words;

@@ -6,6 +6,7 @@ use crate::error::{EngineError, Result};
 use crate::health::{Gate, Health};
 use crate::inbox::{Accepted, Arrival, Inbox};
 use crate::judge::index;
+use crate::schedule::Schedule;
 use crate::step::{Command, Effects, Engine, Event, Notice, Reply, Request, RunProgress, Ticket};
 use crate::storage::StorageTrouble;
 use record::Remote;
@@ -47,6 +48,8 @@ pub struct Pulse {
     pub tries: u32,
     /// What keeps the engine from storing anything.
     pub storage: Option<StorageTrouble>,
+    /// When the engine acts by itself.
+    pub schedule: Arc<Schedule>,
 }
 
 /// A running engine.
@@ -150,6 +153,7 @@ pub fn start(
                 pulse.run = engine.current_run();
                 pulse.tries = engine.policy.tries;
                 pulse.storage = engine.storage_trouble();
+                pulse.schedule = engine.schedule();
             }
             // After the pulse: whoever asked sees there what they changed.
             for (ticket, reply) in effects.replies {

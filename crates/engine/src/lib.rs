@@ -35,6 +35,7 @@ mod reading;
 mod rescue;
 pub mod rules;
 pub mod runs;
+pub mod schedule;
 mod setbacks;
 mod settling;
 pub mod step;

@@ -53,6 +53,7 @@ impl Engine {
         self.outbox_touched = true;
         self.looking.touched = true;
         self.checks.hasten();
+        self.scheduling.touched = true;
         Ok(())
     }
 

@@ -6,13 +6,14 @@ use crate::error::{EngineError, Result, decode, encode};
 use crate::judge::index;
 use crate::pairing;
 use crate::reading::Reading;
+use crate::schedule::NextSlot;
 use crate::step::{Effects, Engine, Notice, Reply, Request, RunProgress};
 use reconcile::brake::Totals;
 use record::{RecordKind, Remote};
 use remote::{ListScope, Page, RemoteError};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashSet, VecDeque};
-use store::{AuditRow, Change, RunRow, SnapshotId};
+use store::{AuditRow, Change, RunRow, ScheduleName, SnapshotId};
 
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +155,19 @@ pub struct RunState {
     pub(crate) approved: Option<String>,
 }
 
+/// What a run is asked for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// What asked for it.
+    pub(crate) trigger: String,
+    /// Who, if a person did.
+    pub(crate) actor: Option<String>,
+    /// Write nothing.
+    pub(crate) plan_only: bool,
+    /// One kind only.
+    pub(crate) kind: Option<RecordKind>,
+}
+
 impl Engine {
     /// The run under way, if there is one, with its progress.
     pub fn current_run(&self) -> Option<(RunRow, RunProgress)> {
@@ -190,6 +204,19 @@ impl Engine {
                 self.refuse_if_closed(remote, now_ms)?;
             }
         }
+        let asked = Asked { trigger, actor, plan_only, kind };
+        Ok(Reply::Run(self.begin_run(asked, &[], now_ms, effects).await?))
+    }
+
+    /// Starts a run, and claims the slots of the schedule that it is for in the same commit.
+    pub(crate) async fn begin_run(
+        &mut self,
+        asked: Asked,
+        slots: &[(ScheduleName, NextSlot)],
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<RunRow> {
+        let Asked { trigger, actor, plan_only, kind } = asked;
         let kinds = match kind {
             Some(kind) if !self.kinds.contains(&kind) => return Err(not_synchronised(kind)),
             Some(kind) => VecDeque::from([kind]),
@@ -206,25 +233,23 @@ impl Engine {
             counts: encode("counts", &RunCounts::default())?,
             problem: None,
         };
-        self.store
-            .commit(vec![
-                Change::PutRun(row.clone()),
-                Change::Audit(AuditRow {
-                    id: self.new_id(now_ms),
-                    at_ms: now_ms,
-                    actor: actor.unwrap_or_else(|| row.trigger.clone()),
-                    action: "run.started".to_owned(),
-                    subject: row.id.clone(),
-                    detail: if plan_only { "plan only".to_owned() } else { String::new() },
-                }),
-            ])
-            .await?;
+        let mut changes = vec![Change::PutRun(row.clone())];
+        changes.extend(slots.iter().map(|(name, next)| next.claim(*name, &row.id, now_ms)));
+        changes.push(Change::Audit(AuditRow {
+            id: self.new_id(now_ms),
+            at_ms: now_ms,
+            actor: actor.unwrap_or_else(|| row.trigger.clone()),
+            action: "run.started".to_owned(),
+            subject: row.id.clone(),
+            detail: if plan_only { "plan only".to_owned() } else { String::new() },
+        }));
+        self.store.commit(changes).await?;
         let readings = [Reading::asked_at(now_ms), Reading::asked_at(now_ms)];
         let mut run = RunState::over(row.clone(), kinds, readings, now_ms);
         run.plan_only = plan_only;
         run.first_pages(now_ms, effects);
         self.run = Some(run);
-        Ok(Reply::Run(row))
+        Ok(row)
     }
 
     /// The kinds that follow on this one in a run over everything.
@@ -392,19 +417,17 @@ impl Engine {
             ));
         }
         run.row.problem = problem.or_else(|| (!notes.is_empty()).then(|| notes.join(" · ")));
-        self.store
-            .commit(vec![
-                Change::PutRun(run.row.clone()),
-                Change::Audit(AuditRow {
-                    id: self.new_id(now_ms),
-                    at_ms: now_ms,
-                    actor: "engine".to_owned(),
-                    action: "run.ended".to_owned(),
-                    subject: run.row.id.clone(),
-                    detail: format!("{state}; {}", run.row.counts),
-                }),
-            ])
-            .await?;
+        let mut changes = vec![Change::PutRun(run.row.clone())];
+        changes.extend(self.slots_after(&run.row, now_ms));
+        changes.push(Change::Audit(AuditRow {
+            id: self.new_id(now_ms),
+            at_ms: now_ms,
+            actor: "engine".to_owned(),
+            action: "run.ended".to_owned(),
+            subject: run.row.id.clone(),
+            detail: format!("{state}; {}", run.row.counts),
+        }));
+        self.store.commit(changes).await?;
         effects.notices.push(Notice::Progress(run.progress(now_ms)));
         effects.notices.push(Notice::RunEnded(run.row.id));
         Ok(())
@@ -421,6 +444,7 @@ impl Engine {
             tracing::error!(error = %second.log_words(), "run.end_not_recorded");
             self.note_storage(&second, now_ms, effects);
             self.run = None;
+            self.scheduling.touched = true;
         }
     }
 }

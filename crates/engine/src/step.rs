@@ -13,6 +13,7 @@ use crate::links;
 use crate::quarantine::Replayed;
 use crate::rules::Rules;
 use crate::runs::RunState;
+use crate::schedule::Scheduling;
 use crate::storage::StorageTrouble;
 use mapping::event::EventLens;
 use reconcile::plan::FieldDecision;
@@ -326,6 +327,7 @@ pub struct Engine {
     pub(crate) events: Arc<EventLens>,
     pub(crate) looking: Looking,
     pub(crate) checks: crate::checks::Checks,
+    pub(crate) scheduling: Scheduling,
     /// Reads that may not go out yet.
     pub(crate) held: Vec<Request>,
     /// Health that is not written down yet.
@@ -360,6 +362,7 @@ impl Engine {
             events: Arc::new(EventLens::default()),
             looking: Looking::default(),
             checks: crate::checks::Checks::default(),
+            scheduling: Scheduling::default(),
             held: Vec::new(),
             health_moved: [false; 2],
             incident_changes: Vec::new(),
@@ -396,6 +399,10 @@ impl Engine {
         self.mind_the_clock(now_ms).await;
         self.look_after_storage(now_ms, &mut effects).await;
         Box::pin(self.handle(event, now_ms, &mut effects)).await;
+        if effects.start_problem.is_none() {
+            // A run of its own transaction: never within one that answers share.
+            Box::pin(self.work_on_schedule(now_ms, &mut effects)).await;
+        }
         Box::pin(self.follow_up(now_ms, &mut effects)).await;
         effects
     }
@@ -503,11 +510,16 @@ impl Engine {
             self.wake_at_ms = Some(self.wake_at_ms.map_or(now_ms + 1_000, |at_ms| at_ms.min(now_ms + 1_000)));
         }
         self.probe_idle(now_ms, effects);
-        effects.wake_at_ms =
-            [self.wake_at_ms, self.looking.wake_at_ms, self.checks.wake_at_ms, self.storage_wake_ms()]
-                .into_iter()
-                .flatten()
-                .min();
+        effects.wake_at_ms = [
+            self.wake_at_ms,
+            self.looking.wake_at_ms,
+            self.checks.wake_at_ms,
+            self.scheduling.next_look_ms(now_ms),
+            self.storage_wake_ms(),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
     }
 
     async fn rescue(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
@@ -534,7 +546,14 @@ impl Engine {
                 run.ended_at_ms = Some(now_ms);
                 run.problem = Some(problem.to_owned());
                 effects.notices.push(Notice::RunEnded(run.id.clone()));
-                self.store.commit(vec![Change::PutRun(run)]).await?;
+                // Its process is gone: what it was started for is due again.
+                let again = Change::FinishSlots {
+                    run: run.id.clone(),
+                    done: false,
+                    due_at_ms: now_ms,
+                    at_ms: now_ms,
+                };
+                self.store.commit(vec![Change::PutRun(run), again]).await?;
             }
         }
         Ok(())

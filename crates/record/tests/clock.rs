@@ -172,6 +172,25 @@ proptest! {
             .collect();
         prop_assert_eq!(cron.next_runs(due[0] - 1, zone, due.len()), due);
     }
+
+    /// What is due is what would have run last since then.
+    #[test]
+    fn what_is_due_is_the_last_run_missed(
+        zone in proptest::sample::select(TZ_VARIANTS.to_vec()),
+        schedule in proptest::sample::select(vec!["0 2 * * *", "30 */5 * * *", "0 0 1 * *", "15,45 1 * * 0"]),
+        since in 1_577_836_800_i64..1_893_456_000,
+        asleep in 0_i64..40 * 86_400,
+    ) {
+        let cron = Cron::parse(schedule).expect("a schedule");
+        let now = since + asleep;
+        let mut last = None;
+        let mut at = since;
+        while let Some(next) = cron.next_after(at, zone).filter(|next| *next <= now) {
+            last = Some(next);
+            at = next;
+        }
+        prop_assert_eq!(cron.latest_due(since, now, zone), last);
+    }
 }
 
 #[test]

@@ -100,6 +100,12 @@ impl Settings {
         scopes
     }
 
+    /// The zone of `batch_schedule`, where it or the hospital's is set.
+    pub fn batch_time_zone(&self) -> Option<chrono_tz::Tz> {
+        let own = self.schedule.batch_time_zone.as_deref().and_then(|name| name.parse().ok());
+        own.or_else(|| self.time_zone())
+    }
+
     /// The hospital's ways of writing, for the normalisers.
     pub fn record_conventions(&self) -> record::Conventions {
         let fold = |(term, meaning): (&String, &String)| (folded_name(term), meaning.clone());
@@ -258,5 +264,13 @@ impl CustomField {
             },
             identity: self.identity,
         }
+    }
+}
+
+impl crate::Schedule {
+    /// The time of the daily reconciliation; `None` where the text is no time of day.
+    pub fn at(&self) -> Option<chrono::NaiveTime> {
+        let plain = self.reconciliation_at.len() == 5;
+        chrono::NaiveTime::parse_from_str(&self.reconciliation_at, "%H:%M").ok().filter(|_| plain)
     }
 }

@@ -25,7 +25,7 @@ mod sync_frequency;
 
 pub use model::{
     Algorithm, AppointmentStatusWord, Appointments, Brake, Console, Conventions, CustomField,
-    CustomFieldType, Dialect, Ehr, EhrAlgorithm, Hospital, Person, Role, SecondPerson, SecretPlace,
+    CustomFieldType, Dialect, Ehr, EhrAlgorithm, Hospital, Person, Role, Schedule, SecondPerson, SecretPlace,
     ServiceNow, Settings, SexTerm, SignIn, StaffMember, Storage, TlsMinimum, TreatmentBundle, Treatments,
 };
 pub use problem::{Place, Problem, SettingsError};

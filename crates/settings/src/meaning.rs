@@ -101,8 +101,8 @@ fn same_twice(settings: &Settings, found: &mut Findings<'_>) {
     }
 }
 
-fn hospital(settings: &Settings, found: &mut Findings<'_>) {
-    if let Some(name) = &settings.hospital.time_zone
+fn time_zone(key: &str, named: Option<&String>, found: &mut Findings<'_>) {
+    if let Some(name) = named
         && name.parse::<chrono_tz::Tz>().is_err()
     {
         let zones = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
@@ -112,10 +112,24 @@ fn hospital(settings: &Settings, found: &mut Findings<'_>) {
         });
         let near = cities.map(str::to_owned).next().or_else(|| shape::nearest(name, zones));
         let way_out = near.map_or_else(
-            || "Write an IANA name, for example time_zone = \"America/Chicago\".".to_owned(),
+            || {
+                let last = key.rsplit('.').next().unwrap_or(key);
+                format!("Write an IANA name, for example {last} = \"America/Chicago\".")
+            },
             |near| format!("Did you mean \"{near}\"?"),
         );
-        found.add("hospital.time_zone", "there is no time zone of that name", way_out);
+        found.add(key, "there is no time zone of that name", way_out);
+    }
+}
+
+fn hospital(settings: &Settings, found: &mut Findings<'_>) {
+    time_zone("hospital.time_zone", settings.hospital.time_zone.as_ref(), found);
+    time_zone("schedule.batch_time_zone", settings.schedule.batch_time_zone.as_ref(), found);
+    if settings.schedule.at().is_none() {
+        found.add_with_example(
+            "schedule.reconciliation_at",
+            "a time of day from 00:00 to 23:59 is expected, in hours and minutes",
+        );
     }
     let region = &settings.hospital.phone_region;
     if region.len() != 2 || !region.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -310,6 +324,19 @@ impl Settings {
             if minimum == TlsMinimum::Tls12 {
                 warn(key, "connections with TLS 1.2 are let through", specification);
             }
+        }
+        if self.sync_frequency == SyncFrequency::OnDemand {
+            warn(
+                "sync_frequency",
+                "nothing is compared by itself: no polling, no batch, no daily reconciliation",
+                "Set sync_frequency = \"real-time\" or \"scheduled\".",
+            );
+        } else if !self.schedule.reconciliation {
+            warn(
+                "schedule.reconciliation",
+                "the daily reconciliation is switched off",
+                "Remove the key: what neither a message nor a poll tells is found by it alone.",
+            );
         }
         if self.hospital.time_zone.is_none() {
             warn(

@@ -23,8 +23,10 @@ pub struct Settings {
     #[schemars(example = &"servicenow_integration", length(min = 1))]
     pub oauth_client_id: Option<String>,
     /// How often the remotes are asked what changed: `real-time`, `scheduled`, `on-demand`, or an interval such as `5m`.
+    /// With `scheduled` only the reconciliation and the batch run by themselves, with `on-demand` nothing does.
     pub sync_frequency: SyncFrequency,
-    /// When the daily reconciliation runs: five cron fields, in the hospital's time zone.
+    /// When everything is compared as a scheduled batch: five cron fields, in the time zone of
+    /// `schedule.batch_time_zone`. At the time of the daily reconciliation it is the same run.
     #[schemars(example = &"0 2 * * *")]
     pub batch_schedule: String,
     /// Tries of one operation in all, the first included; the pauses between them are 1, 2, 4 and 8 seconds.
@@ -35,6 +37,8 @@ pub struct Settings {
     pub timeout_seconds: u16,
     /// The hospital.
     pub hospital: Hospital,
+    /// What runs by itself at a time of day.
+    pub schedule: Schedule,
     /// The connection to ServiceNow.
     pub servicenow: ServiceNow,
     /// The connection to the EHR.
@@ -68,6 +72,7 @@ impl Default for Settings {
             retry_attempts: 5,
             timeout_seconds: 30,
             hospital: Hospital::default(),
+            schedule: Schedule::default(),
             servicenow: ServiceNow::default(),
             ehr: Ehr::default(),
             staff: Vec::new(),
@@ -100,6 +105,29 @@ pub struct Hospital {
 impl Default for Hospital {
     fn default() -> Self {
         Hospital { name: "Veterinary hospital".to_owned(), time_zone: None, phone_region: "US".to_owned() }
+    }
+}
+
+/// What runs by itself at a time of day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Schedule {
+    /// Whether everything is compared and settled once on every date of the hospital (specification, "Daily
+    /// Reconciliation").
+    pub reconciliation: bool,
+    /// When, on the hospital's clock: hours and minutes. Where the clock jumps over that time, right after the jump; where
+    /// it shows it twice, the first time.
+    #[schemars(example = &"02:00")]
+    pub reconciliation_at: String,
+    /// Time zone of `batch_schedule`, an IANA name; the hospital's where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"America/Chicago")]
+    pub batch_time_zone: Option<String>,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Schedule { reconciliation: true, reconciliation_at: "02:00".to_owned(), batch_time_zone: None }
     }
 }
 

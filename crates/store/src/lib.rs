@@ -12,11 +12,13 @@ pub mod crash;
 pub mod folding;
 pub mod inbox;
 pub mod model;
+pub mod schedule;
 pub mod sqlite;
 mod words;
 
 pub use inbox::*;
 pub use model::*;
+pub use schedule::*;
 
 use std::sync::Arc;
 
@@ -272,6 +274,10 @@ pub trait Store: Send + Sync + 'static {
     async fn run(&self, id: &str) -> Result<Option<RunRow>>;
     /// Runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<RunRow>>;
+    /// One slot of a schedule, if it was ever claimed.
+    async fn slot(&self, schedule: ScheduleName, slot: &str) -> Result<Option<SlotRow>>;
+    /// Slots of a schedule, the latest first.
+    async fn slots(&self, schedule: ScheduleName, limit: u32) -> Result<Vec<SlotRow>>;
     /// Possible duplicates that nobody has settled.
     async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>>;
     /// The remembered answer about two records, in either order.

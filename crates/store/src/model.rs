@@ -2,7 +2,7 @@
 
 use record::{RecordKind, Remote};
 
-use crate::{InboxRow, InboxState, QuarantineRow, QuarantineState};
+use crate::{InboxRow, InboxState, QuarantineRow, QuarantineState, ScheduleName};
 
 /// Names one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -480,7 +480,7 @@ pub struct ReceiptRow {
 pub struct RunRow {
     /// Id.
     pub id: String,
-    /// What asked for it (`manual`, `schedule`, `start`).
+    /// What asked for it (`manual`, `reconciliation`, `batch`, `start`).
     pub trigger: String,
     /// Who, if a person did.
     pub actor: Option<String>,
@@ -603,6 +603,28 @@ pub enum Change {
         by_plan: String,
     },
     PutRun(RunRow),
+    /// Takes a slot of a schedule for a run of the same commit. Fails the commit with [`crate::StoreError::Moved`] if it
+    /// is done, waits for its next try, or belongs to a process whose lease lasts.
+    ClaimSlot {
+        schedule: ScheduleName,
+        slot: String,
+        run: String,
+        missed: u32,
+        lease_until_ms: i64,
+        at_ms: i64,
+    },
+    /// The run goes on: its slots stay its own until then.
+    RenewSlots {
+        run: String,
+        lease_until_ms: i64,
+    },
+    /// The run's slots are done, or are tried again at `due_at_ms`. Slots that another run took over stay as they are.
+    FinishSlots {
+        run: String,
+        done: bool,
+        due_at_ms: i64,
+        at_ms: i64,
+    },
     PutDuplicate(DuplicateRow),
     RemoveDuplicate {
         a: SnapshotId,

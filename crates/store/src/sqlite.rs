@@ -22,6 +22,7 @@ mod outbox;
 mod pairs;
 mod read;
 mod rows;
+mod schedule;
 mod search;
 mod writer;
 

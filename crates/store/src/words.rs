@@ -4,7 +4,7 @@ use record::{RecordKind, Remote};
 
 use crate::{
     ConflictCause, ConflictState, EventAction, InboxState, OperationAction, OperationState, PairStatus,
-    PlanState, Presence, QuarantineState, StoreError,
+    PlanState, Presence, QuarantineState, ScheduleName, SlotState, StoreError,
 };
 
 /// A value that is stored as one word.
@@ -36,6 +36,8 @@ macro_rules! words {
     };
 }
 
+words!(ScheduleName, "schedule", Reconciliation = "reconciliation", Batch = "batch");
+words!(SlotState, "slot", Running = "running", Failed = "failed", Done = "done");
 words!(Presence, "presence", Present = "present", Suspected = "suspected", Gone = "gone");
 words!(
     PairStatus,

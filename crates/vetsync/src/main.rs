@@ -81,6 +81,10 @@ enum Verb {
     Remotes(commands::Remotes),
     /// What could not be read: look, edit and resend, replay by cause, dismiss.
     Quarantine(commands::Quarantine),
+    /// When VetSync acts by itself: the daily reconciliation and the batch.
+    Schedule(commands::Schedule),
+    /// The runs there were, and what came of them.
+    Runs(commands::Runs),
     /// Compare two exports offline, field by field, before anything is connected. Ends with 7 if they differ.
     Compare(compare::Compare),
     /// Measure: the figures of `cargo xtask bench`.
@@ -120,6 +124,8 @@ async fn main() -> ExitCode {
         Verb::Queue(queue) => commands::queue(options, queue, json).await,
         Verb::Remotes(remotes) => commands::remotes(options, remotes, json).await,
         Verb::Quarantine(quarantine) => commands::quarantine(options, quarantine, json).await,
+        Verb::Schedule(schedule) => commands::schedule(options, schedule, json).await,
+        Verb::Runs(runs) => commands::runs(options, runs, json).await,
         Verb::Compare(compare) => compare::run(&compare, options.config.as_deref(), json),
         Verb::Bench(bench) => bench::run(bench, json).await,
         Verb::Doctor => commands::doctor(options, json).await,

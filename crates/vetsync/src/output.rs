@@ -6,6 +6,16 @@ pub fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A moment as `YYYY-MM-DD HH:MM:SS` in UTC.
+pub fn moment(at_ms: i64) -> String {
+    record::time::utc_text(at_ms.div_euclid(1_000)).unwrap_or_default()
+}
+
+/// The word that an enum of the console is written as.
+pub fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// Prints rows under a header, columns aligned.
 pub fn table(header: &[&str], rows: &[Vec<String>]) {
     for line in table_lines(header, rows) {

@@ -50,6 +50,9 @@ struct Served {
 /// How long requests under way may take to end; then they are cut off, so that the database is always let go.
 const END_WITHIN: Duration = Duration::from_secs(3);
 
+/// How often it is looked whether the process that owns the database is still there.
+const KEEP_EVERY: Duration = Duration::from_secs(15);
+
 async fn ended(ending: &mut watch::Receiver<bool>) {
     // A sender that is gone means the same.
     let _is_told = ending.wait_for(|is_ending| *is_ending).await.is_ok();
@@ -68,7 +71,12 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
         let remotes = sample::start(&serve.clinic).await?;
         let config = sample::write_config(&remotes, folder.path()).await?;
         (
-            Options { config: Some(config), run_at_start: true, person: options.person, data_dir: None },
+            Options {
+                config: Some(config),
+                run_at_start: true,
+                person: options.person,
+                ..Options::default()
+            },
             Some(remotes),
         )
     } else {
@@ -108,6 +116,17 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
         // Nobody listens any more: then there is nothing to end.
         let _is_heard = end.send(true).is_ok();
     });
+    let keeper = tokio::spawn({
+        let workplace = Arc::clone(&workplace);
+        async move {
+            loop {
+                tokio::time::sleep(KEEP_EVERY).await;
+                if let Err(error) = workplace.keep().await {
+                    tracing::warn!(code = ?error.code, "serve.not_kept");
+                }
+            }
+        }
+    });
     let deadline = async {
         ended(&mut ending).await;
         tokio::time::sleep(END_WITHIN).await;
@@ -116,6 +135,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
         outcome = serving.into_future() => outcome,
         () = deadline => Ok(()),
     };
+    keeper.abort();
     workplace.stop().await;
     if let Some(remotes) = remotes {
         remotes.stop().await;

@@ -169,6 +169,12 @@ impl Store for Medium {
     async fn claim_events(&self, now_ms: i64, records: u32) -> Result<Vec<InboxRow>> {
         self.gate.through(self.inner.claim_events(now_ms, records)).await
     }
+    async fn slot(&self, schedule: store::ScheduleName, slot: &str) -> Result<Option<store::SlotRow>> {
+        self.inner.slot(schedule, slot).await
+    }
+    async fn slots(&self, schedule: store::ScheduleName, limit: u32) -> Result<Vec<store::SlotRow>> {
+        self.inner.slots(schedule, limit).await
+    }
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
         self.inner.snapshot(id).await
     }

@@ -73,6 +73,12 @@ const receipts = createRoute({
   component: lazyRouteComponent(() => import("../features/receipts/ReceiptsScreen"), "ReceiptsScreen"),
 });
 
+const reconciliation = createRoute({
+  getParentRoute: () => root,
+  path: "/reconciliation",
+  component: lazyRouteComponent(() => import("../features/reconciliation/ReconciliationScreen"), "ReconciliationScreen"),
+});
+
 /** What the queue can be narrowed to: a state, or several that mean the same to people. */
 export const queueStates = { waiting: "Waiting", trying: "Trying", parked: "Needs an edit", done: "Done", cancelled: "Cancelled" } as const;
 
@@ -132,7 +138,7 @@ const entry = createRoute({
   component: lazyRouteComponent(() => import("../features/queue/EntryScreen"), "EntryScreen"),
 });
 
-const routeTree = root.addChildren([home, patients, patient, work, compare, plan, receipts, queue, operation, unreadable, entry]);
+const routeTree = root.addChildren([home, patients, patient, work, compare, plan, receipts, reconciliation, queue, operation, unreadable, entry]);
 
 export function newRouter(history: RouterHistory = createHashHistory()) {
   return createRouter({ routeTree, history, defaultPreload: "intent", defaultPendingMs: 150, defaultErrorComponent: ScreenFailed, defaultNotFoundComponent: NotFound });

@@ -206,7 +206,11 @@ export type FindingView = { field: string, severity: FindingSeverity,
  */
 sentence: string, remotes: Array<RemoteName>, };
 
-export type Home = { remotes: Array<RemoteState>, metrics: Array<Metric>, needYou: number, needSecond: number, settledLastRun: number, statusCounts: StatusCounts, run: RunView | null, lastRun: RunView | null, settled: Array<SettledItem>, 
+export type Home = { remotes: Array<RemoteState>, metrics: Array<Metric>, needYou: number, needSecond: number, settledLastRun: number, statusCounts: StatusCounts, run: RunView | null, lastRun: RunView | null, 
+/**
+ * What runs next by itself.
+ */
+nextRun: PlannedRun | null, settled: Array<SettledItem>, 
 /**
  * Read only from the cache: a remote is not answering.
  */
@@ -321,6 +325,16 @@ mayWithdraw: boolean, undoes: string | null,
 replaces: string | null, };
 
 export type PlannedChange = { field: string, label: string, before: string, after: string, };
+
+export type PlannedRun = { schedule: ScheduleKind, atMs: number, 
+/**
+ * On the wall clock of its zone, with the offset: "Mon 23 Nov 2026, 02:00 (UTC-05:00)".
+ */
+local: string, 
+/**
+ * What is to be known of it: that it makes up for missed ones, that an earlier try failed.
+ */
+note: string | null, };
 
 export type PlannedWrite = { remote: RemoteName, 
 /**
@@ -653,7 +667,17 @@ export type RuleName = "one_side_changed" | "blank_filled" | "allergy_added" | "
 
 export type RunCounts = { servicenow: number, ehr: number, linked: number, compared: number, equal: number, settled: number, conflicts: number, created: number, writesServicenow: number, writesEhr: number, malformed: number, possibleDuplicates: number, };
 
+export type RunItem = { run: RunView, 
+/**
+ * The date or moment of the schedule that it was for: "for 23 Nov 2026".
+ */
+standsFor: string | null, };
+
+export type RunList = { runs: Array<RunItem>, };
+
 export type RunPhase = "reading_service_now" | "reading_ehr" | "linking" | "comparing" | "writing" | "finished";
+
+export type RunQuery = { limit: number, };
 
 export type RunReport = { run: RunView, 
 /**
@@ -668,6 +692,38 @@ export type RunView = { id: string, trigger: string, actor: string | null, statu
 export type SameAnimal = "same" | "different";
 
 export type SameWhy = "case_or_blanks" | "phone_format" | "email_case" | "same_concept" | "same_chip" | "same_set" | "same_amount" | "same_meaning_of_sex" | "line_endings" | "both_blank" | "same_instant" | "same_person" | "same_stage";
+
+export type ScheduleKind = "reconciliation" | "batch";
+
+export type ScheduleView = { parts: Array<ScheduledPart>, 
+/**
+ * Why nothing runs by itself, where nothing does.
+ */
+off: string | null, };
+
+export type ScheduledPart = { schedule: ScheduleKind, 
+/**
+ * "every day at 02:00"
+ */
+rule: string, 
+/**
+ * IANA name.
+ */
+zone: string, 
+/**
+ * The next ones, the first may be due already.
+ */
+next: Array<PlannedRun>, last: ScheduledSlot | null, };
+
+export type ScheduledSlot = { 
+/**
+ * The local date, or the moment in UTC.
+ */
+slot: string, 
+/**
+ * A sentence.
+ */
+words: string, done: boolean, runId: string, };
 
 export type Seen = { id: string, 
 /**

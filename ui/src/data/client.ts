@@ -23,6 +23,8 @@ const tagOf: Partial<Record<CommandName, Tag>> = {
   "session.get": "session",
   "home.get": "home",
   "run.braked": "runs",
+  "runs.list": "runs",
+  "schedule.get": "runs",
   "patients.search": "patients",
   "patients.get": "patient",
   "patients.raw": "patient",

@@ -15,6 +15,7 @@ import type {
   RuleName,
   RunStatus,
   SameWhy,
+  ScheduleKind,
   WhyAsked,
 } from "../bindings/types";
 
@@ -226,7 +227,12 @@ export const capitalised = (word: string): string => word.charAt(0).toUpperCase(
 /** "Cat, Maine Coon", or only the species. */
 export const kindWords = (species: string, breed: string): string => [capitalised(species), breed].filter(Boolean).join(", ");
 
-const triggers: Record<string, string> = { start: "at program start", manual: "by hand" };
+const triggers: Record<string, string> = { start: "at program start", manual: "by hand", reconciliation: "daily reconciliation", batch: "scheduled batch" };
+
+export const scheduleWords: Record<ScheduleKind, string> = { reconciliation: "Daily reconciliation", batch: "Scheduled batch" };
+
+/** "every day" for "Every day". */
+export const lowerFirst = (sentence: string): string => sentence.charAt(0).toLowerCase() + sentence.slice(1);
 
 /** What started a run. */
 export const triggerWords = (trigger: string): string => triggers[trigger] ?? trigger;

@@ -1,6 +1,6 @@
 //! What crosses the seam for *Home*: the two systems, the metrics and the runs.
 
-use super::RemoteName;
+use super::{PlannedRun, RemoteName};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -120,6 +120,8 @@ dto! {
         pub status_counts: StatusCounts,
         pub run: Option<RunView>,
         pub last_run: Option<RunView>,
+        /// What runs next by itself.
+        pub next_run: Option<PlannedRun>,
         pub settled: Vec<SettledItem>,
         /// Read only from the cache: a remote is not answering.
         pub offline: bool,

@@ -112,6 +112,26 @@ impl Cron {
         Some(date.succ_opt().and_then(first_of).map_or(found, |other| other.min(found)))
     }
 
+    /// The latest moment after `since` and not after `now` at which it ran or should have run in that zone, all in Unix
+    /// seconds; `None` where there was none. After a sleep that is the one run that makes up for all the missed ones.
+    pub fn latest_due(&self, since: i64, now: i64, zone: Tz) -> Option<i64> {
+        let earliest = zone::local(zone, since)?.date().pred_opt()?;
+        // The wall clock may have shown tomorrow already, and show today again.
+        let mut date = zone::local(zone, now)?.date().succ_opt()?;
+        let of = |date: NaiveDate| {
+            let moments = if self.matches(date) { self.moments_of(date, zone) } else { Vec::new() };
+            moments.into_iter().filter(|moment| (since + 1..=now).contains(moment)).max()
+        };
+        while date >= earliest {
+            if let Some(found) = of(date) {
+                // A clock set back over midnight shows the end of a day after the beginning of the next.
+                return Some(date.pred_opt().and_then(of).map_or(found, |other| other.max(found)));
+            }
+            date = date.pred_opt()?;
+        }
+        None
+    }
+
     /// The next so many moments after `now`.
     pub fn next_runs(&self, now: i64, zone: Tz, count: usize) -> Vec<i64> {
         let mut runs: Vec<i64> = Vec::with_capacity(count);

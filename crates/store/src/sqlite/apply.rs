@@ -8,7 +8,7 @@ use super::{
     bulk::{Bound, Bulk},
     clock,
     errors::typed,
-    inbox, outbox, pairs,
+    inbox, outbox, pairs, schedule,
 };
 use crate::{
     AuditRow, Change, ConflictRow, DuplicateRow, Presence, Result, RunRow, SnapshotId, SnapshotRow,
@@ -139,6 +139,9 @@ async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Cha
             })
         }
         Change::PutRun(row) => put_run(connection, row).await,
+        Change::ClaimSlot { .. } | Change::RenewSlots { .. } | Change::FinishSlots { .. } => {
+            schedule::single(connection, change).await
+        }
         Change::PutDuplicate(row) => put_duplicate(connection, row).await,
         Change::RemoveDuplicate { a, b } => remove_duplicate(connection, a, b).await,
         Change::AcceptEvent(_)

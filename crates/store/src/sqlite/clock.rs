@@ -13,6 +13,9 @@ pub(super) async fn set_back(connection: &mut SqliteConnection, from_ms: i64, to
         "UPDATE operations SET due_at_ms = max(?2, due_at_ms - ?1) \
          WHERE state IN ('waiting', 'retrying') AND due_at_ms > ?2",
         "UPDATE inbox SET due_at_ms = max(?2, due_at_ms - ?1) WHERE state = 'accepted' AND due_at_ms > ?2",
+        "UPDATE scheduled_slots SET due_at_ms = max(?2, due_at_ms - ?1) WHERE state = 'failed' AND due_at_ms > ?2",
+        "UPDATE scheduled_slots SET lease_until_ms = max(?2, lease_until_ms - ?1) \
+         WHERE state = 'running' AND lease_until_ms > ?2",
     ] {
         execute(&mut *connection, sqlx::query(due).bind(by_ms).bind(to_ms)).await?;
     }

@@ -28,6 +28,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/0005_waiting_plans.sql"),
     },
     Migration { version: 6, name: "search", sql: include_str!("../../migrations/0006_search.sql") },
+    Migration { version: 7, name: "schedule", sql: include_str!("../../migrations/0007_schedule.sql") },
 ];
 
 /// The newest version this program knows.

@@ -19,14 +19,15 @@ use super::{
     check,
     errors::typed,
     rows::{self, Columns, audit_columns, run_columns},
+    schedule::{self, slot_columns},
     search,
 };
 use crate::{
     AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
     IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests,
     PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter,
-    QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, UnpairedRow,
-    words::Word,
+    QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, ScheduleName, SlotRow, SnapshotId, SnapshotRow,
+    Store, UnpairedRow, words::Word,
 };
 
 type Read<T> = fn(&mut Columns<'_>) -> Result<T>;
@@ -332,6 +333,28 @@ impl Store for SqliteStore {
         ))
         .bind(i64::from(limit));
         all(&self.readers, query, rows::run).await
+    }
+
+    async fn slot(&self, schedule: ScheduleName, slot: &str) -> Result<Option<SlotRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            slot_columns!(),
+            " FROM scheduled_slots WHERE schedule = ?1 AND slot = ?2"
+        ))
+        .bind(schedule.word())
+        .bind(slot);
+        perhaps(&self.readers, query, schedule::slot).await
+    }
+
+    async fn slots(&self, schedule: ScheduleName, limit: u32) -> Result<Vec<SlotRow>> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            slot_columns!(),
+            " FROM scheduled_slots WHERE schedule = ?1 ORDER BY slot DESC LIMIT (?2 + 0)"
+        ))
+        .bind(schedule.word())
+        .bind(i64::from(limit));
+        all(&self.readers, query, schedule::slot).await
     }
 
     async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>> {

@@ -4,12 +4,14 @@ mod doctor;
 mod quarantine;
 mod queue;
 mod remotes;
+mod runs;
 mod secret;
 
 pub use doctor::doctor;
 pub use quarantine::{Quarantine, quarantine};
 pub use queue::{Queue, queue};
 pub use remotes::{Remotes, remotes};
+pub use runs::{Runs, Schedule, runs, schedule};
 pub use secret::{Secret, secret};
 
 use crate::exit::Failure;
@@ -152,33 +154,40 @@ async fn report_run(
             },
         }))?;
     } else {
-        println!("read      {} in ServiceNow, {} in the EHR", counts.servicenow, counts.ehr);
-        println!("compared  {} ({} equal, {} newly linked)", counts.compared, counts.equal, counts.linked);
-        if plan_only {
-            println!(
-                "planned   {} writes to ServiceNow, {} to the EHR, {} to create; nothing was written",
-                report.planned_writes_servicenow, report.planned_writes_ehr, report.to_create
-            );
-        } else {
-            println!("settled   {} fields by rule", counts.settled);
-            println!(
-                "written   {} to ServiceNow, {} to the EHR, {} created",
-                counts.writes_servicenow, counts.writes_ehr, counts.created
-            );
-        }
-        println!(
-            "conflicts {} wait for a person; {} payloads could not be read",
-            counts.conflicts, counts.malformed
-        );
-        if let Some(problem) = &run.problem {
-            println!("note      {problem}");
-        }
+        print_run(&report, plan_only);
     }
     Ok(match run.status {
         RunStatus::Done if counts.conflicts == 0 => ExitCode::SUCCESS,
         RunStatus::Done | RunStatus::Stopped => ExitCode::from(7),
         RunStatus::Running | RunStatus::Failed => ExitCode::from(6),
     })
+}
+
+/// What a run counted, in words.
+fn print_run(report: &RunReport, plan_only: bool) {
+    let RunReport { run, .. } = report;
+    let counts = &run.counts;
+    println!("read      {} in ServiceNow, {} in the EHR", counts.servicenow, counts.ehr);
+    println!("compared  {} ({} equal, {} newly linked)", counts.compared, counts.equal, counts.linked);
+    if plan_only {
+        println!(
+            "planned   {} writes to ServiceNow, {} to the EHR, {} to create; nothing was written",
+            report.planned_writes_servicenow, report.planned_writes_ehr, report.to_create
+        );
+    } else {
+        println!("settled   {} fields by rule", counts.settled);
+        println!(
+            "written   {} to ServiceNow, {} to the EHR, {} created",
+            counts.writes_servicenow, counts.writes_ehr, counts.created
+        );
+    }
+    println!(
+        "conflicts {} wait for a person; {} payloads could not be read",
+        counts.conflicts, counts.malformed
+    );
+    if let Some(problem) = &run.problem {
+        println!("note      {problem}");
+    }
 }
 
 /// `vetsync patients`

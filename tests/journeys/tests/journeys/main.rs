@@ -16,6 +16,7 @@ mod offline;
 mod one_sided;
 mod permissions;
 mod queue;
+mod schedule;
 mod second_person;
 mod single;
 mod starting;

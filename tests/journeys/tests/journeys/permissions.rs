@@ -45,6 +45,8 @@ const TABLE: &[Entry] = &[
     ("plans.approve", "yyyy-", || json!({ "planId": "none", "hash": "", "reason": null })),
     ("plans.refuse", "yyyy-", || json!({ "planId": "none", "reason": "no" })),
     ("plans.undo", "yy-y-", || json!({ "id": "none" })),
+    ("runs.list", "yyyyy", || json!({ "limit": 9 })),
+    ("schedule.get", "yyyyy", || json!({})),
     ("run.get", "yyyyy", || json!({ "id": "none" })),
     ("run.braked", "yyyy-", || json!({})),
     ("run.continue", "---y-", || json!({ "hash": "none", "reason": "a test" })),

@@ -79,7 +79,7 @@ export function HomeScreen() {
           <Metrics metrics={metrics} />
         </div>
         <div className={classes.stack}>
-          <RunCard run={home.data.run} lastRun={home.data.lastRun} braked={braked} />
+          <RunCard run={home.data.run} lastRun={home.data.lastRun} braked={braked} nextRun={home.data.nextRun} />
           <Settled items={settled} total={settledLastRun} />
         </div>
       </div>

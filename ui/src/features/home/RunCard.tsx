@@ -1,5 +1,6 @@
 import { Progress } from "@mantine/core";
-import type { BrakedRun, RunView } from "../../bindings/types";
+import { Link } from "@tanstack/react-router";
+import type { BrakedRun, PlannedRun, RunView } from "../../bindings/types";
 import { useMay } from "../../data/session";
 import { useAct } from "../../data/useRead";
 import { KeyButton } from "../../keyboard/KeyButton";
@@ -7,7 +8,7 @@ import { announce } from "../../shared/announce";
 import { notifyFailure } from "../../shared/notify";
 import { Moment } from "../../shared/When";
 import { lasted } from "../../words/time";
-import { plural, runStatusWords, triggerWords } from "../../words/words";
+import { lowerFirst, plural, runStatusWords, scheduleWords, triggerWords } from "../../words/words";
 import classes from "./Home.module.css";
 
 function timeLeft(run: RunView): string {
@@ -81,9 +82,11 @@ interface Props {
   lastRun: RunView | null;
   /** The one that the brake stopped: it stands above with all it counted. */
   braked: BrakedRun | null;
+  /** What runs next by itself. */
+  nextRun: PlannedRun | null;
 }
 
-export function RunCard({ run, lastRun, braked }: Props) {
+export function RunCard({ run, lastRun, braked, nextRun }: Props) {
   const maySyncAll = useMay("sync_all");
   const start = useAct("run.start", ["home", "runs"], () => announce("The comparison of all patients has started."));
   const stop = useAct("run.stop", ["home", "runs"], () => announce("The comparison was stopped."));
@@ -111,6 +114,12 @@ export function RunCard({ run, lastRun, braked }: Props) {
         <Finished run={lastRun} problem={lastRun.id === braked?.runId ? "Stopped before the first write; what it would write stands above." : lastRun.problem} />
       ) : (
         <p className={classes.small}>None yet. The first one shows here how many patients were compared and what came of it.</p>
+      )}
+      {nextRun && (
+        <p className={classes.small} data-testid="next-run">
+          <Link to="/reconciliation">Next {lowerFirst(scheduleWords[nextRun.schedule])}</Link>: {nextRun.local}
+          {nextRun.note && `, ${nextRun.note}`}
+        </p>
       )}
     </section>
   );

@@ -12,14 +12,13 @@ import { notifyFailure } from "../../shared/notify";
 import { Page } from "../../shared/Page";
 import { useListKeys } from "../../shared/useListKeys";
 import { Waiting } from "../../shared/Waiting";
+import { lowerFirst } from "../../words/words";
 import { byPlan } from "./byPlan";
 import { ReceiptCard } from "./ReceiptCard";
 import { ReceiptRow } from "./ReceiptRow";
 import classes from "./Receipts.module.css";
 
 const PAGE = 50;
-
-const lowerFirst = (sentence: string) => sentence.charAt(0).toLowerCase() + sentence.slice(1);
 
 export function ReceiptsScreen() {
   const { patient, plan } = useSearch({ from: "/receipts" });

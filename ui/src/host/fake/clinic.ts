@@ -24,6 +24,7 @@ import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./pat
 import { plannedWrites, receiptOf, undoPlan } from "./plans";
 import { SampleQuarantine } from "./quarantine";
 import { SampleQueue } from "./queue";
+import { schedule } from "./schedule";
 
 const fail = (code: ApiError["code"], message: string, wayOut: string, field: string | null = null): never => {
   throw new CallFailed({ code, message, wayOut, field });
@@ -118,6 +119,12 @@ export class SampleClinic {
       if (!this.run) return fail("not_found", "There is no such run any more.", "Go back to the list and look again.");
       return { run: this.run, toSettle: 0, plannedWritesServicenow: 0, plannedWritesEhr: 0, toCreate: 0, writesFailed: 0, vanished: 0 };
     },
+    "runs.list": () => {
+      const now = Date.now();
+      const under = this.run?.status === "running" ? [{ run: this.run, standsFor: null }] : [];
+      return { runs: [...under, { run: this.lastRun(now), standsFor: `for ${new Date(now).toISOString().slice(0, 10)}` }] };
+    },
+    "schedule.get": () => schedule(Date.now()),
     "run.braked": () => ({ braked: this.brake.view() }),
     "run.continue": (request) => ({ run: this.brake.continue(request) ? this.run : null, braked: this.brake.view() }),
     "run.stop": () => {
@@ -448,30 +455,8 @@ export class SampleClinic {
       settledLastRun: 412,
       statusCounts: { agreed: PATIENTS - 1_117, waiting: 402, differs: open.length + 1, onlyServiceNow: 398, onlyEhr: 300 },
       run: this.run?.status === "running" ? this.run : null,
-      lastRun: {
-        id: "r0",
-        trigger: "Schedule, 02:00",
-        actor: null,
-        status: "done",
-        startedAtMs: now - 9 * 3_600_000,
-        endedAtMs: now - 9 * 3_600_000 + 74_000,
-        counts: {
-          servicenow: 99_702,
-          ehr: 99_604,
-          linked: 99_302,
-          compared: 99_302,
-          equal: 98_872,
-          settled: 412,
-          conflicts: 18,
-          created: 3,
-          writesServicenow: 201,
-          writesEhr: 214,
-          malformed: 1,
-          possibleDuplicates: 1,
-        },
-        problem: null,
-        progress: null,
-      },
+      lastRun: this.lastRun(now),
+      nextRun: schedule(now).parts[0]?.next[0] ?? null,
       settled: Array.from({ length: 6 }, (_, index) => ({
         planId: `settled-${index}`,
         patientId: `p${index * 31}`,
@@ -481,6 +466,33 @@ export class SampleClinic {
       })),
       storage: this.storage,
       offline: this.queue.status().remotes.some((one) => one.health !== "answering"),
+    };
+  }
+
+  private lastRun(now: number): RunView {
+    return {
+      id: "r0",
+      trigger: "reconciliation",
+      actor: null,
+      status: "done",
+      startedAtMs: now - 9 * 3_600_000,
+      endedAtMs: now - 9 * 3_600_000 + 74_000,
+      counts: {
+        servicenow: 99_702,
+        ehr: 99_604,
+        linked: 99_302,
+        compared: 99_302,
+        equal: 98_872,
+        settled: 412,
+        conflicts: 18,
+        created: 3,
+        writesServicenow: 201,
+        writesEhr: 214,
+        malformed: 1,
+        possibleDuplicates: 1,
+      },
+      problem: null,
+      progress: null,
     };
   }
 
