@@ -1,51 +1,214 @@
 //! Mutation testing: the code is changed in small ways, one at a time, and a test has to notice.
 
+mod listed;
+mod switches;
+mod trial;
+
 use crate::steps::{cargo, root, run as run_step, target_dir};
 use anyhow::{Context as _, Result, bail};
+use listed::Mutant;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     process::{Command, ExitCode, Stdio},
 };
+use trial::{Built, Fate, Trial};
+
+/// The share of a sample that has to be noticed, in percent.
+const WANTED_PERCENT: usize = 90;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Which part of all mutants, as K/N from 0/N on; all of them take days.
-    #[arg(long, default_value = "1/40")]
-    shard: String,
-    /// Handed on to `cargo mutants`, such as `--file crates/record/src/json.rs`.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    /// What is mutated; everything if nothing is named.
+    parts: Vec<Part>,
+    /// How many mutants of each part, in random order; those that do not compile are not counted.
+    #[arg(long, default_value_t = 60)]
+    sample: usize,
+    /// Which random order.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Inputs a property test tries.
+    #[arg(long, default_value_t = 64)]
+    cases: u32,
+    /// Instead of a sample, the part K/N of all mutants, from 0/N on, each built by itself: minutes for each.
+    #[arg(long, value_name = "K/N", conflicts_with_all = ["sample", "seed", "parts"])]
+    shard: Option<String>,
+    /// Handed on to `cargo mutants` with `--shard`, such as `-- --file crates/record/src/json.rs`.
+    #[arg(last = true, requires = "shard")]
     further: Vec<String>,
+}
+
+/// What is mutated, and whose tests count for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Record,
+    Mapping,
+    Reconcile,
+    /// The files of engine and store that `.cargo/mutants.toml` names.
+    Outbox,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Record, Self::Mapping, Self::Reconcile, Self::Outbox];
+
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Record => &["record"],
+            Self::Mapping => &["mapping"],
+            Self::Reconcile => &["reconcile"],
+            Self::Outbox => &["engine", "store"],
+        }
+    }
 }
 
 /// What is mutated stands in `.cargo/mutants.toml`; the profile `mutants` says how it is built.
 ///
-/// What is committed is mutated, in a clone of its own below `target/`: one change rebuilds one package there, and
-/// nobody's work tree holds a deliberate mistake.
+/// What is committed is mutated, in a clone of its own below `target/`: nobody's work tree holds a deliberate mistake.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let there = Command::new("cargo").args(["mutants", "--version"]).stdout(Stdio::null()).status();
     if !there.is_ok_and(|status| status.success()) {
         bail!("cargo-mutants is missing; run `cargo install --locked cargo-mutants`");
     }
-    let place = target_dir().join("mutants");
-    let tree = place.join("tree");
+    let tree = target_dir().join("mutants/tree");
     clone_into(&tree)?;
+    match &arguments.shard {
+        Some(shard) => one_by_one(&tree, shard, arguments),
+        None => sampled(&tree, arguments),
+    }
+}
+
+/// Where the mutated packages are built, beside the clone.
+fn built(tree: &Path) -> std::path::PathBuf {
+    tree.with_file_name("target")
+}
+
+/// `cargo mutants` builds and tests each mutant by itself.
+fn one_by_one(tree: &Path, shard: &str, arguments: &Arguments) -> Result<ExitCode> {
     let mut mutants = cargo();
     mutants
-        .current_dir(&tree)
-        .env("CARGO_TARGET_DIR", place.join("target"))
+        .current_dir(tree)
+        .env("CARGO_TARGET_DIR", built(tree))
         // Nothing but the changed package is built again, and of that only what the change reaches.
         .env("CARGO_INCREMENTAL", "1")
-        // A change that a hundred cases do not notice is not pinned.
-        .env("PROPTEST_CASES", "100")
+        .env("PROPTEST_CASES", arguments.cases.to_string())
         .env("VETSYNC_FHIR_DEFINITIONS", root().join("target/fhir-r4-definitions"))
         .args(["mutants", "--workspace", "--in-place", "--profile", "mutants", "--sharding", "round-robin"])
         // Documentation has no tests; looking for them takes as long as some packages' tests.
         .args(["--cargo-test-arg=--lib", "--cargo-test-arg=--tests"])
-        .args(["--shard", &arguments.shard, "--output"])
+        .args(["--shard", shard, "--output"])
         .arg(target_dir());
     run_step(mutants.args(&arguments.further))
         .context("a change went unnoticed; `target/mutants.out/missed.txt` names the place")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A sample of each part, all of it in one build.
+fn sampled(tree: &Path, arguments: &Arguments) -> Result<ExitCode> {
+    let parts = if arguments.parts.is_empty() { &Part::ALL[..] } else { &arguments.parts };
+    let packages: Vec<_> = parts.iter().flat_map(|part| part.packages()).copied().collect();
+    let mut mutants = Vec::new();
+    let mut drawn = Vec::new();
+    for part in parts {
+        let listed = listed::list(tree, part.packages())?;
+        let all = listed.len();
+        let sample = listed::sample(listed, arguments.sample, arguments.seed);
+        drawn.push((*part, all, mutants.len()..mutants.len() + sample.len()));
+        mutants.extend(sample);
+    }
+    let (programs, without) = build_all(tree, &mutants, &packages)?;
+    eprintln!("{} mutants, {} of them do not compile", mutants.len(), without.len());
+
+    let trial = Trial {
+        cases: arguments.cases,
+        definitions: root().join("target/fhir-r4-definitions"),
+        scratch: tree.with_file_name("scratch"),
+    };
+    std::fs::create_dir_all(&trial.scratch)?;
+    let tests = trial.learn(&programs)?;
+    eprintln!("{} tests", tests.len());
+    let mut enough = true;
+    for (part, all, numbers) in drawn {
+        let numbers: Vec<_> = numbers.filter(|number| !without.contains(number)).collect();
+        let fates = trial.judge(&numbers, &tests, part.packages())?;
+        let noticed = fates.iter().filter(|fate| fate.is_noticed()).count();
+        let out_of_time = fates.iter().filter(|fate| **fate == Fate::OutOfTime).count();
+        for (number, fate) in numbers.iter().zip(&fates).filter(|(_, fate)| !fate.is_noticed()) {
+            let reached = if *fate == Fate::Unreached { ", reached by no test" } else { "" };
+            println!("survived{reached}: {}", mutants[*number].name);
+        }
+        println!(
+            "{part:?}: {noticed} of {} noticed ({:.1} %), {out_of_time} of them by a test that did not end; \
+             drawn from {all} with seed {}",
+            numbers.len(),
+            100.0 * noticed as f64 / numbers.len().max(1) as f64,
+            arguments.seed,
+        );
+        enough &= noticed * 100 >= numbers.len() * WANTED_PERCENT;
+    }
+    Ok(if enough { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Puts the mutants into the clone and builds it, without those that do not compile.
+fn build_all(
+    tree: &Path,
+    mutants: &[Mutant],
+    packages: &[&str],
+) -> Result<(Vec<trial::Program>, BTreeSet<usize>)> {
+    let mut without = BTreeSet::new();
+    loop {
+        put_in(tree, mutants, &mut without)?;
+        match trial::build(tree, &built(tree), packages)? {
+            Built::Programs(programs) => return Ok((programs, without)),
+            // A mutant that is left out already cannot be at fault once more.
+            Built::Without(more) if more.is_subset(&without) => {
+                bail!("the packages with their mutants do not compile, and no mutant is to blame")
+            }
+            Built::Without(more) => without.extend(more),
+        }
+    }
+}
+
+/// The sources as they are committed, with these mutants in them.
+fn put_in(tree: &Path, mutants: &[Mutant], without: &mut BTreeSet<usize>) -> Result<()> {
+    let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
+    for (number, mutant) in mutants.iter().enumerate() {
+        let of_file = by_file.entry(&mutant.file).or_default();
+        if !without.contains(&number) {
+            of_file.push((number, mutant));
+        }
+    }
+    let mut roots = BTreeSet::new();
+    for (file, mutants) in by_file {
+        let (text, missing) = switches::put_in(&committed(tree, file)?, &mutants)
+            .with_context(|| format!("putting mutants into {file}"))?;
+        without.extend(missing);
+        write(&tree.join(file), &text)?;
+        roots.extend(file.split_once("/src/").map(|(package, _)| package.to_owned()));
+    }
+    for package in roots {
+        let library = format!("{package}/src/lib.rs");
+        let switched = std::fs::read_to_string(tree.join(&library))?;
+        let declared = format!("\n#[doc(hidden)]\npub mod {};\n", switches::MODULE_NAME);
+        if !switched.ends_with(&declared) {
+            write(&tree.join(&library), &(switched + &declared))?;
+        }
+        write(&tree.join(format!("{package}/src/{}.rs", switches::MODULE_NAME)), switches::MODULE)?;
+    }
+    Ok(())
+}
+
+/// A file as it was committed.
+fn committed(tree: &Path, file: &str) -> Result<String> {
+    let output = Command::new("git").arg("-C").arg(tree).args(["show", &format!("HEAD:{file}")]).output()?;
+    String::from_utf8(output.stdout).with_context(|| format!("{file} is no text"))
+}
+
+/// Only what is new is written: what stays is not built again.
+fn write(path: &Path, text: &str) -> Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    std::fs::write(path, text).with_context(|| path.display().to_string())
 }
 
 /// The last commit, as it stands, whatever an interrupted run left there.
@@ -59,5 +222,6 @@ fn clone_into(tree: &Path) -> Result<()> {
     git(&["fetch", "--quiet", "origin", "HEAD"])?;
     git(&["checkout", "--quiet", "--force", "--detach", &head])
         .context("the tests of what is committed are run; commit first")?;
+    git(&["clean", "--quiet", "--force", "-d", "crates"])?;
     Ok(())
 }
