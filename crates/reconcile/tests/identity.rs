@@ -8,7 +8,7 @@ use common::{catalogue, record};
 use proptest::prelude::*;
 use reconcile::identity::{
     BlockIndex, CertainBy, Evidence, FeatureFields, Features, Linking, Match, Tier, blocking_keys,
-    contradict, link, same_animal,
+    contradict, evidence_of, link, same_animal,
 };
 use record::Record;
 
@@ -103,6 +103,15 @@ const ROWS: &[(&str, &str, &str, Expect)] = &[
     ("owner's name, born at another time", "name=Bella|species=Dog|owner=Amy Chalmers|born=2009-05-04", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05-04", No),
     ("owner's name, birth estimated", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019", "name=Bella|species=Dog|owner=Amy Chalmers|born=2018-11-04", Possible),
     ("day and month swapped", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-03-11", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-11-03", Possible),
+    ("owner's name, born 45 days apart", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05-04", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-06-18", Possible),
+    ("owner's name, born 46 days apart", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05-04", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-06-19", No),
+    ("owner's name, born on the same day of another month", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05-04", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-09-04", No),
+    ("owner's name, born on both sides of a new year", "name=Bella|species=Dog|owner=Amy Chalmers|born=2018-12-20", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-01-10", Possible),
+    ("owner's name, day and month swapped, another year", "name=Bella|species=Dog|owner=Amy Chalmers|born=2018-03-11", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-11-03", No),
+    ("owner's name, months that follow each other", "name=Bella|species=Dog|owner=Amy Chalmers|born=2018-12", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-01-10", Possible),
+    ("owner's name, two months apart", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-07-01", No),
+    ("owner's name, the same month of the next year", "name=Bella|species=Dog|owner=Amy Chalmers|born=2018-05", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05-10", No),
+    ("owner's name, years that do not follow each other", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019", "name=Bella|species=Dog|owner=Amy Chalmers|born=2017-12-31", No),
     ("owner unknown, same day of birth", "name=Bella|species=Dog|born=2019-05-04", "name=Bella|species=Dog|born=2019-05-04|owner=Amy Chalmers", Possible),
     ("owner unknown, same year of birth", "name=Bella|species=Dog|born=2019", "name=Bella|species=Dog|born=2019|owner=Amy Chalmers", No),
     ("a common name", "name=Bella|species=Dog|owner=Amy Chalmers", "name=Bella|species=Dog|owner=Tom Okafor", No),
@@ -167,6 +176,18 @@ fn evidence_says_what_speaks_for_and_against() {
     let (_, evidence) =
         outcome("chip=123456789|name=Stray", "chip=123456789|name=Bella|email=amy@example.org");
     assert_eq!(evidence, [Evidence::SameChip, Evidence::NameCarriesNoWeight]);
+}
+
+/// A person may ask about two records that no rule would bring together.
+#[test]
+fn evidence_is_told_of_records_that_do_not_match_too() {
+    let (left, right) = ("name=Bella|species=Dog|sex=MN", "name=Bella|species=Dog|sex=FS|born=2019");
+    assert_eq!(outcome(left, right).0, No);
+    let both = features(&[animal("s", left), animal("e", right)]);
+    assert_eq!(
+        evidence_of(&both[0], &both[1]),
+        [Evidence::NameAlike, Evidence::SameSpecies, Evidence::SexDifferent]
+    );
 }
 
 #[test]

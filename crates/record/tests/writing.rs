@@ -13,6 +13,8 @@ fn terms_keep_the_style_of_their_column() {
     let mut own = Conventions::default();
     own.sex_terms.insert("m".to_owned(), (Male, Intact));
     own.sex_terms.insert("mx".to_owned(), (Male, Neutered));
+    let mut two = own.clone();
+    two.sex_terms.insert("male_desexed".to_owned(), (Male, Neutered));
     // (new pair, the column's old term, conventions, written)
     let cases = [
         // What still means the same is not touched.
@@ -32,6 +34,9 @@ fn terms_keep_the_style_of_their_column() {
         (Sex::Unknown, Neutered, Some("MI"), &plain, "neutered"),
         // The hospital's own terms come first, and none is written that would mean something else here.
         (Male, Neutered, Some("M"), &own, "mx"),
+        // Of two of its terms, the one that looks like what the column holds.
+        (Male, Neutered, Some("M"), &two, "mx"),
+        (Male, Neutered, Some("male_intact"), &two, "male_desexed"),
         (Male, Neuter::Unknown, Some("F"), &own, "male"),
     ];
     for (sex, neuter, old, conventions, written) in cases {
@@ -44,6 +49,9 @@ fn terms_keep_the_style_of_their_column() {
     // The term a person chose is written as it is where the column was empty.
     let chosen = SexStatus { sex: Male, neuter: Neutered, term: Some("Gelding".to_owned()) };
     assert_eq!(chosen.to_term(None, &plain), "Gelding");
+    // People read words, whether a term was chosen or not.
+    assert_eq!(Value::Sex(chosen).display(), "Gelding");
+    assert_eq!(Value::Sex(SexStatus::new(Female, Neutered)).display(), "Female spayed");
 }
 
 #[test]
