@@ -1,7 +1,7 @@
 //! The hand behind the curtain: look into the remotes, edit them as a colleague would, switch faults on. In Rust and,
 //! for other processes, at `/_sim/` on loopback.
 
-use crate::clinic::{Clinic, Edit, Truth};
+use crate::clinic::{Clinic, Edit, Truth, VisitEdit};
 use crate::ehr::{Chart, Dialect, Ehr};
 use crate::faults::{Faults, PlannedFault, lock};
 use crate::idp::IdentityProvider;
@@ -59,6 +59,12 @@ impl Control {
         lock(&self.clinic).evolve_live(seed, &self.servicenow, &self.ehr)
     }
 
+    /// Lets the reception work: appointments that agreed, as they stand now, are moved, begun or called off on either side
+    /// or both. Returns the edits; the truth knows their right answers.
+    pub fn evolve_visits(&self, seed: u64) -> Vec<VisitEdit> {
+        lock(&self.clinic).evolve_visits(seed, &self.servicenow, &self.ehr)
+    }
+
     fn faults(&self, remote: &str) -> Option<(&Faults, &Journal)> {
         match remote {
             "servicenow" => Some((&self.servicenow.faults, &self.servicenow.journal)),
@@ -80,9 +86,15 @@ impl Control {
                 let edits = self.evolve(body.get("seed").and_then(Value::as_u64).unwrap_or(1));
                 Some(json!({"edits": edits}))
             }
+            ["clinic", "evolve-visits"] if request.method == Method::POST => {
+                let edits = self.evolve_visits(body.get("seed").and_then(Value::as_u64).unwrap_or(1));
+                Some(json!({"edits": edits}))
+            }
             ["servicenow", "rows", rest @ ..] => self.rows(request, rest, &body),
             ["servicenow", "run-async-rules"] => Some(json!({"changed": self.servicenow.run_async_rules()})),
             ["ehr", "patients", rest @ ..] => self.patients(request, rest, &body),
+            ["ehr", "appointments", rest @ ..] => self.appointments(request, rest, &body),
+            ["ehr", "treatments", rest @ ..] => self.treatments(request, rest),
             ["ehr", "dialect"] => self.dialect(&request.method, &body),
             [remote, rest @ ..] => self.remote(request, remote, rest, body),
             [] => None,
@@ -199,6 +211,47 @@ impl Control {
                 Some(json!({"changed": changed}))
             }
             ("DELETE", [id]) => Some(json!({"deleted": self.ehr.delete_chart(id)})),
+            _ => None,
+        }
+    }
+
+    fn appointments(&self, request: &Request, rest: &[&str], body: &Value) -> Option<Value> {
+        match (request.method.as_str(), rest) {
+            ("GET", []) => Some(json!({"ids": self.ehr.appointment_ids()})),
+            ("GET", [id]) => serde_json::from_str(&self.ehr.appointment(id)?.to_string()).ok(),
+            ("PUT", [id]) => {
+                self.ehr.put_appointment(id, Json::parse(&body.to_string()).ok()?, None);
+                Some(json!({"version": self.ehr.appointment_version(id)}))
+            }
+            // Top-level members are set, or taken away where they are null.
+            ("PATCH", [id]) => {
+                let members = body.as_object()?;
+                let changed = self.ehr.edit_appointment(id, |appointment| {
+                    for (name, value) in members {
+                        match Json::parse(&value.to_string()) {
+                            Ok(Json::Null) | Err(_) => {
+                                appointment.remove(name);
+                            }
+                            Ok(value) => appointment.set(name, value),
+                        }
+                    }
+                });
+                Some(json!({"changed": changed}))
+            }
+            ("DELETE", [id]) => Some(json!({"deleted": self.ehr.delete_appointment(id)})),
+            _ => None,
+        }
+    }
+
+    fn treatments(&self, request: &Request, rest: &[&str]) -> Option<Value> {
+        match (request.method.as_str(), rest) {
+            ("GET", []) => Some(json!({"ids": self.ehr.treatment_ids()})),
+            ("GET", [id]) => {
+                let resources = self.ehr.treatment(id)?;
+                let parsed = resources.iter().map(|one| serde_json::from_str::<Value>(&one.to_string()));
+                Some(json!({"resources": parsed.collect::<Result<Vec<_>, _>>().ok()?}))
+            }
+            ("DELETE", [id]) => Some(json!({"deleted": self.ehr.delete_treatment(id)})),
             _ => None,
         }
     }

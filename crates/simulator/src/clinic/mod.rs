@@ -1,5 +1,6 @@
 //! A seeded clinic: owners with several animals, litters, shared phones, old chips, dead animals, spellings as people
-//! type them, content no mapping knows, and differences of every kind with the known right answer beside them.
+//! type them, content no mapping knows, their appointments and treatments, and differences of every kind with the known
+//! right answer beside them.
 
 mod chart;
 mod differ;
@@ -9,12 +10,17 @@ mod facts;
 mod generate;
 mod row;
 mod truth;
+pub mod visits;
 mod vocabulary;
 
 pub use evolve::Edit;
 pub use generate::{Case, Cases};
 pub use row::RowDraft;
 pub use truth::{Expected, FieldTruth, LinkTruth, PairTruth, Truth};
+pub use visits::{
+    AppointmentCase, AppointmentTruth, STAFF, Staff, TreatmentCase, TreatmentExpected, TreatmentTruth,
+    VisitEdit, VisitMaker, Visits,
+};
 
 use crate::clock::servicenow_text;
 use crate::ehr::{Chart, Ehr};
@@ -63,6 +69,16 @@ pub struct Rates {
     pub lookalike: u32,
     /// Pairs that are edited in one step of [`Clinic::evolve`].
     pub edited: u32,
+    /// Appointments of a thousand animals; more than a thousand if most have several.
+    pub appointments: u32,
+    /// Treatments of a thousand animals.
+    pub treatments: u32,
+    /// Appointments of linked animals that only one side has.
+    pub visit_one_sided: u32,
+    /// Appointments with a difference a rule may settle.
+    pub visit_minor: u32,
+    /// Appointments with a difference only a person may settle, or that break a rule.
+    pub visit_conflict: u32,
 }
 
 impl Default for Rates {
@@ -77,6 +93,11 @@ impl Default for Rates {
             conflict: 50,
             lookalike: 8,
             edited: 100,
+            appointments: 2_000,
+            treatments: 1_200,
+            visit_one_sided: 60,
+            visit_minor: 80,
+            visit_conflict: 50,
         }
     }
 }
@@ -93,6 +114,9 @@ impl Rates {
             minor: 0,
             conflict: 0,
             lookalike: 0,
+            visit_one_sided: 0,
+            visit_minor: 0,
+            visit_conflict: 0,
             ..Rates::default()
         }
     }
@@ -108,6 +132,8 @@ pub struct Clinic {
     pub rows: BTreeMap<String, BTreeMap<String, String>>,
     /// Charts by id, with the time of their last change in Unix milliseconds.
     pub charts: BTreeMap<String, (Chart, i64)>,
+    /// Appointments and treatments, by animal.
+    pub visits: Vec<Visits>,
     /// The right answers.
     pub truth: Truth,
     edited: BTreeSet<String>,
@@ -121,7 +147,11 @@ pub fn generate(seed: u64, patients: usize) -> Clinic {
 /// The clinic of this seed with that many animals and these rates.
 pub fn generate_with(seed: u64, patients: usize, rates: &Rates) -> Clinic {
     let mut clinic = Clinic { seed, patients, rates: rates.clone(), ..Clinic::default() };
+    let mut maker = VisitMaker::new(seed, rates);
     for case in Cases::new(seed, patients, rates) {
+        let visits = maker.of(&case);
+        clinic.truth.take_visits(&visits);
+        clinic.visits.push(visits);
         if let Some((key, draft)) = &case.row {
             clinic.rows.insert(key.clone(), full_row(key, draft, &case));
         }
@@ -161,6 +191,10 @@ fn insert(servicenow: &Instance, row: &BTreeMap<String, String>) {
 impl Clinic {
     /// Puts every row and chart into the remotes.
     pub fn load(&self, servicenow: &Instance, ehr: &Ehr) {
+        visits::insert_staff(servicenow, ehr);
+        for visits in &self.visits {
+            visits::insert(visits, servicenow, ehr);
+        }
         for row in self.rows.values() {
             let values: Vec<(&str, &str)> =
                 row.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -180,7 +214,12 @@ impl Clinic {
         ehr: &Ehr,
     ) -> Clinic {
         let mut clinic = Clinic { seed, patients, rates: rates.clone(), ..Clinic::default() };
+        visits::insert_staff(servicenow, ehr);
+        let mut maker = VisitMaker::new(seed, rates);
         for case in Cases::new(seed, patients, rates) {
+            let visits = maker.of(&case);
+            visits::insert(&visits, servicenow, ehr);
+            clinic.truth.take_visits(&visits);
             if let Some((key, draft)) = &case.row {
                 insert(servicenow, &full_row(key, draft, &case));
             }
@@ -192,11 +231,22 @@ impl Clinic {
         clinic
     }
 
+    /// Lets the reception work: appointments that agreed are moved, begun or called off on either side or both.
+    pub(crate) fn evolve_visits(
+        &mut self,
+        seed: u64,
+        servicenow: &Instance,
+        ehr: &Ehr,
+    ) -> Vec<visits::VisitEdit> {
+        visits::evolve(&mut self.truth.appointments, self.rates.edited, seed, servicenow, ehr)
+    }
+
     /// The clinic without its rows and charts, once the remotes have them.
     #[must_use]
     pub fn without_records(mut self) -> Clinic {
         self.rows = BTreeMap::new();
         self.charts = BTreeMap::new();
+        self.visits = Vec::new();
         self
     }
 }

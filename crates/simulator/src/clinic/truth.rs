@@ -7,6 +7,19 @@ use serde::{Deserialize, Serialize};
 pub struct Truth {
     /// One entry per animal that is linked or could be taken for another.
     pub pairs: Vec<PairTruth>,
+    /// One entry per appointment.
+    #[serde(default)]
+    pub appointments: Vec<super::AppointmentTruth>,
+    /// One entry per treatment.
+    #[serde(default)]
+    pub treatments: Vec<super::TreatmentTruth>,
+}
+
+impl Truth {
+    pub(crate) fn take_visits(&mut self, visits: &super::Visits) {
+        self.appointments.extend(visits.appointments.iter().map(|case| case.truth.clone()));
+        self.treatments.extend(visits.treatments.iter().map(|case| case.truth.clone()));
+    }
 }
 
 /// Whether and how two records belong together.
