@@ -140,7 +140,14 @@ async fn connect(
     store: &dyn Store,
 ) -> Result<(Remotes, Arc<Lenses>), StartError> {
     let (servicenow, ehr) = remotes(settings, secrets, base, clock).await?;
-    let lenses = Arc::new(lenses(settings, &servicenow, store).await?);
+    let mut lenses = lenses(settings, &servicenow, store).await?;
+    if let engine::DocumentLens::Treatment(lens) = &mut lenses.treatments.document {
+        lens.form = match settings.servicenow.treatments.bundle {
+            settings::TreatmentBundle::Collection => mapping::TreatmentForm::Collection,
+            settings::TreatmentBundle::Transaction => mapping::TreatmentForm::Transaction,
+        };
+    }
+    let lenses = Arc::new(lenses);
     Ok((Remotes { servicenow, ehr }, lenses))
 }
 

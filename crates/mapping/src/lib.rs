@@ -19,7 +19,7 @@ mod node;
 pub mod servicenow;
 mod text;
 
-pub use fhir::{AppointmentLens, BareAllergies, PatientLens, TreatmentLens, TreatmentVersion};
+pub use fhir::{AppointmentLens, BareAllergies, PatientLens, TreatmentForm, TreatmentLens, TreatmentVersion};
 pub use servicenow::{ColumnType, RowLens};
 
 /// A value that has no place in the target.

@@ -23,9 +23,22 @@ const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-
 const CATEGORY: &str = "http://terminology.hl7.org/CodeSystem/condition-category";
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 
+/// How a treatment is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TreatmentForm {
+    /// A Bundle of type `collection`, which the EHR's own route takes.
+    #[default]
+    Collection,
+    /// A Bundle of type `transaction`: every resource is created on a condition, so that sending it again makes nothing
+    /// twice. The condition on the Encounter would not protect the others, so each has an identifier of its own.
+    Transaction,
+}
+
 /// How a treatment is written and read.
 #[derive(Debug, Clone)]
 pub struct TreatmentLens {
+    /// How a treatment is sent.
+    pub form: TreatmentForm,
     /// The fields.
     pub catalogue: Arc<Catalogue>,
     /// The hospital's ways of writing, its staff among them.
@@ -62,6 +75,7 @@ impl TreatmentLens {
         servicenow_system: String,
     ) -> TreatmentLens {
         TreatmentLens {
+            form: TreatmentForm::default(),
             catalogue,
             conventions,
             servicenow_system,
@@ -121,13 +135,45 @@ impl TreatmentLens {
             let address = url();
             entries.push(entry(address, self.provenance(&visit, record, version)));
         }
+        let kind = match self.form {
+            TreatmentForm::Collection => "collection",
+            TreatmentForm::Transaction => {
+                let identifier = TreatmentLens::version_identifier(&record.key, version.number);
+                for (at, entry) in entries.iter_mut().enumerate() {
+                    self.create_on_a_condition(entry, at, &identifier);
+                }
+                "transaction"
+            }
+        };
         Ok(Json::object([
             ("resourceType", Json::str("Bundle")),
             ("identifier", self.version_of(record, version.number)),
-            ("type", Json::str("collection")),
+            ("type", Json::str(kind)),
             ("timestamp", Json::String(version.recorded.fhir())),
             ("entry", Json::Array(entries)),
         ]))
+    }
+
+    /// Makes an entry a create that is carried out once. A Provenance has no identifier in R4: a second one says the same
+    /// again, and changes nothing.
+    fn create_on_a_condition(&self, entry: &mut Json, at: usize, version: &str) {
+        let Some(resource) = entry.get_mut("resource") else { return };
+        let kind = tree::text(&*resource, "resourceType").unwrap_or_default().to_owned();
+        let system = self.version_system();
+        // The Encounter carries the version's identifier already.
+        let value = if at == 0 { version.to_owned() } else { format!("{version}-{at}") };
+        let mut request = Json::object([("method", Json::str("POST")), ("url", Json::str(kind.as_str()))]);
+        if kind != "Provenance" {
+            if at > 0 {
+                let identifier = Json::object([
+                    ("system", Json::str(system.as_str())),
+                    ("value", Json::str(value.as_str())),
+                ]);
+                resource.set("identifier", Json::Array(vec![identifier]));
+            }
+            request.set("ifNoneExist", Json::String(format!("identifier={system}|{value}")));
+        }
+        entry.set("request", request);
     }
 
     fn patient_missing(&self) -> MappingError {

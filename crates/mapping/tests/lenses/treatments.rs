@@ -4,7 +4,7 @@ use crate::appointments::conventions;
 use crate::support::{json, same};
 use crate::valid_r4::errors_of;
 use mapping::fhir::check;
-use mapping::{MappingError, RowLens, TreatmentLens, TreatmentVersion};
+use mapping::{MappingError, RowLens, TreatmentForm, TreatmentLens, TreatmentVersion};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use record::value::{Coding, Instant, Value};
@@ -87,6 +87,36 @@ fn resources<'a>(bundle: &'a Json, kind: &str) -> Vec<&'a Json> {
 
 fn serde(of: &Json) -> Serde {
     serde_json::from_str(&of.to_string()).expect("JSON")
+}
+
+/// The condition on the Encounter alone would let a repeated transaction make everything else twice.
+#[test]
+fn as_a_transaction_every_create_has_a_condition_that_its_own_resource_fulfils() {
+    let lens = TreatmentLens { form: TreatmentForm::Transaction, ..lens() };
+    let bundle = lens.write(&treatment(FULL), version(2, &recorded()), ids()).expect("writable");
+    assert_eq!(errors_of(&bundle), Vec::<String>::new(), "{bundle}");
+    let found = serde(&bundle);
+    assert_eq!(found["type"], "transaction");
+    let mut conditions = std::collections::BTreeSet::new();
+    for entry in found["entry"].as_array().expect("entries") {
+        let (resource, request) = (&entry["resource"], &entry["request"]);
+        assert_eq!((&request["method"], &request["url"]), (&of!("POST"), &resource["resourceType"]));
+        if resource["resourceType"] == "Provenance" {
+            assert!(resource.get("identifier").is_none(), "R4 has none there");
+            continue;
+        }
+        let condition = request["ifNoneExist"].as_str().expect("a condition");
+        let carried = resource["identifier"].as_array().expect("identifiers").iter().any(|identifier| {
+            let text = |name: &str| identifier[name].as_str().unwrap_or_default();
+            condition == format!("identifier={}|{}", text("system"), text("value"))
+        });
+        assert!(carried, "{condition}");
+        assert!(conditions.insert(condition.to_owned()), "{condition} is another one's");
+    }
+    assert_eq!(conditions.len(), 7, "{conditions:?}");
+    // Apart from that it says what the collection says.
+    let read = |bundle: &Json| self::lens().get(bundle).expect("readable").fields;
+    assert_eq!(read(&bundle), read(&written(&treatment(FULL), 2)));
 }
 
 #[test]
