@@ -154,6 +154,29 @@ fn what_resembles_meets() {
     }
 }
 
+/// Letters that people without them on their keyboard type otherwise.
+#[test]
+fn letters_that_are_typed_otherwise_meet() {
+    let pairs = [
+        ("Iß", "Iss"),
+        ("Æsop", "Aesop"),
+        ("Œdipe", "Oedipe"),
+        ("Øyvind", "Oyvind"),
+        ("Łuna", "Luna"),
+        ("Đuro", "Duro"),
+        ("Þor", "Thor"),
+        ("ıris", "Iris"),
+        ("Élan", "Elan"),
+    ];
+    for (typed, plain) in pairs {
+        let keys = |name: &str| {
+            blocking_keys(&catalogue(), &animal("s", &format!("name={name}|owner=Amy Chalmers")))
+        };
+        assert!(!keys(typed).is_empty(), "{typed}");
+        assert_eq!(keys(typed), keys(plain), "{typed}");
+    }
+}
+
 #[test]
 fn evidence_says_what_speaks_for_and_against() {
     let (tier, evidence) = outcome(
