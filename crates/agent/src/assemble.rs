@@ -59,6 +59,7 @@ pub struct Running {
 
 /// What is closed once, in this order.
 struct Closing {
+    receiver: Option<receiver::Listening>,
     owner: Option<Owner>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<tokio::task::JoinHandle<()>>,
@@ -69,6 +70,10 @@ impl Running {
     /// call finds it done.
     pub async fn stop(&self) {
         let mut closing = self.closing.lock().await;
+        if let Some(receiver) = closing.receiver.take() {
+            // First of all: what is acknowledged has to be in the store.
+            receiver.end().await;
+        }
         if let Some(owner) = closing.owner.take() {
             owner.end().await;
         }
@@ -197,7 +202,10 @@ fn new_key() -> [u8; 32] {
 }
 
 /// A secret as text (keys in PEM, client secrets), if it is stored.
-async fn stored(secrets: &dyn SecretStore, name: &str) -> Result<Option<SecretString>, StartError> {
+pub(crate) async fn stored(
+    secrets: &dyn SecretStore,
+    name: &str,
+) -> Result<Option<SecretString>, StartError> {
     let Some(bytes) = secrets.get(name).await? else { return Ok(None) };
     match std::str::from_utf8(bytes.expose_secret()) {
         Ok(text) => Ok(Some(SecretString::from(text.to_owned()))),
@@ -631,6 +639,13 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         one_person_may_approve,
     };
     let console = Console::new(parts.clone());
+    let receiver = if opened.options.acts_by_itself {
+        let base = opened.options.config_path().parent().map(Path::to_path_buf).unwrap_or_default();
+        let (clock, store) = (&parts.clock, &*opened.store);
+        crate::messages::listen(&opened.settings, &opened.secrets, &base, handle.clone(), clock, store).await
+    } else {
+        None
+    };
     let owner = match Owner::start(parts, opened.settings, owner_file(&opened.database)).await {
         Ok(owner) => Some(owner),
         // The hospital works on; only a second command has to wait until this one ends.
@@ -652,7 +667,7 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
             Err(error) => return Err(error.into()),
         }
     }
-    let closing = Closing { owner, stop: Some(stop), task: Some(task) };
+    let closing = Closing { receiver, owner, stop: Some(stop), task: Some(task) };
     Ok(Running { console, engine: handle, store: opened.store, closing: tokio::sync::Mutex::new(closing) })
 }
 

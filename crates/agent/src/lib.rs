@@ -7,6 +7,7 @@ mod account;
 mod assemble;
 mod attach;
 mod ending;
+mod messages;
 mod options;
 mod owner;
 mod problem;
@@ -19,6 +20,7 @@ pub use assemble::{
 };
 pub use attach::Attached;
 pub use ending::stores_closed;
+pub use messages::check_receiver;
 pub use options::{Options, data_dir, default_config_path};
 pub use problem::StartError;
 pub use sample::{SampleConnections, write_sample};

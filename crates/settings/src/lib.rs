@@ -27,6 +27,7 @@ pub use model::{
     Algorithm, AppointmentStatusWord, Appointments, Brake, Console, Conventions, CustomField,
     CustomFieldType, Dialect, Ehr, EhrAlgorithm, Hospital, Person, Role, Schedule, SecondPerson, SecretPlace,
     ServiceNow, Settings, SexTerm, SignIn, StaffMember, Storage, TlsMinimum, TreatmentBundle, Treatments,
+    Webhooks,
 };
 pub use problem::{Place, Problem, SettingsError};
 pub use sync_frequency::SyncFrequency;
@@ -41,8 +42,22 @@ pub mod secret_names {
     pub const SERVICENOW_PRIVATE_KEY: &str = "servicenow.private_key";
     /// The private key (PEM) that signs the client assertion for the EHR.
     pub const EHR_PRIVATE_KEY: &str = "ehr.private_key";
+    /// The private key (PEM) of the receiver's certificate, `webhooks.certificate_file`.
+    pub const WEBHOOKS_PRIVATE_KEY: &str = "webhooks.private_key";
+    /// The keys that ServiceNow signs its messages with: `whsec_` and base64, several on lines of their own while one is
+    /// replaced.
+    pub const WEBHOOKS_SERVICENOW: &str = "webhooks.servicenow";
+    /// The keys that the EHR signs its messages with, written alike.
+    pub const WEBHOOKS_EHR: &str = "webhooks.ehr";
     /// All of them.
-    pub const ALL: [&str; 3] = [SERVICENOW_CLIENT_SECRET, SERVICENOW_PRIVATE_KEY, EHR_PRIVATE_KEY];
+    pub const ALL: [&str; 6] = [
+        SERVICENOW_CLIENT_SECRET,
+        SERVICENOW_PRIVATE_KEY,
+        EHR_PRIVATE_KEY,
+        WEBHOOKS_PRIVATE_KEY,
+        WEBHOOKS_SERVICENOW,
+        WEBHOOKS_EHR,
+    ];
 }
 
 /// How the text of a configuration is written.

@@ -51,6 +51,7 @@ pub(crate) fn check(settings: &Settings, document: &Node) -> Vec<Problem> {
     if let Err(what) = Cron::parse(&settings.batch_schedule) {
         found.add_with_example("batch_schedule", what);
     }
+    webhooks(settings, &mut found);
     servicenow(settings, &mut found);
     visits::check(settings, &mut found);
     people(settings, &mut found);
@@ -98,6 +99,19 @@ fn same_twice(settings: &Settings, found: &mut Findings<'_>) {
         {
             found.add(key, format!("this says something else than {other_key}"), "Keep one of the two.");
         }
+    }
+}
+
+fn webhooks(settings: &Settings, found: &mut Findings<'_>) {
+    let Some(listen) = &settings.webhooks.listen else { return };
+    if listen.parse::<std::net::SocketAddr>().is_err() {
+        found.add_with_example("webhooks.listen", "an IP address and a port are expected");
+    } else if settings.webhooks.certificate_file.is_none() {
+        found.add(
+            "webhooks.listen",
+            "messages are received over TLS alone, and no certificate is named",
+            "Set webhooks.certificate_file, and store its key with `vetsync secret set webhooks.private_key`.",
+        );
     }
 }
 
@@ -320,6 +334,7 @@ impl Settings {
         for (key, minimum) in [
             ("servicenow.tls_minimum", self.servicenow.tls_minimum),
             ("ehr.tls_minimum", self.ehr.tls_minimum),
+            ("webhooks.tls_minimum", self.webhooks.tls_minimum),
         ] {
             if minimum == TlsMinimum::Tls12 {
                 warn(key, "connections with TLS 1.2 are let through", specification);
@@ -404,6 +419,14 @@ impl Settings {
             SignIn::JwtBearer => secret_names::SERVICENOW_PRIVATE_KEY,
             SignIn::ClientCredentials => secret_names::SERVICENOW_CLIENT_SECRET,
         };
-        vec![servicenow, secret_names::EHR_PRIVATE_KEY]
+        let mut needed = vec![servicenow, secret_names::EHR_PRIVATE_KEY];
+        if self.webhooks.listen.is_some() {
+            needed.extend([
+                secret_names::WEBHOOKS_PRIVATE_KEY,
+                secret_names::WEBHOOKS_SERVICENOW,
+                secret_names::WEBHOOKS_EHR,
+            ]);
+        }
+        needed
     }
 }

@@ -39,6 +39,8 @@ pub struct Settings {
     pub hospital: Hospital,
     /// What runs by itself at a time of day.
     pub schedule: Schedule,
+    /// Messages that the remotes send by themselves.
+    pub webhooks: Webhooks,
     /// The connection to ServiceNow.
     pub servicenow: ServiceNow,
     /// The connection to the EHR.
@@ -73,6 +75,7 @@ impl Default for Settings {
             timeout_seconds: 30,
             hospital: Hospital::default(),
             schedule: Schedule::default(),
+            webhooks: Webhooks::default(),
             servicenow: ServiceNow::default(),
             ehr: Ehr::default(),
             staff: Vec::new(),
@@ -105,6 +108,45 @@ pub struct Hospital {
 impl Default for Hospital {
     fn default() -> Self {
         Hospital { name: "Veterinary hospital".to_owned(), time_zone: None, phone_region: "US".to_owned() }
+    }
+}
+
+/// Messages that the remotes send by themselves (Standard Webhooks signatures). Received by a window and `vetsync serve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhooks {
+    /// Address and port to listen on; nothing is received where left out. ServiceNow sends to `/webhooks/servicenow`,
+    /// the EHR to `/webhooks/ehr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"0.0.0.0:8443")]
+    pub listen: Option<String>,
+    /// PEM file with the receiver's certificate chain; its key is the secret `webhooks.private_key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"/etc/vetsync/receiver.pem")]
+    pub certificate_file: Option<PathBuf>,
+    /// Lowest TLS version that senders may use; the specification asks for 1.3.
+    pub tls_minimum: TlsMinimum,
+    /// Seconds by which a message's timestamp may differ from this computer's clock.
+    #[schemars(range(min = 30, max = 3600), example = 300)]
+    pub replay_window_seconds: u16,
+    /// Longest message, in kilobytes.
+    #[schemars(range(min = 1, max = 1024), example = 64)]
+    pub body_kilobytes_max: u32,
+    /// Most messages in a minute, of each sender.
+    #[schemars(range(min = 1, max = 60_000), example = 600)]
+    pub messages_per_minute: u32,
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Webhooks {
+            listen: None,
+            certificate_file: None,
+            tls_minimum: TlsMinimum::Tls13,
+            replay_window_seconds: 300,
+            body_kilobytes_max: 64,
+            messages_per_minute: 600,
+        }
     }
 }
 

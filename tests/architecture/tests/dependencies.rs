@@ -12,6 +12,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("store", &["record", "reconcile"]),
     ("remote", &["record"]),
     ("engine", &["record", "mapping", "reconcile", "store", "remote"]),
+    ("receiver", &["record", "secrets", "engine"]),
     ("console-api", &["record", "mapping", "reconcile", "store", "remote", "engine"]),
     (
         "agent",
@@ -24,6 +25,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "store",
             "remote",
             "engine",
+            "receiver",
             "console-api",
         ],
     ),
@@ -38,6 +40,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "store",
             "remote",
             "engine",
+            "receiver",
             "console-api",
             "agent",
             "simulator",
@@ -59,7 +62,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("oauth2", &["remote"], "2: only remote speaks HTTP to a remote"),
     ("tauri", &["vetsync-console"], "2: only src-tauri knows Tauri"),
     ("tauri-plugin-single-instance", &["vetsync-console"], "2: only src-tauri knows Tauri"),
-    ("axum", &["agent", "vetsync", "simulator"], "only agent, vetsync and simulator listen"),
+    (
+        "axum",
+        &["receiver", "agent", "vetsync", "simulator"],
+        "only receiver, agent, vetsync and simulator listen",
+    ),
     ("keyring-core", &["secrets"], "only secrets knows the keyring"),
 ];
 

@@ -115,6 +115,29 @@ impl Findings {
         }
     }
 
+    async fn receiver(
+        &mut self,
+        settings: &Settings,
+        secrets: &Arc<dyn secrets::SecretStore>,
+        options: &Options,
+    ) {
+        let base = options.config_path().parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+        let found = agent::check_receiver(settings, secrets, &base).await;
+        match &settings.webhooks.listen {
+            Some(address) if found.is_empty() => {
+                let what = format!(
+                    "certificate and keys are there; received at {address} while a window or `vetsync serve` is open"
+                );
+                self.all.push(well("webhooks", what));
+            }
+            Some(_) => self.code = 3,
+            None => {}
+        }
+        for (what, way_out) in found {
+            self.all.push(Finding { part: "webhooks", state: "wrong", what, way_out });
+        }
+    }
+
     fn failed(&mut self, error: &StartError) {
         self.code = error.exit_code();
         self.all.push(wrong(error));
@@ -122,7 +145,7 @@ impl Findings {
 }
 
 /// Everything is looked at by this process, which opens the database for as long as that takes.
-async fn look(opened: Opened, findings: &mut Findings) {
+async fn look(opened: Opened, options: &Options, findings: &mut Findings) {
     findings.settings(&opened.settings);
     findings.all.push(well("secrets", format!("in {}", opened.secrets.describe())));
     match opened.store.check().await {
@@ -134,6 +157,7 @@ async fn look(opened: Opened, findings: &mut Findings) {
         // So damaged that not even the check gets through.
         Err(error) => findings.failed(&error.into()),
     }
+    findings.receiver(&opened.settings, &opened.secrets, options).await;
     for remote in Remote::BOTH {
         findings.remote(remote, &**opened.remotes.get(remote)).await;
     }
@@ -161,6 +185,7 @@ async fn look_beside(options: &Options, owner: Attached, findings: &mut Findings
             });
         }
     }
+    findings.receiver(&settings, &secrets, options).await;
     let base = path.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     match agent::remotes(&settings, &*secrets, &base, &clock).await {
@@ -177,7 +202,7 @@ async fn look_beside(options: &Options, owner: Attached, findings: &mut Findings
 pub async fn doctor(options: Options, json: bool) -> Outcome {
     let mut findings = Findings::default();
     match agent::open(options.clone()).await {
-        Ok(opened) => look(opened, &mut findings).await,
+        Ok(opened) => look(opened, &options, &mut findings).await,
         Err(error @ StartError::Store(StoreError::Owned)) => match agent::attached(&options).await {
             Ok(Some(owner)) => look_beside(&options, owner, &mut findings).await?,
             Ok(None) => findings.failed(&error),

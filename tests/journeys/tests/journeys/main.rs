@@ -20,3 +20,4 @@ mod schedule;
 mod second_person;
 mod single;
 mod starting;
+mod webhooks;
