@@ -49,8 +49,8 @@ async fn tls(
     Ok(TlsFiles { certificate_pem, private_key_pem, tls12 })
 }
 
-/// Listens where the settings name an address. A receiver that cannot listen stops nobody: polling and the reconciliation
-/// find what it would have heard of, and an incident tells IT.
+/// Listens where the settings name an address. A receiver that cannot listen stops nobody: the reconciliation finds what it
+/// would have heard of, and an incident tells IT.
 pub(crate) async fn listen(
     settings: &Settings,
     secrets: &Arc<dyn SecretStore>,
