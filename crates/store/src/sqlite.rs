@@ -306,6 +306,19 @@ mod tests {
         assert!(encrypting(Some("4.10.0 community")).is_ok());
     }
 
+    /// Else a walk over all pairs leaves the searches without a cache, for as long as the program runs
+    /// (`.cargo/config.toml`).
+    #[tokio::test]
+    async fn each_connection_has_a_page_cache_of_its_own() {
+        let mut connection = connect(&plain_options().in_memory(true)).await.expect("a database in memory");
+        let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options")
+            .fetch_all(&mut connection)
+            .await
+            .expect("the options of the build");
+        assert!(options.iter().any(|option| option == "THREADSAFE=1"), "{options:?}");
+        assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+    }
+
     #[test]
     fn an_old_sqlite_is_refused() {
         for (version, fine) in
