@@ -58,7 +58,8 @@ impl Engine {
     }
 
     /// Plans whose last receipt is written and that were not ended: ended now. Pairs that wait although nothing is under
-    /// way for them: read and judged afresh.
+    /// way for them: read and judged afresh. Nothing is written for them here: they may wait because a comparison only
+    /// looked, or stopped at the brake, and what rules would write is the next run's to count.
     pub(crate) async fn rescue_plans_and_pairs(&mut self, now_ms: i64, effects: &mut Effects) -> Result<()> {
         for plan in self.store.plans_without_work(AT_ONCE).await? {
             tracing::info!(plan = %plan.id, "rescue.plan");
@@ -66,7 +67,7 @@ impl Engine {
         }
         for pair in self.store.pairs_waiting_for_nothing(AT_ONCE).await? {
             tracing::info!(pair = %pair, "rescue.pair");
-            let purpose = Purpose::Observe { write: true, actor: "rule".to_owned() };
+            let purpose = Purpose::Observe { write: false, actor: "rule".to_owned() };
             self.begin(None, &pair, purpose, effects).await?;
         }
         Ok(())

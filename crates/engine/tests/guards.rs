@@ -393,3 +393,29 @@ async fn a_birthday_on_the_first_of_january_is_not_written_for_ever() {
     }
     assert!(bench.operations(&[]).await.is_empty(), "no operation was ever made");
 }
+
+/// A comparison that only looks leaves what rules would write to the next run, also when the program is started again
+/// meanwhile; the same goes for what the brake held back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_start_writes_nothing_that_a_comparison_only_planned() {
+    let mut bench = Box::pin(Bench::with(Policy::default())).await;
+    bench.start_run().await;
+    bench.pages(&[row("r1", 3, OLD, "p1")], &[chart("p1", 1, "+14155550100", "r1")]).await;
+    assert_eq!(bench.pair(Remote::Ehr, "p1").await.status, PairStatus::Agreed);
+    let look = Command::StartRun { trigger: "manual".to_owned(), actor: None, plan_only: true, kind: None };
+    bench.ask(look).await.unwrap();
+    bench.pages(&[row("r1", 3, OLD, "p1")], &[chart("p1", 2, NEW, "r1")]).await;
+    assert_eq!(bench.pair(Remote::Ehr, "p1").await.status, PairStatus::Waiting);
+
+    // Else the ids of the two processes would be the same.
+    bench.now_ms += 60_000;
+    let mut bench = Box::pin(bench.restarted()).await;
+    bench.reads(&[row("r1", 3, OLD, "p1"), chart("p1", 2, NEW, "r1")]).await;
+    let unfinished = [OperationState::Waiting, OperationState::Running, OperationState::Done];
+    assert!(bench.operations(&unfinished).await.is_empty(), "nobody asked for it");
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+
+    bench.start_run().await;
+    bench.pages(&[row("r1", 3, OLD, "p1")], &[chart("p1", 2, NEW, "r1")]).await;
+    assert_eq!(bench.write().1, Remote::ServiceNow, "the run does");
+}
