@@ -13,6 +13,7 @@ use crate::reasons::Act;
 use crate::shown::{agreed, editor, remote_name, shown, side};
 use crate::words;
 use engine::error::decode;
+use engine::one_sided::Hindrance;
 use engine::overwritten::Overwritten;
 use engine::pairing::Likeness;
 use engine::step::{load_context, load_side};
@@ -194,6 +195,10 @@ fn not_linkable(candidate: &PairRow, remote: Remote) -> Option<String> {
     })
 }
 
+fn hindrances(row: &ConflictRow) -> Vec<Hindrance> {
+    decode("why", &row.comparison).unwrap_or_default()
+}
+
 impl Console {
     pub(crate) async fn conflict(&self, id: &str) -> Result<ConflictRow, ApiError> {
         self.parts.store.conflict(id).await?.ok_or_else(|| {
@@ -270,7 +275,15 @@ impl Console {
                 )
             }
             ConflictCause::CannotCreate => {
-                "Only one system has this record, and it cannot be created in the other as it is.".to_owned()
+                let mut why =
+                    "Only one system has this record, and it cannot be created in the other as it is."
+                        .to_owned();
+                for hindrance in hindrances(row) {
+                    if let Hindrance::Finding { problem, way_out, .. } = hindrance {
+                        why.push_str(&format!(" {} {}", sentence(&problem), sentence(&way_out)));
+                    }
+                }
+                why.trim_end().to_owned()
             }
             ConflictCause::Overwritten => match decode::<Overwritten>("overwritten", &row.comparison) {
                 Ok(known) => self.overwritten_words(&known),
@@ -286,7 +299,10 @@ impl Console {
             _ => None,
         };
         let ids: Vec<String> = match row.cause {
-            ConflictCause::CannotCreate => decode("why", &row.comparison).unwrap_or_default(),
+            ConflictCause::CannotCreate => {
+                let fields = hindrances(row).into_iter().map(|hindrance| hindrance.field().to_owned());
+                fields.filter(|field| !field.is_empty()).collect()
+            }
             _ => row.fields.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
         };
         let short = |pick: fn(&FieldComparison) -> &FieldState| {

@@ -58,11 +58,18 @@ pub struct Inbox {
     store: Arc<dyn Store>,
     lens: Arc<EventLens>,
     ids: Arc<dyn Ids>,
+    /// What is synchronised.
+    kinds: Vec<RecordKind>,
 }
 
 impl Inbox {
-    pub(crate) fn new(store: Arc<dyn Store>, lens: Arc<EventLens>, ids: Arc<dyn Ids>) -> Inbox {
-        Inbox { store, lens, ids }
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        lens: Arc<EventLens>,
+        ids: Arc<dyn Ids>,
+        kinds: Vec<RecordKind>,
+    ) -> Inbox {
+        Inbox { store, lens, ids, kinds }
     }
 
     /// Takes a message in. When this returns, the event is durable and may be acknowledged.
@@ -89,7 +96,7 @@ impl Inbox {
             outcome: "unreadable".to_owned(),
             replaces: None,
         };
-        let row = match pointed(&self.lens, &row) {
+        let row = match pointed(&self.lens, &self.kinds, &row) {
             Ok(row) => row,
             Err(unreadable) => {
                 let (row, problem) = *unreadable;
@@ -127,6 +134,7 @@ pub(crate) struct Problem {
 /// cannot.
 pub(crate) fn pointed(
     lens: &EventLens,
+    kinds: &[RecordKind],
     row: &InboxRow,
 ) -> std::result::Result<InboxRow, Box<(InboxRow, Problem)>> {
     let pointer = lens.read(row.remote, &row.raw).map_err(|problem| {
@@ -147,16 +155,14 @@ pub(crate) fn pointed(
         version: pointer.version,
         ..row.clone()
     };
-    match pointer.kind {
-        RecordKind::Patient => Ok(InboxRow { state: InboxState::Accepted, outcome: String::new(), ..row }),
-        RecordKind::Appointment | RecordKind::Treatment => {
-            let what = format!(
-                "this VetSync does not synchronise {}s; replay it after an update, or dismiss it",
-                pointer.kind.as_str()
-            );
-            Err(Box::new((row, Problem { field: String::new(), class: "not_synchronised".to_owned(), what })))
-        }
+    if kinds.contains(&pointer.kind) {
+        return Ok(InboxRow { state: InboxState::Accepted, outcome: String::new(), ..row });
     }
+    let what = format!(
+        "this VetSync does not synchronise {}s; replay it once the settings say so, or dismiss it",
+        pointer.kind.as_str()
+    );
+    Err(Box::new((row, Problem { field: String::new(), class: "not_synchronised".to_owned(), what })))
 }
 
 /// One record being looked at.
@@ -217,7 +223,12 @@ impl Looking {
 impl Engine {
     /// The door of this engine's inbox.
     pub fn inbox(&self) -> Inbox {
-        Inbox::new(Arc::clone(&self.store), Arc::clone(&self.events), Arc::clone(&self.ids))
+        Inbox::new(
+            Arc::clone(&self.store),
+            Arc::clone(&self.events),
+            Arc::clone(&self.ids),
+            self.kinds.clone(),
+        )
     }
 
     /// What a killed process was looking at is looked at again.

@@ -10,6 +10,7 @@ use crate::plans;
 use crate::step::Engine;
 use crate::{links, visits};
 use record::{Record, RecordKind, Remote};
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus,
@@ -185,8 +186,8 @@ async fn ask_or_create(
     }
     match outlook(engine, id, record, proven, now_ms).await? {
         Outlook::Create => linked.creations.push(Creation { pair: pair_id.to_owned() }),
-        Outlook::Stays | Outlook::Unknown => {}
-        Outlook::Waits => linked.waiting_for_patients += 1,
+        // What waits is counted when all that stand alone are looked at.
+        Outlook::Stays | Outlook::Unknown | Outlook::Waits => {}
         Outlook::Ask(cause, comparison) => {
             linked.conflicts += 1;
             let row = question(engine, pair_id, cause, card, &[], now_ms)?;
@@ -196,14 +197,40 @@ async fn ask_or_create(
     Ok(())
 }
 
-/// Ids of fields that keep a record from being created on the other side: a rule says that they cannot be right, or that
-/// the other side could not hold them.
+/// What keeps a record from being created on the other side, as kept with the question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Hindrance {
+    /// The id of a field whose rules say the rest.
+    Field(String),
+    /// What is wrong, and the way out.
+    Finding {
+        /// The field's id.
+        field: String,
+        /// What is wrong, without values.
+        problem: String,
+        /// What to do about it.
+        way_out: String,
+    },
+}
+
+impl Hindrance {
+    /// The id of the field it is about.
+    pub fn field(&self) -> &str {
+        match self {
+            Hindrance::Field(field) | Hindrance::Finding { field, .. } => field,
+        }
+    }
+}
+
+/// What keeps a record from being created on the other side: a rule says that it cannot be right, or that the other side
+/// could not hold it.
 async fn cannot_create(
     engine: &Engine,
     id: &SnapshotId,
     record: &Record,
     now_ms: i64,
-) -> Result<Option<Vec<String>>> {
+) -> Result<Option<Vec<Hindrance>>> {
     let findings = match id.kind {
         RecordKind::Patient => {
             let today = crate::clock::date_of(now_ms);
@@ -214,13 +241,47 @@ async fn cannot_create(
         }
         RecordKind::Treatment => Vec::new(),
     };
-    let mut fields: Vec<String> = findings
+    let mut hindrances: Vec<Hindrance> = findings
         .into_iter()
         .filter(|finding| finding.severity == record::validate::Severity::Error)
-        .map(|finding| finding.field)
+        .map(|finding| match id.kind {
+            RecordKind::Patient => Hindrance::Field(finding.field),
+            RecordKind::Appointment | RecordKind::Treatment => Hindrance::Finding {
+                field: finding.field,
+                problem: finding.problem,
+                way_out: finding.way_out,
+            },
+        })
         .collect();
-    fields.dedup();
-    Ok((!fields.is_empty()).then_some(fields))
+    hindrances.dedup();
+    if hindrances.is_empty() && id.kind == RecordKind::Appointment {
+        // Found now, so that the question stands until it is answered: a clinician whom the staff table does not know.
+        let body = plans::create_body_of(engine.lenses.of(id.kind), record, id.remote, "");
+        match body {
+            Err(EngineError::Mapping(problem)) => hindrances = not_writable(id.kind, problem),
+            other => {
+                other?;
+            }
+        }
+    }
+    Ok((!hindrances.is_empty()).then_some(hindrances))
+}
+
+/// What a lens says that cannot be written, for the question.
+fn not_writable(kind: RecordKind, problem: mapping::MappingError) -> Vec<Hindrance> {
+    match (kind, problem) {
+        (RecordKind::Patient, _) => Vec::new(),
+        (_, mapping::MappingError::CannotWrite { field, problem }) => {
+            let (problem, way_out) = match problem.split_once("; ") {
+                Some((problem, way_out)) => (problem.to_owned(), way_out.to_owned()),
+                None => (problem, String::new()),
+            };
+            vec![Hindrance::Finding { field, problem, way_out }]
+        }
+        (_, mapping::MappingError::NotThisKind { what }) => {
+            vec![Hindrance::Finding { field: String::new(), problem: what, way_out: String::new() }]
+        }
+    }
 }
 
 fn question(
@@ -399,10 +460,10 @@ pub async fn create_changes(engine: &mut Engine, creation: &Creation, now_ms: i6
     let Some(source) = source else { return Ok(Vec::new()) };
     match creation_plan(engine, &pair, &source.snapshot, &source.record, "rule", None, now_ms) {
         // What the other side could not hold keeps this patient waiting, nobody else.
-        Err(EngineError::Mapping(_)) => {
+        Err(EngineError::Mapping(problem)) => {
             tracing::warn!(pair = %pair.id, "create.cannot_be_written");
             let row = question(engine, &pair.id, ConflictCause::CannotCreate, &pair.card, &[], now_ms)?;
-            let comparison = encode("why", &Vec::<String>::new())?;
+            let comparison = encode("why", &not_writable(pair.kind, problem))?;
             Ok(vec![Change::PutConflict(ConflictRow { comparison, ..row })])
         }
         planned => planned,

@@ -242,7 +242,7 @@ impl Engine {
             replaces: Some(original.id.clone()),
             remote: original.remote,
         };
-        let event = pointed(&self.events, &draft).map_err(|unreadable| EngineError::NotNow {
+        let event = pointed(&self.events, &self.kinds, &draft).map_err(|unreadable| EngineError::NotNow {
             what: format!("the edited text cannot be worked on either: {}", unreadable.1.what),
             way_out: "nothing was kept of it; correct it further".to_owned(),
         })?;
@@ -320,7 +320,7 @@ impl Engine {
         let audit = self.audited(person, "quarantine.replayed", id, String::new(), now_ms);
         if let Some(event) = &entry.event {
             let event = self.store.event(event).await?.ok_or(EngineError::NotFound { what: "event" })?;
-            return Ok(match pointed(&self.events, &event) {
+            return Ok(match pointed(&self.events, &self.kinds, &event) {
                 Ok(event) => {
                     changes.push(Change::ResendEvent(InboxRow { due_at_ms: now_ms, ..event }));
                     changes.push(Change::CloseQuarantine {

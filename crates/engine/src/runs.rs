@@ -67,9 +67,6 @@ pub struct RunCounts {
     /// Appointments and treatments that wait because their patient is not linked.
     #[serde(skip_serializing_if = "is_none")]
     pub waiting_for_patients: u64,
-    /// Records that break a rule about them or among them.
-    #[serde(skip_serializing_if = "is_none")]
-    pub flagged: u64,
     /// The same of each kind, where a run was about more than one; the figures above are their sums.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<(RecordKind, RunCounts)>,
@@ -113,7 +110,6 @@ impl RunCounts {
         self.to_create += one.to_create;
         self.vanished += one.vanished;
         self.waiting_for_patients += one.waiting_for_patients;
-        self.flagged += one.flagged;
     }
 }
 

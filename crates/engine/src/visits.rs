@@ -7,7 +7,8 @@ use crate::rules::Rules;
 use crate::step::Engine;
 use reconcile::calendar;
 use record::validate::{AppointmentFacts, Finding, PatientKnown, validate_appointment};
-use record::{Record, RecordKind, Remote};
+use record::codes::appointment_status::Stage;
+use record::{Catalogue, Record, RecordKind, Remote, Value};
 use std::collections::HashMap;
 use store::{PairRow, PairStatus, SnapshotId, Store};
 
@@ -63,6 +64,48 @@ fn key_in(pair: PairRow, remote: Remote) -> Option<String> {
         Remote::ServiceNow => pair.servicenow_key,
         Remote::Ehr => pair.ehr_key,
     }
+}
+
+/// An appointment in a clinician's calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booked {
+    /// Unix seconds.
+    pub start: i64,
+    clinician: String,
+    minutes: u32,
+    stage: Stage,
+}
+
+impl Booked {
+    /// As calendars compare it.
+    pub fn visit<Id>(&self, id: Id) -> calendar::Visit<'_, Id> {
+        calendar::Visit {
+            id,
+            clinician: &self.clinician,
+            start: self.start,
+            minutes: self.minutes,
+            stage: self.stage,
+        }
+    }
+}
+
+/// When and with whom an appointment is, if it says so: only of somebody in the staff table it is known who that is in
+/// both systems.
+pub fn booked(catalogue: &Catalogue, record: &Record) -> Option<Booked> {
+    let Some(Value::Instant(start)) = record.by_id(catalogue, "appointment_date").value() else { return None };
+    let Some(Value::Minutes(length)) = record.by_id(catalogue, "duration_minutes").value() else { return None };
+    let Some(Value::Person(clinician)) = record.by_id(catalogue, "assigned_clinician").value() else {
+        return None;
+    };
+    let Some(Value::Status(status)) = record.by_id(catalogue, "appointment_status").value() else {
+        return None;
+    };
+    Some(Booked {
+        start: start.seconds,
+        clinician: clinician.known.clone()?,
+        minutes: length.minutes,
+        stage: status.stage(),
+    })
 }
 
 /// What is wrong with an appointment by itself, with the way out. Its patient has to be resolved as far as it can be.

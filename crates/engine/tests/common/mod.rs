@@ -4,10 +4,11 @@
 use engine::clock::SeededIds;
 use engine::runs::counts_of;
 use engine::step::{Command, Effects, Event, Notice, Reply, Request, Ticket};
-use engine::{Engine, EngineError, Lenses, Policy};
+use engine::{Engine, EngineError, Lenses, Policy, Rules};
 use mapping::fhir::PatientLens;
 use mapping::servicenow::{ColumnType, RowLens};
 use record::catalogue::ValueType;
+use record::value::StaffMember;
 use record::{Catalogue, Conventions, RecordKind, Remote};
 use remote::{Fetched, Next, Page, RemoteError, Write, Written};
 use std::sync::Arc;
@@ -16,9 +17,17 @@ use store::{OperationFilter, OperationState, Store};
 
 pub const SYSTEM: &str = "https://example.org/servicenow";
 pub const START_MS: i64 = 1_790_000_000_000;
+/// A clinician of the staff table, as ServiceNow knows her.
+pub const LEE: &str = "46d44a5dc0a8010e0000b4bb8f62b0fd";
 
 pub fn lenses() -> Lenses {
-    let (catalogue, conventions) = (Arc::new(Catalogue::patient_default()), Arc::new(Conventions::default()));
+    let staff = StaffMember {
+        servicenow_user: LEE.to_owned(),
+        practitioner: "Practitioner/dr-lee".to_owned(),
+        name: "Dr Lee".to_owned(),
+    };
+    let conventions = Conventions { staff: vec![staff], ..Conventions::default() };
+    let (catalogue, conventions) = (Arc::new(Catalogue::patient_default()), Arc::new(conventions));
     let mut row = RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions));
     row.column_types = catalogue
         .iter()
@@ -103,6 +112,21 @@ impl Bench {
         Bench::over(store, Arc::new(folder), policy, START_MS).await
     }
 
+    /// One that synchronises other kinds besides patients.
+    pub async fn of_kinds(kinds: &[RecordKind]) -> Bench {
+        let mut bench = Bench::with(Policy::default()).await;
+        let seed = [9; 32];
+        bench.engine = Engine::new(
+            Arc::clone(&bench.store),
+            Arc::new(lenses()),
+            Policy::default(),
+            Arc::new(SeededIds::new(seed)),
+        )
+        .with_kinds(kinds, Rules::default());
+        bench.step(Event::Started).await;
+        bench
+    }
+
     pub async fn over(
         store: Arc<dyn Store>,
         folder: Arc<tempfile::TempDir>,
@@ -177,6 +201,13 @@ impl Bench {
                 Ok(Page { items, malformed: Vec::new(), next: Next::ProvenComplete, total_hint: None });
             self.step(Event::PageRead { run, remote, result, latency_ms: 5 }).await;
         }
+    }
+
+    /// The same, as far as they are asked for records of that kind.
+    pub async fn pages_of(&mut self, kind: RecordKind, rows: &[Fetched], documents: &[Fetched]) {
+        let asked = |request: &Request| matches!(request, Request::ReadPage { kind: of, .. } if *of == kind);
+        assert_eq!(self.sent.iter().filter(|request| asked(request)).count(), 2, "{:?}", self.sent);
+        self.pages(rows, documents).await;
     }
 
     /// The remotes answer what they were asked about single records.
