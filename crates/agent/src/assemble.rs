@@ -9,7 +9,7 @@ use console_api::dto::{Person, Role};
 use console_api::{Console, Parts};
 use engine::clock::{SeededIds, SystemClock};
 use engine::drive::{Handle, Remotes};
-use engine::{Clock, Command, Engine, Lenses, Policy};
+use engine::{Clock, Command, DocumentLens, Engine, Lenses, Policy};
 use mapping::fhir::{BareAllergies, PatientLens};
 use mapping::servicenow::{ColumnType, RowLens};
 use record::{RecordKind, Remote};
@@ -484,8 +484,87 @@ pub const fn columns_key() -> &'static str {
 /// How long the first start waits for ServiceNow to name its columns.
 const COLUMNS_WAIT: Duration = Duration::from_secs(5);
 
-/// Both lenses. The column names are those ServiceNow has (wire-facts 5.6): found now, or as found at an earlier start,
-/// or, where neither is to be had, as the platform names them by default.
+/// The columns of a table as ServiceNow has them (wire-facts 5.6): found now, or as found at an earlier start, or, where
+/// neither is to be had, none.
+async fn found_columns(
+    client: &Arc<ServiceNow>,
+    store: &dyn Store,
+    kind: RecordKind,
+    names: &[&str],
+) -> Result<Vec<FoundColumn>, StartError> {
+    let key = match kind {
+        RecordKind::Patient => columns_key().to_owned(),
+        RecordKind::Appointment | RecordKind::Treatment => format!("columns.{}", kind.as_str()),
+    };
+    let known: Option<Vec<FoundColumn>> =
+        store.value(&key).await?.and_then(|text| serde_json::from_str(&text).ok());
+    if let Some(known) =
+        known.filter(|known| known.iter().map(|(asked, _, _)| asked.as_str()).eq(names.iter().copied()))
+    {
+        return Ok(known);
+    }
+    match tokio::time::timeout(COLUMNS_WAIT, client.resolve_columns(kind, names)).await {
+        Ok(Ok(resolved)) => {
+            let found: Vec<_> = resolved
+                .into_iter()
+                .map(|Resolved { asked, column, internal_type, .. }| (asked, column, internal_type))
+                .collect();
+            if let Ok(value) = serde_json::to_string(&found) {
+                store.commit(vec![store::Change::PutValue { key, value }]).await?;
+            }
+            Ok(found)
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(kind = kind.as_str(), error = %error.log_words(), "columns.not_resolved");
+            Ok(Vec::new())
+        }
+        Err(_) => {
+            tracing::warn!(kind = kind.as_str(), "columns.not_resolved_in_time");
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// A column as found, or as the platform names it by default.
+fn column_of(found: &[FoundColumn], asked: &str) -> String {
+    found.iter().find(|(name, _, _)| name == asked).and_then(|(_, column, _)| column.clone()).unwrap_or_else(
+        || {
+            if asked.starts_with("u_") || asked.starts_with("x_") {
+                asked.to_owned()
+            } else {
+                format!("u_{asked}")
+            }
+        },
+    )
+}
+
+/// How the rows of a table are read and written, by the columns that were found. `asked` begins with those of the fields.
+fn row_lens(
+    catalogue: &Arc<record::Catalogue>,
+    conventions: &Arc<record::Conventions>,
+    asked: &[String],
+    ehr_id_column: &str,
+    found: &[FoundColumn],
+) -> RowLens {
+    let mut row = RowLens::new(Arc::clone(catalogue), Arc::clone(conventions));
+    let fields = || asked.iter().take(catalogue.fields.len());
+    row.columns = fields().map(|asked| column_of(found, asked)).collect();
+    row.column_types = fields()
+        .map(|asked| {
+            found
+                .iter()
+                .find(|(name, _, _)| name == asked)
+                .and_then(|(_, _, internal_type)| internal_type.as_deref())
+                .map_or(ColumnType::Text, |internal_type| {
+                    ColumnType::of_dictionary(internal_type, Vec::new())
+                })
+        })
+        .collect();
+    row.ehr_id_column = column_of(found, ehr_id_column);
+    row
+}
+
+/// The lenses of every kind. The columns of what is not synchronised are not asked for.
 async fn lenses(
     settings: &Settings,
     client: &Arc<ServiceNow>,
@@ -497,71 +576,13 @@ async fn lenses(
     let asked = asked_columns(settings)?;
     let mut names: Vec<&str> = asked.iter().map(String::as_str).collect();
     names.push(&own.ehr_id_column);
-    let known: Option<Vec<FoundColumn>> =
-        store.value(columns_key()).await?.and_then(|text| serde_json::from_str(&text).ok());
-    let found = match known
-        .filter(|known| known.iter().map(|(asked, _, _)| asked.as_str()).eq(names.iter().copied()))
-    {
-        Some(known) => known,
-        None => match tokio::time::timeout(COLUMNS_WAIT, client.resolve_columns(RecordKind::Patient, &names))
-            .await
-        {
-            Ok(Ok(resolved)) => {
-                let found: Vec<_> = resolved
-                    .into_iter()
-                    .map(|Resolved { asked, column, internal_type, .. }| (asked, column, internal_type))
-                    .collect();
-                if let Ok(value) = serde_json::to_string(&found) {
-                    store
-                        .commit(vec![store::Change::PutValue { key: columns_key().to_owned(), value }])
-                        .await?;
-                }
-                found
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(error = %error.log_words(), "columns.not_resolved");
-                Vec::new()
-            }
-            Err(_) => {
-                tracing::warn!("columns.not_resolved_in_time");
-                Vec::new()
-            }
-        },
-    };
-    let column = |asked: &str| {
-        found
-            .iter()
-            .find(|(name, _, _)| name == asked)
-            .and_then(|(_, column, _)| column.clone())
-            .unwrap_or_else(|| {
-                if asked.starts_with("u_") || asked.starts_with("x_") {
-                    asked.to_owned()
-                } else {
-                    format!("u_{asked}")
-                }
-            })
-    };
-    let mut row = RowLens::new(Arc::clone(&catalogue), Arc::clone(&conventions));
-    row.columns = asked.iter().take(catalogue.fields.len()).map(|asked| column(asked)).collect();
-    row.column_types = asked
-        .iter()
-        .take(catalogue.fields.len())
-        .map(|asked| {
-            found
-                .iter()
-                .find(|(name, _, _)| name == asked)
-                .and_then(|(_, _, internal_type)| internal_type.as_deref())
-                .map_or(ColumnType::Text, |internal_type| {
-                    ColumnType::of_dictionary(internal_type, Vec::new())
-                })
-        })
-        .collect();
-    row.ehr_id_column = column(&own.ehr_id_column);
-    row.active_column = own.active_column.as_deref().map(column);
-    row.deceased_column = own.deceased_column.as_deref().map(column);
+    let found = found_columns(client, store, RecordKind::Patient, &names).await?;
+    let mut row = row_lens(&catalogue, &conventions, &asked, &own.ehr_id_column, &found);
+    row.active_column = own.active_column.as_deref().map(|asked| column_of(&found, asked));
+    row.deceased_column = own.deceased_column.as_deref().map(|asked| column_of(&found, asked));
     let patient = PatientLens {
         catalogue,
-        conventions,
+        conventions: Arc::clone(&conventions),
         servicenow_system: settings.servicenow_identifier_system().unwrap_or_default(),
         microchip_system: settings.ehr.microchip_system.clone(),
         microchip_systems_read: settings.ehr.microchip_systems_read.clone(),
@@ -571,7 +592,36 @@ async fn lenses(
             BareAllergies::TextExtension
         },
     };
-    Ok(Lenses::of_patients(row, patient))
+    let mut lenses = Lenses::of_patients(row, patient);
+    for kind in synchronised(settings) {
+        let table = table_of(settings, kind)?;
+        let mut names: Vec<&str> = table.columns.iter().map(String::as_str).collect();
+        names.push(&table.ehr_id_column);
+        let found = found_columns(client, store, kind, &names).await?;
+        let catalogue = Arc::clone(lenses.catalogue(kind));
+        let row = row_lens(&catalogue, &conventions, &table.columns, &table.ehr_id_column, &found);
+        let system = settings.identifier_system_of(kind).unwrap_or_default();
+        let of_kind = match kind {
+            RecordKind::Patient => continue,
+            RecordKind::Appointment => &mut lenses.appointments,
+            RecordKind::Treatment => &mut lenses.treatments,
+        };
+        of_kind.row = row;
+        match &mut of_kind.document {
+            DocumentLens::Patient(_) => {}
+            DocumentLens::Appointment(lens) => lens.servicenow_system = system,
+            DocumentLens::Treatment(lens) => {
+                lens.servicenow_system = system;
+                lens.note_url.clone_from(&settings.ehr.note_extension_url);
+            }
+        }
+    }
+    Ok(lenses)
+}
+
+/// What the engine synchronises besides patients.
+fn synchronised(settings: &Settings) -> Vec<RecordKind> {
+    settings.kinds().into_iter().filter(|kind| *kind == RecordKind::Appointment).collect()
 }
 
 fn people(settings: &Settings) -> Vec<Person> {
@@ -610,11 +660,18 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         ..Policy::default()
     };
     let ids = Arc::new(SeededIds::new(new_key()));
-    let events = mapping::event::EventLens {
-        tables: vec![(opened.settings.servicenow.patient_table.clone(), RecordKind::Patient)],
-    };
+    let kinds = synchronised(&opened.settings);
+    let mut tables = vec![(opened.settings.servicenow.patient_table.clone(), RecordKind::Patient)];
+    for kind in &kinds {
+        tables.push((table_of(&opened.settings, *kind)?.table, *kind));
+    }
+    if opened.settings.kinds().contains(&RecordKind::Treatment) {
+        tracing::warn!("treatments.read_by_clients_alone");
+    }
+    let rules = engine::Rules::default();
     let engine = Engine::new(Arc::clone(&opened.store), Arc::clone(&opened.lenses), policy, ids)
-        .with_events(events)
+        .with_events(mapping::event::EventLens { tables })
+        .with_kinds(&kinds, rules.clone())
         .with_schedule(crate::schedule::of(&opened.settings), opened.options.acts_by_itself);
     let (stop, stopped) = oneshot::channel::<()>();
     let (handle, task) =
@@ -631,6 +688,7 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         engine: handle.clone(),
         remotes: opened.remotes,
         lenses: opened.lenses,
+        rules: Arc::new(rules),
         clock: opened.clock,
         people: people(&opened.settings),
         person,

@@ -20,6 +20,8 @@ macro_rules! with_commands {
             "patients.get" => patients_get(Id) -> PatientPage, Some(Capability::SeePatients);
             "patients.verify" => patients_verify(Id) -> PatientPage, Some(Capability::VerifyPatient);
             "patients.raw" => patients_raw(Id) -> RawPair, Some(Capability::SeeRaw);
+            "appointments.list" => appointments_list(VisitQuery) -> VisitRows, Some(Capability::SeePatients);
+            "appointments.get" => appointments_get(Id) -> VisitPage, Some(Capability::SeePatients);
             "conflicts.list" => conflicts_list(ConflictQuery) -> ConflictList, Some(Capability::SeeConflicts);
             "conflicts.get" => conflicts_get(Id) -> CompareView, Some(Capability::SeeConflicts);
             "conflicts.claim" => conflicts_claim(Claim) -> ConflictItem, Some(Capability::SeeConflicts);

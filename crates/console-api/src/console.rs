@@ -4,14 +4,15 @@
 use crate::dto::*;
 use crate::dto::{ApiError, ErrorCode, Id};
 use crate::dto::{
-    Capability, Changed, Event, Nothing, Person, Progress, RunPhase, RunStatus, RunView, Session, StartRun,
-    SwitchPerson, Tag,
+    Capability, Changed, Event, Kind, Nothing, Person, Progress, RunPhase, RunStatus, RunView, Session,
+    StartRun, SwitchPerson, Tag,
 };
 use crate::errors::api;
 use crate::permissions::{capabilities, may, who_can};
 use engine::drive::{Handle, Remotes};
 use engine::runs::{Phase, counts_of};
 use engine::{Clock, Command, Lenses, Notice, Reply};
+use record::RecordKind;
 use std::sync::{Arc, RwLock};
 use store::{RunRow, Store};
 use tokio::sync::broadcast;
@@ -27,6 +28,8 @@ pub struct Parts {
     pub remotes: Remotes,
     /// The fields.
     pub lenses: Arc<Lenses>,
+    /// What appointments and treatments are held to.
+    pub rules: Arc<engine::Rules>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Who may sit here.
@@ -210,7 +213,11 @@ impl Console {
             trigger: "manual".to_owned(),
             actor: Some(person.id),
             plan_only: request.plan_only,
-            kind: None,
+            kind: request.kind.map(|kind| match kind {
+                Kind::Patient => RecordKind::Patient,
+                Kind::Appointment => RecordKind::Appointment,
+                Kind::Treatment => RecordKind::Treatment,
+            }),
         };
         match self.parts.engine.ask(command).await? {
             Reply::Run(row) => self.run_view(&row),

@@ -46,12 +46,14 @@ mod planning;
 mod quarantine;
 mod queue;
 mod schedule;
+mod visits;
 pub use home::*;
 pub use patients::*;
 pub use planning::*;
 pub use quarantine::*;
 pub use queue::*;
 pub use schedule::*;
+pub use visits::*;
 
 dto_enum! {
     /// One of the two external systems.
@@ -181,6 +183,7 @@ pub fn declarations() -> Vec<String> {
         quarantine::declarations,
         queue::declarations,
         schedule::declarations,
+        visits::declarations,
     ] {
         all.extend(module(&config));
     }

@@ -22,6 +22,7 @@ mod remotes;
 mod schedule;
 mod shown;
 mod storage;
+mod visits;
 mod words;
 
 pub use console::{Console, Parts};

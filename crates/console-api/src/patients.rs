@@ -31,7 +31,7 @@ pub(crate) const fn status(status: PairStatus) -> PatientStatus {
     }
 }
 
-const fn stored_status(status: PatientStatus) -> PairStatus {
+pub(crate) const fn stored_status(status: PatientStatus) -> PairStatus {
     match status {
         PatientStatus::Agreed => PairStatus::Agreed,
         PatientStatus::Waiting => PairStatus::Waiting,
@@ -235,7 +235,7 @@ impl Console {
         views
     }
 
-    fn linked_words(&self, by: &str) -> String {
+    pub(crate) fn linked_words(&self, by: &str) -> String {
         match by {
             "cross_reference" => "linked by the other system's number".to_owned(),
             "microchip" => "linked by microchip".to_owned(),
@@ -244,7 +244,7 @@ impl Console {
         }
     }
 
-    async fn timeline(&self, pair: &PairRow) -> Result<Vec<TimelineEntry>, ApiError> {
+    pub(crate) async fn timeline(&self, pair: &PairRow) -> Result<Vec<TimelineEntry>, ApiError> {
         let mut entries = Vec::new();
         for receipt in self.parts.store.receipts(Some(&pair.id), 0, 50).await? {
             let view = self.receipt_view(&receipt).await?;

@@ -6,8 +6,8 @@ use crate::pairing::{Likeness, Walk, sides};
 use crate::rules::Rules;
 use crate::step::Engine;
 use reconcile::calendar;
-use record::validate::{AppointmentFacts, Finding, PatientKnown, validate_appointment};
 use record::codes::appointment_status::Stage;
+use record::validate::{AppointmentFacts, Finding, PatientKnown, validate_appointment};
 use record::{Catalogue, Record, RecordKind, Remote, Value};
 use std::collections::HashMap;
 use store::{PairRow, PairStatus, SnapshotId, Store};
@@ -92,8 +92,12 @@ impl Booked {
 /// When and with whom an appointment is, if it says so: only of somebody in the staff table it is known who that is in
 /// both systems.
 pub fn booked(catalogue: &Catalogue, record: &Record) -> Option<Booked> {
-    let Some(Value::Instant(start)) = record.by_id(catalogue, "appointment_date").value() else { return None };
-    let Some(Value::Minutes(length)) = record.by_id(catalogue, "duration_minutes").value() else { return None };
+    let Some(Value::Instant(start)) = record.by_id(catalogue, "appointment_date").value() else {
+        return None;
+    };
+    let Some(Value::Minutes(length)) = record.by_id(catalogue, "duration_minutes").value() else {
+        return None;
+    };
     let Some(Value::Person(clinician)) = record.by_id(catalogue, "assigned_clinician").value() else {
         return None;
     };

@@ -58,12 +58,18 @@ enum Verb {
         /// Only this patient, by VetSync's id.
         #[arg(long, value_name = "ID")]
         patient: Option<String>,
+        /// Only this appointment, by VetSync's id.
+        #[arg(long, value_name = "ID", conflicts_with = "patient")]
+        appointment: Option<String>,
     },
     /// Compare everything, settle what rules may settle, flag the rest.
     Reconcile {
         /// Only say what would be done; write nothing.
         #[arg(long)]
         plan: bool,
+        /// Only records of this kind: patient, appointment or treatment.
+        #[arg(long, value_enum, conflicts_with = "go_on")]
+        kind: Option<commands::KindName>,
         /// Let exactly what the brake stopped go on: the first administrator asks, with --reason; another one agrees.
         #[arg(long = "continue", conflicts_with = "plan")]
         go_on: bool,
@@ -73,6 +79,8 @@ enum Verb {
     },
     /// Search patients by name, owner, phone, microchip or any id.
     Patients(commands::Patients),
+    /// Appointments of both calendars: list, show.
+    Appointments(commands::Appointments),
     /// The work list of conflicts.
     Conflicts(commands::Conflicts),
     /// The outbox: what waits, what failed and why; retry, replay, edit and resend, cancel.
@@ -116,10 +124,12 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Verb::Simulate(simulate) => sample::simulate(simulate, json).await,
         Verb::Demo(demo) => demo::run(demo, json).await,
-        Verb::Sync { patient } => commands::sync(options, patient, json).await,
+        Verb::Sync { appointment: Some(id), .. } => commands::sync_appointment(options, id, json).await,
+        Verb::Sync { patient, .. } => commands::sync(options, patient, json).await,
         Verb::Reconcile { go_on: true, reason, .. } => commands::continue_braked(options, reason, json).await,
-        Verb::Reconcile { plan, .. } => commands::reconcile(options, plan, json).await,
+        Verb::Reconcile { plan, kind, .. } => commands::reconcile(options, plan, kind, json).await,
         Verb::Patients(patients) => commands::patients(options, patients, json).await,
+        Verb::Appointments(appointments) => commands::appointments(options, appointments, json).await,
         Verb::Conflicts(conflicts) => commands::conflicts(options, conflicts, json).await,
         Verb::Queue(queue) => commands::queue(options, queue, json).await,
         Verb::Remotes(remotes) => commands::remotes(options, remotes, json).await,

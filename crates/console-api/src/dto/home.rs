@@ -1,6 +1,6 @@
 //! What crosses the seam for *Home*: the two systems, the metrics and the runs.
 
-use super::{PlannedRun, RemoteName};
+use super::{Kind, PlannedRun, RemoteName};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -160,6 +160,10 @@ dto! {
         pub patient_id: Option<String>,
         /// Compare and plan, write nothing.
         pub plan_only: bool,
+        /// Records of this kind only; where it is not said, of every kind.
+        #[serde(default)]
+        #[ts(optional)]
+        pub kind: Option<Kind>,
     }
     pub struct BrakedView {
         /// What the brake stopped, if anything waits behind it.

@@ -1,5 +1,6 @@
 //! The verbs that work on the configured systems, through the console's commands like every other host.
 
+mod appointments;
 mod doctor;
 mod quarantine;
 mod queue;
@@ -7,6 +8,7 @@ mod remotes;
 mod runs;
 mod secret;
 
+pub use appointments::{Appointments, KindName, appointments, sync_appointment};
 pub use doctor::doctor;
 pub use quarantine::{Quarantine, quarantine};
 pub use queue::{Queue, queue};
@@ -50,9 +52,9 @@ async fn something_happened(events: &mut broadcast::Receiver<Event>) {
 
 /// `vetsync sync`
 pub async fn sync(options: Options, patient: Option<String>, json: bool) -> Outcome {
-    let Some(patient) = patient else { return reconcile(options, false, json).await };
+    let Some(patient) = patient else { return reconcile(options, false, None, json).await };
     let seat = started(options).await?;
-    let request = StartRun { patient_id: Some(patient.clone()), plan_only: false };
+    let request = StartRun { patient_id: Some(patient.clone()), plan_only: false, kind: None };
     let _run: serde_json::Value = call(&seat, "run.start", &request).await?;
     let page: PatientPage = wait_until_written(&seat, &patient).await?;
     seat.leave().await;
@@ -77,10 +79,10 @@ async fn wait_until_written(seat: &Seat, patient: &str) -> Result<PatientPage, F
 }
 
 /// `vetsync reconcile`
-pub async fn reconcile(options: Options, plan_only: bool, json: bool) -> Outcome {
+pub async fn reconcile(options: Options, plan_only: bool, kind: Option<KindName>, json: bool) -> Outcome {
     let seat = started(options).await?;
     let mut events = seat.events();
-    let request = StartRun { patient_id: None, plan_only };
+    let request = StartRun { patient_id: None, plan_only, kind: kind.map(KindName::kind) };
     let run: RunView = call(&seat, "run.start", &request).await?;
     report_run(seat, &mut events, &run.id, plan_only, json).await
 }

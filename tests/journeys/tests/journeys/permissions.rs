@@ -20,6 +20,12 @@ const TABLE: &[Entry] = &[
     ("patients.verify", "yyyy-", || json!({ "id": "none" })),
     ("patients.raw", "-yyy-", || json!({ "id": "none" })),
     (
+        "appointments.list",
+        "yyyyy",
+        || json!({ "status": null, "from": null, "until": null, "clinician": null, "offset": 0, "limit": 1 }),
+    ),
+    ("appointments.get", "yyyyy", || json!({ "id": "none" })),
+    (
         "conflicts.list",
         "yyyy-",
         || json!({ "text": "", "grade": null, "field": null, "cause": null, "status": null, "offset": 0, "limit": 1 }),
@@ -146,6 +152,7 @@ async fn somebody_unknown_sees_nothing() {
         engine: handle,
         remotes: opened.remotes,
         lenses: opened.lenses,
+        rules: std::sync::Arc::default(),
         clock: opened.clock,
         people: Vec::new(),
         person: "ghost".to_owned(),

@@ -1,0 +1,257 @@
+//! Appointments and treatments: lists and one of them, with what rules say about it.
+
+use crate::compare::{empty_field, field_view};
+use crate::console::Console;
+use crate::dto::{
+    ApiError, ErrorCode, FieldView, FindingSeverity, FindingView, Id, VisitPage, VisitQuery, VisitRow,
+    VisitRows,
+};
+use crate::errors::{api, sentence};
+use crate::patients::{status, stored_status};
+use crate::shown::{remote_name, shown, side};
+use engine::judge::SideState;
+use engine::links;
+use engine::step::{load_context, load_side};
+use engine::visits::{Booked, booked};
+use reconcile::calendar::{self, Overlap};
+use record::validate::Severity;
+use record::{FieldState, Record, RecordKind, Remote};
+use store::{PairRow, PairStatus};
+
+/// Pairs read together.
+const PAGE: u32 = 1_000;
+/// Visits beside this one that may overlap it begin at most so long before or after it.
+const NEAR_SECONDS: i64 = 86_400;
+
+impl Console {
+    pub(crate) async fn appointments_list(&self, request: VisitQuery) -> Result<VisitRows, ApiError> {
+        self.visits(RecordKind::Appointment, &request).await
+    }
+
+    pub(crate) async fn appointments_get(&self, request: Id) -> Result<VisitPage, ApiError> {
+        self.visit(RecordKind::Appointment, &request.id).await
+    }
+
+    async fn visits(&self, kind: RecordKind, request: &VisitQuery) -> Result<VisitRows, ApiError> {
+        let wanted_by = request.clinician.as_deref().map(str::to_lowercase);
+        let wanted = |pair: &PairRow| {
+            let begins = pair.card.born.as_str();
+            request.from.as_deref().is_none_or(|from| begins >= from)
+                && request.until.as_deref().is_none_or(|until| !begins.is_empty() && begins < until)
+                && wanted_by.as_deref().is_none_or(|name| pair.card.owner.to_lowercase().contains(name))
+        };
+        let mut found = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page =
+                self.parts.store.pairs_after(kind, request.status.map(stored_status), &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.id);
+            found.extend(page.into_iter().filter(|pair| wanted(pair)));
+        }
+        found.sort_by(|one, other| (&one.card.born, &one.id).cmp(&(&other.card.born, &other.id)));
+        let total = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
+        let limit = usize::try_from(request.limit.clamp(1, 1_000)).unwrap_or(usize::MAX);
+        let mut rows = Vec::new();
+        for pair in found.iter().skip(offset).take(limit) {
+            let waits = match self.sides_of(pair).await? {
+                sides if pair.status != PairStatus::Agreed => waits(pair, &sides),
+                _ => None,
+            };
+            rows.push(self.visit_row(pair, waits));
+        }
+        Ok(VisitRows { rows, total })
+    }
+
+    fn visit_row(&self, pair: &PairRow, waits: Option<String>) -> VisitRow {
+        VisitRow {
+            id: pair.id.clone(),
+            patient: pair.card.name.clone(),
+            clinician: pair.card.owner.clone(),
+            about: pair.card.breed.clone(),
+            begins: pair.card.born.clone(),
+            stands: pair.card.also.clone(),
+            status: status(pair.status),
+            differing: pair
+                .differing
+                .split(',')
+                .filter(|id| !id.is_empty())
+                .map(|id| self.label(id))
+                .collect(),
+            waits,
+        }
+    }
+
+    async fn sides_of(&self, pair: &PairRow) -> Result<[Option<SideState>; 2], ApiError> {
+        let mut sides = [None, None];
+        for (slot, remote, key) in
+            [(0, Remote::ServiceNow, &pair.servicenow_key), (1, Remote::Ehr, &pair.ehr_key)]
+        {
+            if let Some(key) = key {
+                sides[slot] = load_side(&*self.parts.store, pair.kind, remote, key).await?;
+            }
+        }
+        Ok(sides)
+    }
+
+    async fn visit(&self, kind: RecordKind, id: &str) -> Result<VisitPage, ApiError> {
+        let store = &*self.parts.store;
+        let pair = store.pair(id).await?.filter(|pair| pair.kind == kind).ok_or_else(|| {
+            api(
+                ErrorCode::NotFound,
+                format!("There is no such {} any more.", kind.as_str()),
+                "It may have been linked to another record; look for it in the list.",
+            )
+        })?;
+        let lenses = &self.parts.lenses;
+        let catalogue = lenses.catalogue(kind);
+        let person = self.person();
+        let sides = self.sides_of(&pair).await?;
+        let fields: Vec<FieldView> = match load_context(store, lenses, pair.clone()).await? {
+            Some(context) => {
+                let comparison = reconcile::compare(&context.state(lenses));
+                let of = |field: &reconcile::FieldComparison| {
+                    Some(field_view(catalogue.spec(field.field)?, field, context.base.as_ref(), &person))
+                };
+                comparison.fields.iter().filter_map(of).collect()
+            }
+            None => {
+                let said = |slot: usize, field| {
+                    let side: &Option<SideState> = &sides[slot];
+                    shown(side.as_ref().map_or(&FieldState::Blank, |side| side.record.field(field)))
+                };
+                let of = |(field, spec)| FieldView {
+                    service_now: said(0, field),
+                    ehr: said(1, field),
+                    ..empty_field(spec)
+                };
+                catalogue.iter().map(of).collect()
+            }
+        };
+        let conflict = store.open_conflict_of(&pair.id).await?;
+        Ok(VisitPage {
+            visit: self.visit_row(&pair, waits(&pair, &sides)),
+            service_now: side(Remote::ServiceNow, sides[0].as_ref(), pair.servicenow_key.as_deref()),
+            ehr: side(Remote::Ehr, sides[1].as_ref(), pair.ehr_key.as_deref()),
+            fields,
+            findings: self.visit_findings(&pair, &sides).await?,
+            conflict_id: conflict.map(|row| row.id),
+            timeline: self.timeline(&pair).await?,
+            linked_by: pair.linked_by.as_deref().map(|by| self.linked_words(by)),
+        })
+    }
+
+    /// What rules say about an appointment by itself and beside the others of its clinician; the same finding about both
+    /// records is said once.
+    async fn visit_findings(
+        &self,
+        pair: &PairRow,
+        sides: &[Option<SideState>; 2],
+    ) -> Result<Vec<FindingView>, ApiError> {
+        let mut views: Vec<FindingView> = Vec::new();
+        if pair.kind != RecordKind::Appointment {
+            return Ok(views);
+        }
+        let (store, lenses, rules) = (&*self.parts.store, &*self.parts.lenses, &*self.parts.rules);
+        for (remote, side) in Remote::BOTH.into_iter().zip(sides) {
+            let Some(side) = side else { continue };
+            let found = engine::visits::findings(store, lenses, rules, &side.record, self.now_ms()).await?;
+            for finding in found {
+                let sentence = format!(
+                    "{}. {}",
+                    sentence(&finding.problem).trim_end_matches('.'),
+                    sentence(&finding.way_out)
+                );
+                let severity = match finding.severity {
+                    Severity::Note => FindingSeverity::Note,
+                    Severity::Warning => FindingSeverity::Warning,
+                    Severity::Error => FindingSeverity::Error,
+                };
+                match views.iter_mut().find(|view| view.sentence == sentence) {
+                    Some(view) => view.remotes.push(remote_name(remote)),
+                    None => views.push(FindingView {
+                        field: finding.field,
+                        severity,
+                        sentence,
+                        remotes: vec![remote_name(remote)],
+                    }),
+                }
+            }
+        }
+        views.extend(self.overlapping(pair, sides).await?);
+        views.sort_by_key(|view| match view.severity {
+            FindingSeverity::Error => 0,
+            FindingSeverity::Warning => 1,
+            FindingSeverity::Note => 2,
+        });
+        Ok(views)
+    }
+
+    /// Other appointments of the same clinician at the same time.
+    async fn overlapping(
+        &self,
+        pair: &PairRow,
+        sides: &[Option<SideState>; 2],
+    ) -> Result<Vec<FindingView>, ApiError> {
+        let catalogue = self.parts.lenses.catalogue(RecordKind::Appointment);
+        let of = |sides: &[Option<SideState>; 2]| -> Option<Booked> {
+            let record: &Record = &sides.iter().flatten().next()?.record;
+            booked(catalogue, record)
+        };
+        let Some(own) = of(sides) else { return Ok(Vec::new()) };
+        let bound = |seconds: i64| record::value::Instant::from_seconds(seconds).map(|at| at.servicenow());
+        let (Some(from), Some(until)) = (bound(own.start - NEAR_SECONDS), bound(own.start + NEAR_SECONDS))
+        else {
+            return Ok(Vec::new());
+        };
+        let mut others = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.parts.store.pairs_after(RecordKind::Appointment, None, &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.id);
+            for other in page {
+                let near = other.card.born > from && other.card.born < until;
+                if near
+                    && other.id != pair.id
+                    && let Some(booked) = of(&self.sides_of(&other).await?)
+                {
+                    others.push((other.card, booked));
+                }
+            }
+        }
+        let mut visits = vec![own.visit(0)];
+        visits.extend(others.iter().enumerate().map(|(at, (_, booked))| booked.visit(at + 1)));
+        let named = |at: usize| others.get(at.checked_sub(1)?).map(|(card, _)| card);
+        let found = calendar::overlaps(&visits);
+        let ours = found.iter().filter_map(|overlap| match (overlap.first, overlap.second) {
+            (0, other) | (other, 0) => Some((named(other)?, overlap.minutes)),
+            _ => None,
+        });
+        Ok(ours
+            .map(|(card, minutes)| FindingView {
+                field: "assigned_clinician".to_owned(),
+                severity: FindingSeverity::Warning,
+                sentence: format!(
+                    "{} ({}, {} UTC, for {minutes} minutes). {}",
+                    sentence(Overlap::<usize>::PROBLEM).trim_end_matches('.'),
+                    card.name,
+                    card.born,
+                    sentence(Overlap::<usize>::WAY_OUT)
+                ),
+                remotes: Vec::new(),
+            })
+            .collect())
+    }
+}
+
+/// What a visit waits for, besides writes that are under way.
+fn waits(pair: &PairRow, sides: &[Option<SideState>; 2]) -> Option<String> {
+    let unresolved = sides.iter().flatten().any(|side| links::is_unresolved(&side.record));
+    (unresolved && pair.status != PairStatus::Agreed).then(|| {
+        "Its patient is not linked to one in the other system. It follows by itself once the patient is: run \
+         `vetsync reconcile`, or answer what is asked about the patient."
+            .to_owned()
+    })
+}

@@ -1,0 +1,154 @@
+//! `vetsync appointments`: both calendars, side by side.
+
+use super::{call, something_happened, started};
+use crate::{Outcome, output};
+use agent::Options;
+use clap::{Args, Subcommand, ValueEnum};
+use console_api::dto::{Id, Kind, PatientStatus, RemoteName, StartRun, VisitPage, VisitQuery, VisitRows};
+use std::process::ExitCode;
+
+/// A kind of record, as a verb takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum KindName {
+    Patient,
+    Appointment,
+    Treatment,
+}
+
+impl KindName {
+    /// As the console takes it.
+    pub const fn kind(self) -> Kind {
+        match self {
+            KindName::Patient => Kind::Patient,
+            KindName::Appointment => Kind::Appointment,
+            KindName::Treatment => Kind::Treatment,
+        }
+    }
+}
+
+/// `vetsync appointments`
+#[derive(Debug, Args)]
+pub struct Appointments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Appointments of both calendars, in the order they begin.
+    List {
+        /// Those that begin at or after this day or time (2026-10-05, or "2026-10-05 14:00"; UTC).
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Those that begin before this day or time.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// Those of this clinician, by a part of the name.
+        #[arg(long, value_name = "NAME")]
+        clinician: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// One appointment: both sides, what differs, what rules say about it.
+    Show {
+        /// VetSync's id.
+        id: String,
+    },
+}
+
+/// `vetsync appointments list|show`
+pub async fn appointments(options: Options, appointments: Appointments, json: bool) -> Outcome {
+    match appointments.verb {
+        Verb::List { from, until, clinician, limit } => {
+            let query = VisitQuery { status: None, from, until, clinician, offset: 0, limit };
+            list(options, &query, json).await
+        }
+        Verb::Show { id } => show(options, id, json).await,
+    }
+}
+
+async fn list(options: Options, query: &VisitQuery, json: bool) -> Outcome {
+    let seat = started(options).await?;
+    let found: VisitRows = call(&seat, "appointments.list", query).await?;
+    seat.leave().await;
+    if json {
+        output::json(&found)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |row: &console_api::dto::VisitRow| {
+        vec![
+            row.id.clone(),
+            row.begins.clone(),
+            row.patient.clone(),
+            row.clinician.clone(),
+            row.about.clone(),
+            row.stands.clone(),
+            if row.waits.is_some() { "WaitsForPatient".to_owned() } else { format!("{:?}", row.status) },
+        ]
+    };
+    let rows: Vec<Vec<String>> = found.rows.iter().map(row).collect();
+    output::table(&["ID", "BEGINS (UTC)", "PATIENT", "CLINICIAN", "TYPE", "STATUS", "SYNC"], &rows);
+    if u64::from(found.total) > rows.len() as u64 {
+        eprintln!("{} of {}", rows.len(), found.total);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(options: Options, id: String, json: bool) -> Outcome {
+    let seat = started(options).await?;
+    let page: VisitPage = call(&seat, "appointments.get", &Id { id }).await?;
+    seat.leave().await;
+    print(&page, json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `vetsync sync --appointment`
+pub async fn sync_appointment(options: Options, id: String, json: bool) -> Outcome {
+    let seat = started(options).await?;
+    let mut events = seat.events();
+    let request = StartRun { patient_id: Some(id.clone()), plan_only: false, kind: None };
+    let _run: serde_json::Value = call(&seat, "run.start", &request).await?;
+    let page: VisitPage = loop {
+        let page: VisitPage = call(&seat, "appointments.get", &Id { id: id.clone() }).await?;
+        // One that waits for its patient waits longer than this.
+        if page.visit.status != PatientStatus::Waiting || page.visit.waits.is_some() {
+            break page;
+        }
+        something_happened(&mut events).await;
+    };
+    seat.leave().await;
+    print(&page, json)?;
+    Ok(if page.conflict_id.is_some() { ExitCode::from(7) } else { ExitCode::SUCCESS })
+}
+
+fn print(page: &VisitPage, json: bool) -> Result<(), crate::exit::Failure> {
+    if json {
+        return Ok(output::json(page)?);
+    }
+    println!("{} · {} UTC · {:?}", page.visit.patient, page.visit.begins, page.visit.status);
+    let rows: Vec<Vec<String>> = page
+        .fields
+        .iter()
+        .map(|field| vec![field.label.clone(), field.service_now.text.clone(), field.ehr.text.clone()])
+        .collect();
+    output::table(&["FIELD", "SERVICENOW", "EHR"], &rows);
+    let name = |remote: &RemoteName| match remote {
+        RemoteName::ServiceNow => "ServiceNow",
+        RemoteName::Ehr => "EHR",
+    };
+    for finding in &page.findings {
+        let places: Vec<&str> = finding.remotes.iter().map(name).collect();
+        let places = if places.is_empty() { String::new() } else { format!(" ({})", places.join(", ")) };
+        println!("{}{places}", finding.sentence);
+    }
+    if let Some(waits) = &page.visit.waits {
+        println!("{waits}");
+    }
+    if let Some(conflict) = &page.conflict_id {
+        println!("A question is open: vetsync conflicts show {conflict}");
+    }
+    Ok(())
+}
