@@ -473,8 +473,8 @@ fn asked_columns(settings: &Settings) -> Result<Vec<String>, StartError> {
     Ok(columns)
 }
 
-/// Name as asked for, column as found, its dictionary type.
-type FoundColumn = (String, Option<String>, Option<String>);
+/// Name as asked for, column as found, its dictionary type, the stored values of a choice.
+type FoundColumn = (String, Option<String>, Option<String>, Vec<String>);
 
 /// Where the columns found at the last start are kept.
 pub const fn columns_key() -> &'static str {
@@ -499,7 +499,7 @@ async fn found_columns(
     let known: Option<Vec<FoundColumn>> =
         store.value(&key).await?.and_then(|text| serde_json::from_str(&text).ok());
     if let Some(known) =
-        known.filter(|known| known.iter().map(|(asked, _, _)| asked.as_str()).eq(names.iter().copied()))
+        known.filter(|known| known.iter().map(|(asked, ..)| asked.as_str()).eq(names.iter().copied()))
     {
         return Ok(known);
     }
@@ -507,7 +507,9 @@ async fn found_columns(
         Ok(Ok(resolved)) => {
             let found: Vec<_> = resolved
                 .into_iter()
-                .map(|Resolved { asked, column, internal_type, .. }| (asked, column, internal_type))
+                .map(|Resolved { asked, column, internal_type, choices, .. }| {
+                    (asked, column, internal_type, choices)
+                })
                 .collect();
             if let Ok(value) = serde_json::to_string(&found) {
                 store.commit(vec![store::Change::PutValue { key, value }]).await?;
@@ -527,7 +529,7 @@ async fn found_columns(
 
 /// A column as found, or as the platform names it by default.
 fn column_of(found: &[FoundColumn], asked: &str) -> String {
-    found.iter().find(|(name, _, _)| name == asked).and_then(|(_, column, _)| column.clone()).unwrap_or_else(
+    found.iter().find(|(name, ..)| name == asked).and_then(|(_, column, ..)| column.clone()).unwrap_or_else(
         || {
             if asked.starts_with("u_") || asked.starts_with("x_") {
                 asked.to_owned()
@@ -553,10 +555,13 @@ fn row_lens(
         .map(|asked| {
             found
                 .iter()
-                .find(|(name, _, _)| name == asked)
-                .and_then(|(_, _, internal_type)| internal_type.as_deref())
-                .map_or(ColumnType::Text, |internal_type| {
-                    ColumnType::of_dictionary(internal_type, Vec::new())
+                .find(|(name, ..)| name == asked)
+                .and_then(|(_, _, internal_type, choices)| Some((internal_type.as_deref()?, choices)))
+                .map_or(ColumnType::Text, |(internal_type, choices)| {
+                    // What a patient's columns hold is typed by people; the lists are the platform's own for visits.
+                    let choices =
+                        if catalogue.kind == RecordKind::Patient { Vec::new() } else { choices.clone() };
+                    ColumnType::of_dictionary(internal_type, choices)
                 })
         })
         .collect();

@@ -604,7 +604,13 @@ impl RunState {
 fn not_synchronised(kind: RecordKind) -> EngineError {
     EngineError::NotNow {
         what: format!("{}s are not synchronised here", kind.as_str()),
-        way_out: "name their table in the settings (servicenow.tables), then try again".to_owned(),
+        way_out: match kind {
+            RecordKind::Patient | RecordKind::Appointment => format!(
+                "set synchronise = true under [servicenow.{}s] in the settings, and start again",
+                kind.as_str()
+            ),
+            RecordKind::Treatment => "this version synchronises patients and appointments".to_owned(),
+        },
     }
 }
 

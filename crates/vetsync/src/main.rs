@@ -67,7 +67,7 @@ enum Verb {
         /// Only say what would be done; write nothing.
         #[arg(long)]
         plan: bool,
-        /// Only records of this kind: patient, appointment or treatment.
+        /// Only records of this kind: patient or appointment.
         #[arg(long, value_enum, conflicts_with = "go_on")]
         kind: Option<commands::KindName>,
         /// Let exactly what the brake stopped go on: the first administrator asks, with --reason; another one agrees.

@@ -14,7 +14,6 @@ use std::process::ExitCode;
 pub enum KindName {
     Patient,
     Appointment,
-    Treatment,
 }
 
 impl KindName {
@@ -23,7 +22,6 @@ impl KindName {
         match self {
             KindName::Patient => Kind::Patient,
             KindName::Appointment => Kind::Appointment,
-            KindName::Treatment => Kind::Treatment,
         }
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod appointments;
 mod deciding;
 mod faults;
 mod first_comparison;

@@ -1,0 +1,187 @@
+//! Appointments in both calendars.
+
+use console_api::dto::{FindingSeverity, PatientStatus, RunStatus, VisitPage, VisitRow, VisitRows};
+use journeys::{Desk, World};
+use record::Json;
+use serde_json::{Value, json};
+
+const TABLE: &str = "u_appointment";
+/// Dr Lee, as the simulated ServiceNow and EHR know her.
+const LEE: &str = "46d44a5dc0a8010e0000b4bb8f62b0fd";
+const SYSTEM: &str = "u_appointment";
+
+/// A calm clinic that synchronises appointments, with one clinician whom both systems know.
+async fn clinic(patients: usize) -> World {
+    let world = World::calm(patients).await;
+    world.settings(|text| {
+        format!(
+            "{text}\n[servicenow.appointments]\nsynchronise = true\n\n[[staff]]\nservicenow_user = \"{LEE}\"\n\
+             practitioner = \"Practitioner/dr-lee\"\nname = \"Dr Lee\"\n"
+        )
+    });
+    let lee = json!({ "resourceType": "Practitioner", "id": "dr-lee", "name": [{ "text": "Dr Lee" }] });
+    let lee = Json::parse(&lee.to_string()).expect("a practitioner");
+    world.remotes.control.ehr.put_practitioner("dr-lee", lee, None);
+    world
+}
+
+/// Enters an appointment in ServiceNow.
+fn entered(world: &World, patient: &str, begins: &str, clinician: &str) -> String {
+    let values = [
+        ("u_patient", patient),
+        ("u_appointment_date", begins),
+        ("u_duration_minutes", "30"),
+        ("u_appointment_type", "dental"),
+        ("u_assigned_clinician", clinician),
+        ("u_reason_for_visit", "Loose tooth"),
+        ("u_appointment_status", "confirmed"),
+    ];
+    world.remotes.control.servicenow.insert_row(TABLE, &values, "front.desk").expect("the row is new")
+}
+
+fn row(world: &World, key: &str) -> std::collections::BTreeMap<String, String> {
+    world.remotes.control.servicenow.row(TABLE, key).expect("the row is there")
+}
+
+fn in_ehr(world: &World, id: &str) -> Value {
+    let appointment = world.remotes.control.ehr.appointment(id).expect("the appointment is there");
+    serde_json::from_str(&appointment.to_string()).expect("JSON")
+}
+
+async fn list(desk: &Desk) -> Vec<VisitRow> {
+    let query =
+        json!({ "status": null, "from": null, "until": null, "clinician": null, "offset": 0, "limit": 100 });
+    desk.call::<VisitRows>("appointments.list", query).await.rows
+}
+
+async fn show(desk: &Desk, id: &str) -> VisitPage {
+    desk.call("appointments.get", json!({ "id": id })).await
+}
+
+async fn compared(desk: &Desk) {
+    let run = desk.run().await;
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.problem);
+}
+
+/// Entered in ServiceNow, an appointment stands in the EHR's calendar; moved there, it is moved here; and no status goes back
+/// and forth.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_calendars_tell_the_same_story() {
+    let world = clinic(6).await;
+    let (patient, chart) = world.animals(|_, _| true).remove(0);
+    let key = entered(&world, &patient, "2031-10-06 14:30:00", LEE);
+    let desk = world.open().await;
+    compared(&desk).await;
+    let id = world.remotes.control.ehr.appointment_ids().pop().expect("it was entered in the EHR");
+    let entered = in_ehr(&world, &id);
+    assert_eq!((&entered["status"], &entered["start"]), (&json!("booked"), &json!("2031-10-06T14:30:00Z")));
+    assert!(entered["participant"].to_string().contains(&format!("Patient/{chart}")), "{entered}");
+    assert!(entered["identifier"][0]["system"].as_str().is_some_and(|system| system.ends_with(SYSTEM)));
+    assert_eq!(row(&world, &key)["u_ehr_id"], id);
+    let writes = world.writes();
+    compared(&desk).await;
+    assert_eq!(world.writes(), writes, "nothing is left to write");
+    // The owner calls the clinic that works in the EHR.
+    world.remotes.control.ehr.edit_appointment(&id, |appointment| {
+        appointment.set("start", Json::str("2031-10-07T09:00:00Z"));
+        appointment.set("end", Json::str("2031-10-07T09:30:00Z"));
+    });
+    compared(&desk).await;
+    let moved = row(&world, &key);
+    assert_eq!(
+        (moved["u_appointment_date"].as_str(), moved["u_appointment_status"].as_str()),
+        ("2031-10-07 09:00:00", "confirmed")
+    );
+    let [visit] = &list(&desk).await[..] else { panic!("one appointment") };
+    assert_eq!((visit.status, visit.begins.as_str()), (PatientStatus::Agreed, "2031-10-07 09:00:00"));
+    assert_eq!((visit.clinician.as_str(), &visit.waits), ("Dr Lee", &None));
+    desk.close().await;
+}
+
+/// One moved to different times on both sides is asked about, decided as one, and written back.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_different_times_are_decided_by_a_person() {
+    let world = clinic(6).await;
+    let (patient, _) = world.animals(|_, _| true).remove(0);
+    let key = entered(&world, &patient, "2031-10-06 14:30:00", LEE);
+    let desk = world.open().await;
+    compared(&desk).await;
+    let id = world.remotes.control.ehr.appointment_ids().pop().expect("it was entered in the EHR");
+    world.remotes.control.servicenow.edit_row(
+        TABLE,
+        &key,
+        &[("u_appointment_date", "2031-10-08 11:00:00")],
+        "front.desk",
+    );
+    world.remotes.control.ehr.edit_appointment(&id, |appointment| {
+        appointment.set("start", Json::str("2031-10-07T09:00:00Z"));
+        appointment.set("end", Json::str("2031-10-07T09:30:00Z"));
+    });
+    compared(&desk).await;
+    let [conflict] = &desk.conflicts().await[..] else { panic!("one question") };
+    assert!(conflict.fields.contains(&"appointment_date".to_owned()), "{conflict:?}");
+    desk.sit("robin").await;
+    let view = desk.compare(&conflict.id).await;
+    let choices: Vec<(&str, &str, Option<&str>)> = view
+        .fields
+        .iter()
+        .filter(|field| !field.choices.is_empty())
+        .map(|field| (field.field.as_str(), "take_service_now", None))
+        .collect();
+    let plan = desk.plan(&view, &choices).await;
+    assert!(plan.writes[0].url.contains("/appointments/"), "{}", plan.writes[0].url);
+    desk.approve(&plan).await;
+    desk.until("the EHR to follow", || async {
+        (in_ehr(&world, &id)["start"] == json!("2031-10-08T11:00:00Z")).then_some(())
+    })
+    .await;
+    desk.until("both to agree", || async {
+        (list(&desk).await[0].status == PatientStatus::Agreed).then_some(())
+    })
+    .await;
+    desk.close().await;
+}
+
+/// A clinician whom nobody knows, a patient who stands in one system only, and two visits at once: each is said, with the
+/// way out, and none is an error of the run.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_go_over_says_why() {
+    let world = clinic(6).await;
+    let animals = world.animals(|_, _| true);
+    let stranger = entered(&world, &animals[0].0, "2031-10-06 10:00:00", "99999999999999999999999999999999");
+    // Nobody has this patient.
+    let orphan = entered(&world, "00000000000000000000000000000000", "2031-10-06 12:00:00", LEE);
+    let first = entered(&world, &animals[1].0, "2031-10-06 14:00:00", LEE);
+    entered(&world, &animals[2].0, "2031-10-06 14:15:00", LEE);
+    let desk = world.open().await;
+    let run = desk.run().await;
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.problem);
+    assert!(run.problem.is_some_and(|problem| problem.contains("their patient is not linked")));
+    assert_eq!(world.remotes.control.ehr.appointment_ids().len(), 2);
+    let [question] = &desk.conflicts().await[..] else { panic!("one question: the unknown clinician") };
+    assert!(question.why.contains("staff table"), "{}", question.why);
+    let visits = list(&desk).await;
+    let at =
+        |begins: &str| visits.iter().find(|visit| visit.begins.contains(begins)).expect("listed").clone();
+    assert!(at(" 12:00").waits.is_some(), "{orphan} waits for its patient");
+    assert_eq!(at(" 10:00").status, PatientStatus::OnlyServiceNow, "{stranger}");
+    let page = show(&desk, &at(" 14:00").id).await;
+    assert_eq!(page.service_now.key.as_deref(), Some(first.as_str()));
+    let overlap =
+        page.findings.iter().find(|finding| finding.sentence.contains("same time")).expect("an overlap");
+    assert_eq!(overlap.severity, FindingSeverity::Warning);
+    assert!(overlap.sentence.contains("for 15 minutes"), "{}", overlap.sentence);
+    desk.close().await;
+}
+
+/// Switched off, appointments are not read at all, and asking for them says what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_switched_off_is_refused_with_the_way_out() {
+    let world = World::calm(4).await;
+    let desk = world.open().await;
+    let request = json!({ "patientId": null, "planOnly": false, "kind": "appointment" });
+    let error = desk.refused("run.start", request).await;
+    assert!(error.message.contains("not synchronised"), "{error:?}");
+    assert!(error.way_out.contains("synchronise = true"), "{error:?}");
+    desk.close().await;
+}
