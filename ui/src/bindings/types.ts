@@ -238,6 +238,8 @@ words: string,
  */
 wayOut: string, open: boolean, times: number, firstSeenAtMs: number, lastSeenAtMs: number, closedAtMs: number | null, acknowledgedBy: string | null, acknowledgedAtMs: number | null, mayAcknowledge: boolean, };
 
+export type Kind = "patient" | "appointment" | "treatment";
+
 export type LineageEntry = { id: string, status: OperationStatus, enqueuedAtMs: number, maker: string, reason: string | null, 
 /**
  * The operation that was asked about.
@@ -777,7 +779,11 @@ patientId: string | null,
 /**
  * Compare and plan, write nothing.
  */
-planOnly: boolean, };
+planOnly: boolean, 
+/**
+ * Records of this kind only; where it is not said, of every kind.
+ */
+kind?: Kind, };
 
 export type StatusCounts = { agreed: number, waiting: number, differs: number, onlyServiceNow: number, onlyEhr: number, };
 
@@ -806,6 +812,50 @@ export type Validated = { ok: boolean,
  * Normal form, to show back.
  */
 shown: Shown | null, problem: string | null, wayOut: string | null, };
+
+export type VisitPage = { visit: VisitRow, serviceNow: Side, ehr: Side, fields: Array<FieldView>, 
+/**
+ * What business rules say about it, gravest first.
+ */
+findings: Array<FindingView>, conflictId: string | null, timeline: Array<TimelineEntry>, linkedBy: string | null, };
+
+export type VisitQuery = { status: PatientStatus | null, 
+/**
+ * Begins at or after this (`2026-10-05`, or with a time; UTC).
+ */
+from: string | null, 
+/**
+ * Begins before this.
+ */
+until: string | null, 
+/**
+ * Of this clinician, by a part of the name.
+ */
+clinician: string | null, offset: number, limit: number, };
+
+export type VisitRow = { id: string, patient: string, clinician: string, 
+/**
+ * The type of an appointment, the diagnosis of a treatment.
+ */
+about: string, 
+/**
+ * `2026-10-05 14:30:00`, UTC; empty where neither system says.
+ */
+begins: string, 
+/**
+ * As a system words it.
+ */
+stands: string, status: PatientStatus, differing: Array<string>, 
+/**
+ * What it waits for, and the way out.
+ */
+waits: string | null, };
+
+export type VisitRows = { 
+/**
+ * In the order they begin.
+ */
+rows: Array<VisitRow>, total: number, };
 
 export type WaitingPlan = { planId: string, patientId: string, patient: string, owner: string, species: string, 
 /**
