@@ -149,6 +149,9 @@ export class SampleClinic {
         ehr: JSON.stringify({ resourceType: "Patient", id: row.id, name: [{ text: row.name }], contact: [{ name: { text: row.owner } }] }),
       };
     },
+    // The sample clinic synchronises patients alone.
+    "appointments.list": () => ({ rows: [], total: 0 }),
+    "appointments.get": () => fail("not_found", "There is no such appointment any more.", "Go back to the list and look again."),
     "conflicts.list": ({ text, grade, field, cause, status, offset, limit }) => {
       const wanted = text.toLowerCase();
       const items = this.conflicts
