@@ -162,13 +162,8 @@ pub fn judge(
     terms: Terms<'_>,
     next_id: &mut dyn FnMut() -> String,
 ) -> Result<Judgement> {
-    if context.gone().is_some() {
-        // What is not there is neither compared nor written; the question about it stays until it is shown again.
-        return Ok(Judgement {
-            status: Some(PairStatus::Differs),
-            conflict_grade: context.open_conflict.as_ref().map(|open| open.grade),
-            ..Judgement::default()
-        });
+    if let Some(remote) = context.gone() {
+        return about_the_gone(context, remote, terms, next_id);
     }
     let catalogue = &**lenses.catalogue(context.pair.kind);
     let state = context.state(lenses);
@@ -243,6 +238,57 @@ pub fn judge(
         judgement.changes.push(Change::PutPair(pair));
     }
     judgement.plan = pair_plan;
+    Ok(judgement)
+}
+
+/// What is not there is neither compared nor written; the question about it stays until it is shown again. Where another
+/// one was open when it went, this one is asked as soon as there is place for it: a pair has one question at a time.
+fn about_the_gone(
+    context: &PairContext,
+    remote: Remote,
+    terms: Terms<'_>,
+    next_id: &mut dyn FnMut() -> String,
+) -> Result<Judgement> {
+    let existing = context.open_conflict.as_ref();
+    let mut judgement = Judgement { status: Some(PairStatus::Differs), ..Judgement::default() };
+    let stands = existing.filter(|open| match open.state {
+        // What was decided is carried out no further: else the question could never be answered again.
+        ConflictState::Executing => context.lane_busy,
+        // Nobody can decide fields of what is not there.
+        ConflictState::Open => open.cause != ConflictCause::FieldsDiffer || context.lane_busy,
+        ConflictState::AwaitingSecond | ConflictState::Closed => true,
+    });
+    if let Some(open) = stands {
+        judgement.conflict_grade = Some(open.grade);
+        return Ok(judgement);
+    }
+    let card = &context.pair.card;
+    let new = ConflictRow {
+        id: existing.map_or_else(next_id, |open| open.id.clone()),
+        pair: context.pair.id.clone(),
+        cause: ConflictCause::Vanished,
+        grade: 3,
+        state: ConflictState::Open,
+        comparison: encode("remote", &remote)?,
+        fields: String::new(),
+        fingerprint: lens::sha256_hex(&format!("{:?} {}", ConflictCause::Vanished, context.pair.id)),
+        title: card.name.clone(),
+        owner: card.owner.clone(),
+        species: card.species.clone(),
+        opened_at_ms: existing.map_or(terms.now_ms, |open| open.opened_at_ms),
+        claimed_by: existing.and_then(|open| open.claimed_by.clone()),
+        snoozed_until_ms: None,
+        snooze_reason: None,
+        draft: None,
+        closed_at_ms: None,
+        closed_by: None,
+    };
+    judgement.conflict_grade = Some(new.grade);
+    judgement.changes.push(Change::PutConflict(new));
+    if context.pair.status != PairStatus::Differs {
+        let differs = PairRow { status: PairStatus::Differs, ..context.pair.clone() };
+        judgement.changes.push(Change::PutPair(differs));
+    }
     Ok(judgement)
 }
 

@@ -11,7 +11,7 @@ use record::{FieldState, Record, Remote};
 use serde::{Deserialize, Serialize};
 use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, OperationAction, OperationRow, PairRow,
-    PairStatus, Presence, SnapshotId,
+    PairStatus,
 };
 
 /// So many writes in a row that moved a version by more than one, and it is not colleagues but a rule of that system that
@@ -138,23 +138,6 @@ impl Engine {
         Ok(self.store.commit(changes).await?)
     }
 
-    async fn ask_about_the_gone(&self, lane: &str, now_ms: i64) -> Result<()> {
-        let pair = self.pair(lane).await?;
-        for remote in Remote::BOTH {
-            let key = match remote {
-                Remote::ServiceNow => &pair.servicenow_key,
-                Remote::Ehr => &pair.ehr_key,
-            };
-            let Some(key) = key else { continue };
-            let id = SnapshotId { remote, kind: pair.kind, key: key.clone() };
-            if self.store.snapshot(&id).await?.is_some_and(|row| row.presence == Presence::Gone) {
-                let asked = crate::one_sided::vanished(self, &id, now_ms).await?;
-                self.store.commit(asked).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// A person looked at what may have been overwritten, and says that it is right as it is now.
     pub(crate) async fn seen(
         &mut self,
@@ -191,7 +174,6 @@ impl Engine {
         // Whatever differs besides is a question of its own again, and so is a record that is gone meanwhile: while this
         // question was open, there was no place for another.
         self.rejudge(&pair, "observed", false, now_ms).await?;
-        self.ask_about_the_gone(&pair, now_ms).await?;
         effects.notices.extend([Notice::Conflict(conflict.to_owned()), Notice::Pair(pair.clone())]);
         Ok(Reply::Pair(pair))
     }

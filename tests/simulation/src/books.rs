@@ -21,6 +21,8 @@ pub struct Books {
     pub receipts: BTreeMap<String, ReceiptRow>,
     /// Conflicts that are not closed.
     pub open: Vec<ConflictRow>,
+    /// Conflicts that are.
+    pub closed: Vec<ConflictRow>,
     /// Runs, newest first.
     pub runs: Vec<RunRow>,
     /// Payloads nobody could read.
@@ -69,6 +71,11 @@ impl Books {
                 .collect(),
             operations,
             receipts: receipts.into_iter().map(|receipt| (receipt.operation.clone(), receipt)).collect(),
+            closed: {
+                let closed =
+                    ConflictFilter { states: vec![ConflictState::Closed], ..ConflictFilter::default() };
+                store.conflicts(&closed, i64::MAX, 0, ALL).await.expect("conflicts").0
+            },
             open: store.conflicts(&open, i64::MAX, 0, ALL).await.expect("conflicts").0,
             runs: store.runs(ALL).await.expect("runs"),
             quarantine: {
@@ -99,9 +106,15 @@ impl Books {
             .any(|(state, count)| matches!(state, InboxState::Accepted | InboxState::Running) && count > 0)
     }
 
-    /// How many runs were carried to their end.
+    /// How many runs read everything and were carried to their end.
     pub async fn good_runs(store: &dyn Store) -> usize {
-        store.runs(ALL).await.expect("runs").iter().filter(|run| run.state == "done").count()
+        store
+            .runs(ALL)
+            .await
+            .expect("runs")
+            .iter()
+            .filter(|run| run.state == "done" && run.trigger != "brake")
+            .count()
     }
 
     /// The key a patient has at a remote.

@@ -32,6 +32,8 @@ pub enum Pending {
         /// Who approved.
         person: String,
     },
+    /// Leave to go on over the brake.
+    GoOn,
 }
 
 /// A plan somebody has before them.
@@ -58,11 +60,15 @@ pub struct Approved {
 #[derive(Debug)]
 pub struct Desk {
     draw: Draw,
+    /// Chance of what only some days know.
+    conduct: Draw,
     next_ticket: u64,
     waiting: BTreeMap<u64, Pending>,
     shown: Vec<Shown>,
     /// What was approved, in order.
     pub approved: Vec<Approved>,
+    /// How often two persons let a run over the brake go on.
+    pub went_on: usize,
 }
 
 const PEOPLE: [&str; 3] = ["anna", "ben", "carla"];
@@ -72,10 +78,12 @@ impl Desk {
     pub fn of(seed: u64) -> Desk {
         Desk {
             draw: Draw::of(seed, 5),
+            conduct: Draw::of(seed, 22),
             next_ticket: 0,
             waiting: BTreeMap::new(),
             shown: Vec::new(),
             approved: Vec::new(),
+            went_on: 0,
         }
     }
 
@@ -118,6 +126,7 @@ impl Desk {
                 let executing = matches!(reply, Reply::Executing(_) | Reply::AwaitingCheck(_));
                 self.approved.push(Approved { plan, person, executing });
             }
+            (Some(Pending::GoOn), Ok(Reply::Run(_))) => self.went_on += 1,
             _ => {}
         }
     }
@@ -137,6 +146,12 @@ impl Day {
             self.approve(shown).await;
             return;
         }
+        if self.swarm.brake_pairs.is_some() && self.desk.conduct.percent(25) {
+            let person = self.someone();
+            if self.look_at_the_brake(person).await {
+                return;
+            }
+        }
         match self.desk.draw.below(100) {
             0..=19 => self.second_person().await,
             20..=25 => self.undo().await,
@@ -153,6 +168,25 @@ impl Day {
         let then = Pending::Approval { plan: shown.plan.clone(), person: shown.maker.clone() };
         let command = Command::Approve { plan: shown.plan, hash: shown.hash, person: shown.maker, reason };
         self.ask(command, what, then).await;
+        self.compare_soon();
+    }
+
+    /// Somebody looks at what the brake stopped, if it stopped anything, and lets it go on. Returns whether it stopped.
+    async fn look_at_the_brake(&mut self, person: String) -> bool {
+        let Ok(Some(braked)) = engine::braking::braked(&*self.medium).await else { return false };
+        let what = format!("{person} lets {} patients go on over the brake", braked.patients);
+        let reason = Some("counted them".to_owned());
+        self.ask(Command::ContinueBraked { hash: braked.hash, person, reason }, what, Pending::GoOn).await;
+        true
+    }
+
+    /// In the evening two persons let whatever the brake stopped go on. Returns whether it stopped anything.
+    pub(crate) async fn agree_to_go_on(&mut self) -> bool {
+        let mut stopped = false;
+        for person in ["anna", "ben"] {
+            stopped |= self.look_at_the_brake(person.to_owned()).await;
+        }
+        stopped
     }
 
     async fn second_person(&mut self) {

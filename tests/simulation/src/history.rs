@@ -94,6 +94,22 @@ pub enum Happening {
     },
     /// A process started over the database as it was.
     Started,
+    /// An access rule hides a record from the API, or shows it again.
+    Hidden {
+        /// Where.
+        remote: Remote,
+        /// The record.
+        key: String,
+        /// Hidden from here on, or shown.
+        hidden: bool,
+    },
+    /// A process that was dead finishes an operation which another one has taken over.
+    LateFinish {
+        /// The operation.
+        operation: String,
+        /// Whether the store took it.
+        taken: bool,
+    },
     /// Faults and people stop; from here on everything has to come to rest.
     Calm,
 }
@@ -173,6 +189,14 @@ fn words(happening: &Happening) -> String {
         Happening::Answered { ticket, reply } => format!("console    !{ticket} {reply}"),
         Happening::Crashed { wher } => format!("VetSync    CRASHED {wher}"),
         Happening::Started => "VetSync    started".to_owned(),
+        Happening::Hidden { remote, key, hidden } => {
+            let does = if *hidden { "hides" } else { "shows again" };
+            format!("{:<10} {does} {key}", side(*remote))
+        }
+        Happening::LateFinish { operation, taken } => {
+            let store = if *taken { "took it" } else { "refused it" };
+            format!("dead       process finishes operation {operation}: the store {store}")
+        }
         Happening::Calm => "---        no more faults, no more edits".to_owned(),
     }
 }

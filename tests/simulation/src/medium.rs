@@ -6,7 +6,7 @@ use record::{RecordKind, Remote};
 use secrecy::SecretBox;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use store::sqlite::{OpenOptions, SqliteStore};
 use store::{
     AuditRow, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
@@ -75,8 +75,29 @@ impl Gate {
 pub struct Medium {
     inner: SqliteStore,
     mutation: Option<Mutation>,
+    /// What a dead process has still to say about operations it had under way.
+    lingering: Mutex<Lingering>,
     /// Where it ends.
     pub gate: Arc<Gate>,
+}
+
+/// A dead process, seen from the store: it says how its operations ended when another one has claimed them again.
+#[derive(Debug, Default)]
+struct Lingering {
+    waiting: Vec<LateWord>,
+    /// Their operations are claimed again: said before the next commit.
+    due: Vec<LateWord>,
+    /// Which operations it was about, and whether the store took it.
+    said: Vec<(String, bool)>,
+}
+
+/// How an operation ended, by a process that is dead.
+#[derive(Debug)]
+struct LateWord {
+    operation: String,
+    claim: u32,
+    state: OperationState,
+    at_ms: i64,
 }
 
 const KEY: [u8; 32] = [7; 32];
@@ -118,7 +139,54 @@ impl Medium {
     async fn open(path: &Path, mutation: Option<Mutation>) -> Medium {
         let key = SecretBox::new(Box::new(KEY));
         let inner = SqliteStore::open_with(path, &key, 0, &options()).await.expect("the database opens");
-        Medium { inner, mutation, gate: Arc::default() }
+        Medium { inner, mutation, lingering: Mutex::default(), gate: Arc::default() }
+    }
+
+    fn lingering(&self) -> MutexGuard<'_, Lingering> {
+        self.lingering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what a dead process will say about an operation once another one has claimed it.
+    pub fn linger(&self, operation: &OperationRow, state: OperationState, at_ms: i64) {
+        let word = LateWord { operation: operation.id.clone(), claim: operation.claims, state, at_ms };
+        self.lingering().waiting.push(word);
+    }
+
+    /// What dead processes said since this was last asked: operations, and whether the store took it.
+    pub fn late_finishes(&self) -> Vec<(String, bool)> {
+        std::mem::take(&mut self.lingering().said)
+    }
+
+    fn claimed_again(&self, claimed: &[OperationRow]) {
+        let mut lingering = self.lingering();
+        let again = |word: &mut LateWord| claimed.iter().any(|row| row.id == word.operation);
+        let due: Vec<LateWord> = lingering.waiting.extract_if(.., again).collect();
+        lingering.due.extend(due);
+    }
+
+    /// A dead process speaks.
+    async fn hear_the_dead(&self) {
+        let due = std::mem::take(&mut self.lingering().due);
+        for word in due {
+            let mut claim = word.claim;
+            if self.mutation == Some(Mutation::LateFinisher) {
+                let now = self.inner.operation(&word.operation).await.ok().flatten();
+                claim = now.map_or(claim, |row| row.claims);
+            }
+            let finish = Change::FinishOperation {
+                id: word.operation.clone(),
+                claim,
+                state: word.state,
+                due_at_ms: word.at_ms,
+                errors: "[]".to_owned(),
+                key: None,
+                cause: None,
+                costs_a_try: true,
+                at_ms: word.at_ms,
+            };
+            let taken = self.inner.commit(vec![finish]).await.is_ok();
+            self.lingering().said.push((word.operation, taken));
+        }
     }
 
     /// What a killed process leaves behind: the file and its log as they stand, opened by the next one.
@@ -141,7 +209,11 @@ impl Medium {
 #[async_trait]
 impl Store for Medium {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        let changes = mutations::changes(changes, self.mutation);
+        self.hear_the_dead().await;
+        let mut changes = mutations::changes(changes, self.mutation);
+        if self.mutation == Some(Mutation::BaseBeforeVerified) {
+            changes = mutations::agreed_too_early(&self.inner, changes).await;
+        }
         if changes.is_empty() {
             return Ok(());
         }
@@ -154,6 +226,7 @@ impl Store for Medium {
         remotes: &[Remote],
     ) -> Result<Vec<OperationRow>> {
         let mut claimed = self.gate.through(self.inner.claim_operations(now_ms, limit, remotes)).await?;
+        self.claimed_again(&claimed);
         if self.mutation == Some(Mutation::DropLaneOrder) {
             for head in claimed.clone() {
                 let behind = OperationFilter {
@@ -176,7 +249,8 @@ impl Store for Medium {
         self.inner.slots(schedule, limit).await
     }
     async fn snapshot(&self, id: &SnapshotId) -> Result<Option<SnapshotRow>> {
-        self.inner.snapshot(id).await
+        let row = self.inner.snapshot(id).await?;
+        Ok(mutations::known(row.into_iter().collect(), self.mutation).pop())
     }
     async fn snapshots_named(
         &self,
@@ -184,7 +258,7 @@ impl Store for Medium {
         kind: RecordKind,
         keys: &[&str],
     ) -> Result<Vec<SnapshotRow>> {
-        self.inner.snapshots_named(remote, kind, keys).await
+        Ok(mutations::known(self.inner.snapshots_named(remote, kind, keys).await?, self.mutation))
     }
     async fn records_after(
         &self,

@@ -6,10 +6,13 @@ use engine::plans::Intent;
 use reconcile::FieldWrite;
 use record::{Catalogue, FieldState, RecordKind, Remote};
 use remote::http::CallStats;
-use remote::{Cursor, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written};
+use remote::{
+    Cursor, Fetched, ListScope, Next, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written,
+};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Change, ConflictCause, OperationState, PlanRow};
+use store::{Change, ConflictCause, OperationAction, OperationState, PairRow, PlanRow, SnapshotRow, Store};
 
 /// One deliberate bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +39,22 @@ pub enum Mutation {
     ApproveAlone,
     /// Where both sides have allergies, the merge forgets the first that stood there.
     MergeForgets,
+    /// A page with fewer records than were asked for is taken for the last, and the list for complete: what it did not
+    /// show is missing.
+    BelieveShortPage,
+    /// A page or a reading that was asked for before a write takes the place of what was read back after it.
+    OlderPageWins,
+    /// What a rule writes counts as agreed as soon as it is enqueued, not when it was read back.
+    BaseBeforeVerified,
+    /// An operation is finished by whoever comes, also by a process that is dead and whose work another one has taken over.
+    LateFinisher,
+    /// Rules write, and the brake counts afterwards.
+    BrakeCountsLate,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 11] = [
+    pub const ALL: [Mutation; 16] = [
         Mutation::SkipLookUp,
         Mutation::ResendAtOnce,
         Mutation::IgnoreVersion,
@@ -52,13 +66,18 @@ impl Mutation {
         Mutation::WriteMore,
         Mutation::ApproveAlone,
         Mutation::MergeForgets,
+        Mutation::BelieveShortPage,
+        Mutation::OlderPageWins,
+        Mutation::BaseBeforeVerified,
+        Mutation::LateFinisher,
+        Mutation::BrakeCountsLate,
     ];
 }
 
-/// A client with a bug in front of it, if the bug is one of clients.
-pub fn mutated(inner: Arc<dyn RemoteApi>, mutation: Option<Mutation>) -> Arc<dyn RemoteApi> {
+/// A client with a bug in front of it, if the bug is one of clients. `page`: how many records it asks for at a time.
+pub fn mutated(inner: Arc<dyn RemoteApi>, mutation: Option<Mutation>, page: u32) -> Arc<dyn RemoteApi> {
     match mutation {
-        Some(mutation) => Arc::new(Mutated { inner, mutation }),
+        Some(mutation) => Arc::new(Mutated { inner, mutation, page }),
         None => inner,
     }
 }
@@ -66,6 +85,7 @@ pub fn mutated(inner: Arc<dyn RemoteApi>, mutation: Option<Mutation>) -> Arc<dyn
 struct Mutated {
     inner: Arc<dyn RemoteApi>,
     mutation: Mutation,
+    page: u32,
 }
 
 #[async_trait]
@@ -79,7 +99,12 @@ impl RemoteApi for Mutated {
         scope: &ListScope,
         cursor: Option<&Cursor>,
     ) -> Result<Page, RemoteError> {
-        self.inner.list(kind, scope, cursor).await
+        let mut page = self.inner.list(kind, scope, cursor).await?;
+        let is_short = u32::try_from(page.items.len()).unwrap_or(u32::MAX) < self.page;
+        if self.mutation == Mutation::BelieveShortPage && is_short {
+            page.next = Next::ProvenComplete;
+        }
+        Ok(page)
     }
     async fn read(&self, kind: RecordKind, key: &str) -> Result<Fetched, RemoteError> {
         self.inner.read(kind, key).await
@@ -119,6 +144,51 @@ impl RemoteApi for Mutated {
     fn last_call(&self) -> Option<CallStats> {
         self.inner.last_call()
     }
+}
+
+/// What is said to be known of records, if the bug is about that.
+pub fn known(mut rows: Vec<SnapshotRow>, mutation: Option<Mutation>) -> Vec<SnapshotRow> {
+    if mutation == Some(Mutation::OlderPageWins) {
+        // Nothing is newer than what comes in.
+        for row in &mut rows {
+            row.seen_at_ms = 0;
+        }
+    }
+    rows
+}
+
+/// Moves the bases of patients to what operations among these changes are to write, as if it had been read back.
+pub async fn agreed_too_early(store: &dyn Store, mut changes: Vec<Change>) -> Vec<Change> {
+    let mut moved: BTreeMap<String, PairRow> = BTreeMap::new();
+    for change in &changes {
+        let Change::Enqueue(operation) = change else { continue };
+        if operation.action != OperationAction::Update {
+            continue;
+        }
+        let known = changes.iter().rev().find_map(|change| match change {
+            Change::PutPair(pair) if pair.id == operation.lane => Some(pair.clone()),
+            _ => None,
+        });
+        let known = match moved.remove(&operation.lane).or(known) {
+            Some(pair) => Some(pair),
+            None => store.pair(&operation.lane).await.unwrap_or_default(),
+        };
+        let Some(mut pair) = known else { continue };
+        let base = pair.base.as_deref().and_then(|text| reconcile::stored::decode_base(text).ok());
+        let intent: Option<Intent> = serde_json::from_str(&operation.intent).ok();
+        if let (Some(mut base), Some(intent)) = (base, intent) {
+            for write in intent.fields {
+                if let Some(field) = base.fields.get_mut(usize::from(write.field.0)) {
+                    field.state = write.to;
+                }
+            }
+            pair.base_digest = Some(engine::lens::digest(base.fields.iter().map(|field| &field.state)));
+            pair.base = Some(reconcile::stored::encode_base(&base));
+        }
+        moved.insert(pair.id.clone(), pair);
+    }
+    changes.extend(moved.into_values().map(Change::PutPair));
+    changes
 }
 
 /// What is written down instead, if the bug is one of the store.

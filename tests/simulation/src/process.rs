@@ -9,6 +9,7 @@ use engine::step::{Engine, Event, Request};
 use engine::{Ids, Lenses, Policy};
 use mapping::fhir::PatientLens;
 use mapping::servicenow::RowLens;
+use reconcile::brake::BrakeLimits;
 use record::{Catalogue, Conventions, RecordKind, Remote};
 use remote::RemoteApi;
 use remote::ehr::{Ehr, EhrSettings};
@@ -35,6 +36,8 @@ pub struct SetUp {
     pub lanes: u32,
     /// One person may approve alone.
     pub one_person: bool,
+    /// Patients that a run may write to without being asked.
+    pub brake_pairs: u64,
     /// A deliberate bug.
     pub mutation: Option<Mutation>,
 }
@@ -135,7 +138,8 @@ fn clients(network: &Network, now: &Now, new_id: &NewId, set_up: SetUp) -> [Arc<
     let settings =
         EhrSettings { page_records: set_up.page, ..EhrSettings::new(EHR_URL, Remotes::row_system()) };
     let ehr = Ehr::new(settings, transport, Arc::new(sign_in), Arc::clone(now)).expect("settings of the EHR");
-    [mutated(Arc::new(servicenow), set_up.mutation), mutated(Arc::new(ehr), set_up.mutation)]
+    let clients: [Arc<dyn RemoteApi>; 2] = [Arc::new(servicenow), Arc::new(ehr)];
+    clients.map(|client| mutated(client, set_up.mutation, set_up.page))
 }
 
 impl Process {
@@ -148,8 +152,13 @@ impl Process {
         set_up: SetUp,
     ) -> Process {
         let ids = Arc::new(SeededIds::new(seed));
+        let mut brake = BrakeLimits { pairs_max: set_up.brake_pairs, ..BrakeLimits::default() };
+        if set_up.mutation == Some(Mutation::BrakeCountsLate) {
+            brake = BrakeLimits::default();
+        }
         let policy = Policy {
             lanes: set_up.lanes,
+            brake,
             one_person_may_approve: set_up.one_person || set_up.mutation == Some(Mutation::ApproveAlone),
             ..Policy::default()
         };

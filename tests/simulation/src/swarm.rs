@@ -62,6 +62,12 @@ pub struct Swarm {
     pub events: Option<[u32; 4]>,
     /// Usual way to a remote and back, milliseconds.
     pub latency_ms: i64,
+    /// A brake so low that a day's work reaches it: patients a run may write to.
+    pub brake_pairs: Option<u64>,
+    /// Lists are slow there: how much longer an answer to one takes at most, milliseconds.
+    pub slow_lists_ms: Option<i64>,
+    /// People compare everything while what they approved is still being carried out.
+    pub hasty: bool,
 }
 
 /// What becomes of one request.
@@ -101,6 +107,7 @@ impl Swarm {
         let mut draw = Draw::of(seed, 2);
         let mut swarm = Swarm { latency_ms: draw.between(2, 400), ..Swarm::default() };
         swarm.events = draw.percent(60).then_some([0; 4]);
+        swarm.draw_conduct(&mut Draw::of(seed, 21));
         // One day in eight is quiet: what fails there fails without any help.
         if draw.percent(12) {
             return swarm;
@@ -163,6 +170,16 @@ impl Swarm {
             swarm.hidden = Some((begin, begin + draw.between(60_000, 3_600_000)));
         }
         swarm
+    }
+
+    /// What people do beyond the ordinary, and settings beyond the usual. Each has a small share of the days, so that most
+    /// days show what goes wrong without it.
+    fn draw_conduct(&mut self, draw: &mut Draw) {
+        self.brake_pairs = draw.percent(12).then(|| 1 + draw.below(2));
+        self.hasty = draw.percent(35);
+        // Together they show what a list says that is older than what was written meanwhile.
+        let share = if self.hasty { 70 } else { 10 };
+        self.slow_lists_ms = draw.percent(share).then(|| draw.between(500, 20_000));
     }
 
     /// Nothing goes wrong any more.

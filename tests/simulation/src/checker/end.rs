@@ -61,8 +61,12 @@ fn records(judge: &Judge<'_>, wrong: &mut Vec<String>) {
             continue;
         };
         let Some(other) = judge.timeline.last(partner) else {
-            if !asked {
-                wrong.push(format!("{name}: its partner is gone and nobody is asked"));
+            let about_that = judge.books.open.iter().any(|conflict| {
+                let decided = conflict.state == ConflictState::AwaitingSecond;
+                conflict.pair == pair.id && (decided || conflict.cause != ConflictCause::FieldsDiffer)
+            });
+            if !about_that {
+                wrong.push(format!("{name}: its partner is gone and nobody is asked about that"));
             }
             continue;
         };

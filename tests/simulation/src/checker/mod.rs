@@ -14,8 +14,8 @@ use crate::history::{Happening, clock_text, side};
 use reading::{Said, Seen, substances};
 use record::Remote;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use store::{OperationRow, PlanRow, PlanState};
+use std::collections::{BTreeMap, BTreeSet};
+use store::{ConflictCause, OperationRow, PlanRow, PlanState};
 use timeline::{By, Place, Timeline, Written};
 
 /// Everything that is wrong with a day; empty if all is well.
@@ -28,6 +28,9 @@ pub fn check(day: &Outcomes) -> Vec<String> {
         judge.write(write, &mut wrong);
     }
     judge.order(&mut wrong);
+    judge.late(&mut wrong);
+    judge.braked(&mut wrong);
+    judge.gone(&mut wrong);
     end::check(&judge, &mut wrong);
     wrong
 }
@@ -344,6 +347,64 @@ impl<'a> Judge<'a> {
                 && run.problem.is_none()
         });
         seen.then(|| "a person had emptied it".to_owned())
+    }
+
+    /// Whoever comes late finishes nothing that another one has taken over.
+    fn late(&self, wrong: &mut Vec<String>) {
+        for entry in &self.day.history.entries {
+            if let Happening::LateFinish { operation, taken: true } = &entry.happening {
+                wrong.push(format!(
+                    "{} operation {operation} was finished by a process that was dead, and another one had taken it over",
+                    clock_text(entry.at_ms),
+                ));
+            }
+        }
+    }
+
+    /// Over the brake's limit nothing is written before two persons agreed. A run plans all that it writes at one moment;
+    /// what is planned for a patient that was just read by itself belongs to no run.
+    fn braked(&self, wrong: &mut Vec<String>) {
+        let mut planned: BTreeMap<i64, BTreeSet<&str>> = BTreeMap::new();
+        for plan in self.books.plans.values().filter(|plan| plan.maker == "rule") {
+            if !self.timeline.read_alone(&self.keys_of(&plan.pair), plan.made_at_ms) {
+                planned.entry(plan.made_at_ms).or_default().insert(&plan.pair);
+            }
+        }
+        let over: Vec<i64> = planned
+            .iter()
+            .filter(|(_, patients)| patients.len() as u64 > self.day.brake_pairs)
+            .map(|(at_ms, _)| *at_ms)
+            .collect();
+        if over.len() > self.day.went_on {
+            let times: Vec<String> = over.into_iter().map(clock_text).collect();
+            wrong.push(format!(
+                "rules wrote to more than {} patients at {}, and two persons agreed {} times",
+                self.day.brake_pairs,
+                times.join(", "),
+                self.day.went_on,
+            ));
+        }
+    }
+
+    fn keys_of(&self, pair: &str) -> Vec<&str> {
+        let found = self.books.pairs.iter().find(|(row, _, _)| row.id == pair);
+        let keys = found.map(|(row, _, _)| Remote::BOTH.map(|remote| Books::key(row, remote)));
+        keys.into_iter().flatten().flatten().collect()
+    }
+
+    /// A record is said to be gone only where it was not to be seen for a while at least.
+    fn gone(&self, wrong: &mut Vec<String>) {
+        for conflict in self.books.open.iter().chain(&self.books.closed) {
+            if conflict.cause != ConflictCause::Vanished {
+                continue;
+            }
+            let Ok(remote) = serde_json::from_str::<Remote>(&conflict.comparison) else { continue };
+            let pair = self.books.pairs.iter().find(|(row, _, _)| row.id == conflict.pair);
+            let Some(key) = pair.and_then(|(row, _, _)| Books::key(row, remote)) else { continue };
+            if !self.timeline.was_ever_out_of_sight(&(remote, key.to_owned())) {
+                wrong.push(format!("{} {key}: said to be gone, and it stood there all day", side(remote)));
+            }
+        }
     }
 
     /// Operations of a patient go one after the other.

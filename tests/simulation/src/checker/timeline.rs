@@ -3,7 +3,7 @@
 use super::reading::{Said, Seen, read};
 use crate::history::{Happening, History, Raw};
 use record::Remote;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A record of one system.
 pub type Place = (Remote, String);
@@ -62,6 +62,10 @@ pub struct Timeline<'a> {
     pub states: BTreeMap<Place, Vec<State>>,
     /// Every write of the product.
     pub writes: Vec<Written<'a>>,
+    /// Records that were hidden from the API for a while.
+    hidden: BTreeSet<Place>,
+    /// When the product read one record by itself: its key and the time, Unix milliseconds.
+    read_alone: Vec<(&'a str, i64)>,
 }
 
 impl<'a> Timeline<'a> {
@@ -95,10 +99,29 @@ impl<'a> Timeline<'a> {
                         timeline.note(*remote, key, at, By::Product(at), after.as_ref());
                     }
                 }
+                Happening::Hidden { remote, key, hidden: true } => {
+                    timeline.hidden.insert((*remote, key.clone()));
+                }
+                Happening::Read { target, .. } => {
+                    let path = target.split('?').next().unwrap_or_default();
+                    timeline.read_alone.extend(path.rsplit('/').next().map(|key| (key, entry.at_ms)));
+                }
                 _ => {}
             }
         }
         timeline
+    }
+
+    /// Whether one of these records was read by itself in the two minutes before: no answer takes longer.
+    pub fn read_alone(&self, keys: &[&str], at_ms: i64) -> bool {
+        let recent = |read_ms: i64| (at_ms - 120_000..=at_ms).contains(&read_ms);
+        self.read_alone.iter().any(|(key, read_ms)| recent(*read_ms) && keys.contains(key))
+    }
+
+    /// Whether a record was deleted or hidden at any time of the day.
+    pub fn was_ever_out_of_sight(&self, place: &Place) -> bool {
+        let states = self.states.get(place).map(Vec::as_slice).unwrap_or_default();
+        self.hidden.contains(place) || states.is_empty() || states.iter().any(|state| state.seen.is_none())
     }
 
     fn note(&mut self, remote: Remote, key: &str, entry: usize, by: By, raw: Option<&Raw>) {

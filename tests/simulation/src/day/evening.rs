@@ -15,7 +15,9 @@ impl Day {
         for clock in [&self.remotes.servicenow.clock, &self.remotes.ehr.clock, &self.remotes.idp.clock] {
             clock.set_skew_ms(0);
         }
-        self.remotes.servicenow.restrict(|access| access.hidden_rows.clear());
+        if self.hidden.is_some() {
+            self.hide(false);
+        }
         self.history.note(self.now(), Happening::Calm);
         self.agenda.retain(|_, due| {
             !matches!(
@@ -35,6 +37,10 @@ impl Day {
             if !resumed && self.process.is_some() {
                 resumed = true;
                 self.resume_both().await;
+            }
+            if self.rests().await && self.agree_to_go_on().await {
+                // What two persons agreed to is carried out below, entry by entry.
+                continue;
             }
             let next = self.agenda.first_key_value().map(|((at_ms, _), _)| *at_ms);
             let rests = self.rests().await;

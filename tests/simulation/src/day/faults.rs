@@ -10,6 +10,7 @@ use record::Remote;
 use remote::http::Now;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use store::{OperationFilter, OperationState, Store as _};
 
 impl Day {
     pub(super) fn trouble(&mut self, what: &str) {
@@ -36,14 +37,21 @@ impl Day {
     }
 
     pub(super) fn hide(&mut self, hide: bool) {
-        let Some(key) = self.remotes.keys(Remote::ServiceNow).into_iter().next() else { return };
+        let key = match self.hidden.take() {
+            Some(key) => key,
+            None => match self.remotes.keys(Remote::ServiceNow).into_iter().next() {
+                Some(key) => key,
+                None => return,
+            },
+        };
         self.remotes.servicenow.restrict(|access| {
             access.hidden_rows.clear();
             if hide {
                 access.hidden_rows.insert(crate::remotes::TABLE.to_owned(), format!("sys_id={key}"));
             }
         });
-        self.trouble(if hide { "a row is hidden from the API" } else { "nothing is hidden any more" });
+        self.hidden = hide.then(|| key.clone());
+        self.history.note(self.now(), Happening::Hidden { remote: Remote::ServiceNow, key, hidden: hide });
     }
 
     /// The process is killed: what it was doing is forgotten, what it sent may still arrive.
@@ -63,8 +71,29 @@ impl Day {
         let (medium, path) = self.medium.reopen(&self.path, self.generation).await;
         self.medium = Arc::new(medium);
         self.path = path;
+        self.leave_lingering().await;
         let at_ms = self.now() + self.chance.between(200, 90_000);
         self.at(at_ms, Due::Restart);
+    }
+
+    /// What the dead process had under way: it may still say how that ended, when another one has taken it over.
+    async fn leave_lingering(&mut self) {
+        let running = OperationFilter { lane: None, plan: None, states: vec![OperationState::Running] };
+        let running = self.medium.operations(&running, 0, 100).await.unwrap_or_default();
+        let ends = [
+            OperationState::Retrying,
+            OperationState::Parked,
+            OperationState::Cancelled,
+            OperationState::Done,
+        ];
+        let at_ms = self.our_now();
+        for operation in running {
+            if self.conduct.percent(50)
+                && let Some(state) = self.conduct.pick(&ends).copied()
+            {
+                self.medium.linger(&operation, state, at_ms);
+            }
+        }
     }
 
     pub(super) async fn restart(&mut self) {

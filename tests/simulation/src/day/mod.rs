@@ -22,6 +22,7 @@ use crate::remotes::Remotes;
 use crate::swarm::Swarm;
 use engine::inbox::Arrival;
 use engine::step::{Command, Effects, Event, Request, Ticket};
+use reconcile::brake::BrakeLimits;
 use record::Remote;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -73,6 +74,10 @@ pub struct Outcomes {
     pub approved: Vec<Approved>,
     /// One person may approve alone.
     pub one_person: bool,
+    /// So many patients may a run write to without two persons' word.
+    pub brake_pairs: u64,
+    /// How often two persons let a run over the brake go on.
+    pub went_on: usize,
 }
 
 /// A day under way.
@@ -84,7 +89,7 @@ pub struct Day {
     next_entry: u64,
     pub(crate) remotes: Remotes,
     pub(crate) history: History,
-    swarm: Swarm,
+    pub(crate) swarm: Swarm,
     set_up: SetUp,
     process: Option<Process>,
     generation: u32,
@@ -93,6 +98,10 @@ pub struct Day {
     flights: BTreeMap<u64, wires::Flight>,
     net: Draw,
     chance: Draw,
+    /// Chance of what only some days know.
+    conduct: Draw,
+    /// The row that an access rule hides.
+    hidden: Option<String>,
     people: People,
     pub(crate) desk: Desk,
     /// Deliveries at which people act, right before the request arrives.
@@ -120,6 +129,7 @@ impl Day {
             per_minute: if chance.percent(25) { 40 } else { 1_200 },
             lanes: u32::try_from(chance.between(1, 16)).unwrap_or(4),
             one_person: chance.percent(30),
+            brake_pairs: swarm.brake_pairs.unwrap_or(BrakeLimits::default().pairs_max),
             mutation,
         };
         let meddling =
@@ -140,6 +150,8 @@ impl Day {
             path,
             flights: BTreeMap::new(),
             net: Draw::of(seed, 3),
+            conduct: Draw::of(seed, 20),
+            hidden: None,
             people: People::of(seed),
             desk: Desk::of(seed),
             chance,
@@ -241,6 +253,8 @@ impl Day {
             entries,
             approved: std::mem::take(&mut self.desk.approved),
             one_person: self.set_up.one_person,
+            brake_pairs: self.set_up.brake_pairs,
+            went_on: self.desk.went_on,
         }
     }
 
@@ -292,6 +306,14 @@ impl Day {
         }
     }
 
+    /// Somebody presses the button before what was just approved is carried out.
+    pub(crate) fn compare_soon(&mut self) {
+        if self.swarm.hasty && self.conduct.percent(60) {
+            let at_ms = self.now() + self.conduct.between(1, 1_500);
+            self.at(at_ms, Due::Run);
+        }
+    }
+
     async fn start_run(&mut self, trigger: &str) {
         if self.process.is_none() {
             return;
@@ -312,7 +334,7 @@ impl Day {
     async fn step(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let now_ms = self.our_now();
+            let (true_ms, now_ms) = (self.now(), self.our_now());
             let gate = Arc::clone(&self.medium.gate);
             let Some(process) = self.process.as_mut() else { return };
             let effects = tokio::select! {
@@ -324,6 +346,9 @@ impl Day {
                 self.crash("at a commit").await;
                 return;
             };
+            for (operation, taken) in self.medium.late_finishes() {
+                self.history.note(true_ms, Happening::LateFinish { operation, taken });
+            }
             for request in requests {
                 match request {
                     Request::GoOn { run } => events.push_back(Event::GoOn { run }),

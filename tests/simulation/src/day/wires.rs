@@ -4,7 +4,7 @@ use super::{Day, Due};
 use crate::history::{Happening, Raw};
 use crate::network::Outcome;
 use crate::remotes::{Place, Remotes};
-use crate::swarm::{Back, Fate};
+use crate::swarm::{Back, Fate, TIMEOUT_MS};
 use record::Remote;
 use remote::http::TransportFailure;
 use std::collections::BTreeMap;
@@ -31,7 +31,11 @@ impl Day {
             Place::ServiceNow if request.method() != http::Method::GET => false,
             Place::Ehr | Place::ServiceNow | Place::SignIn => true,
         };
-        let fate = self.swarm.fate(&mut self.net, place, now_ms, may_come_late);
+        let mut fate = self.swarm.fate(&mut self.net, place, now_ms, may_come_late);
+        let reads_many = request.method() == http::Method::GET && near_key(request.uri().path()).is_none();
+        if let (Some(most_ms), true) = (self.swarm.slow_lists_ms, reads_many && place != Place::SignIn) {
+            fate.answered_ms = (fate.answered_ms + self.conduct.between(0, most_ms)).min(TIMEOUT_MS);
+        }
         if let Some(arrives_ms) = fate.arrives_ms {
             self.at(now_ms + arrives_ms, Due::Arrive(call));
         }
@@ -48,7 +52,7 @@ impl Day {
             let what = match (&fate.arrives_ms, fate.back) {
                 (_, Back::Refused) => "connection refused",
                 (None, _) => "request lost",
-                (Some(ms), _) if *ms > crate::swarm::TIMEOUT_MS => "comes after its client gave up",
+                (Some(ms), _) if *ms > TIMEOUT_MS => "comes after its client gave up",
                 (Some(_), _) => "reply lost",
             };
             self.history.note(
