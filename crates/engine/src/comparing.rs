@@ -173,6 +173,7 @@ impl Engine {
             }
             changes.extend(judgement.changes);
         }
+        let changes = self.with_what_waits(changes, now_ms).await?;
         if changes.is_empty() { Ok(()) } else { Ok(self.store.commit(changes).await?) }
     }
 

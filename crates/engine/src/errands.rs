@@ -415,7 +415,7 @@ impl Engine {
             self.outbox_touched = true;
         }
         if !judgement.changes.is_empty() {
-            self.store.commit(judgement.changes).await?;
+            self.store.commit(self.with_what_waits(judgement.changes, now_ms).await?).await?;
         }
         Ok(judgement.status)
     }

@@ -17,7 +17,7 @@ use remote::Written;
 use std::collections::{HashMap, HashSet};
 use store::{
     AuditRow, Change, ConflictRow, LaneWork, OperationAction, OperationRow, OperationState, PairPage,
-    PairStatus, PlanState, ReceiptRow, SnapshotRow,
+    PlanState, ReceiptRow, SnapshotRow,
 };
 
 /// An operation that was carried out, with its read-back looked at.
@@ -205,7 +205,12 @@ impl Engine {
         else {
             return Ok(None);
         };
-        if stored.id != row.id || stored.seen_at_ms > now_ms || known.checked_later.contains(&operation.lane)
+        // What closes a question may open the one that waits behind it.
+        let is_asked = known.conflicts.contains_key(&operation.lane);
+        if stored.id != row.id
+            || stored.seen_at_ms > now_ms
+            || known.checked_later.contains(&operation.lane)
+            || is_asked
         {
             return Ok(None);
         }
@@ -231,19 +236,12 @@ impl Engine {
                 if keys != (page.pair.servicenow_key.as_ref(), page.pair.ehr_key.as_ref()) {
                     return Ok(None);
                 }
-                let conflict = match page.pair.status {
-                    PairStatus::Agreed => None,
-                    PairStatus::Waiting
-                    | PairStatus::Differs
-                    | PairStatus::OnlyServiceNow
-                    | PairStatus::OnlyEhr => known.conflicts.get(&operation.lane).cloned(),
-                };
                 let context = context_of(
                     &self.lenses,
                     page.pair.clone(),
                     servicenow,
                     ehr,
-                    conflict,
+                    None,
                     false,
                     Blocked::default(),
                 )?;

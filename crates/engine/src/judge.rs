@@ -272,7 +272,7 @@ fn about_the_gone(
         comparison: encode("remote", &remote)?,
         fields: String::new(),
         fingerprint: lens::sha256_hex(&format!("{:?} {}", ConflictCause::Vanished, context.pair.id)),
-        title: card.name.clone(),
+        title: lens::title(card),
         owner: card.owner.clone(),
         species: card.species.clone(),
         opened_at_ms: existing.map_or(terms.now_ms, |open| open.opened_at_ms),

@@ -30,6 +30,7 @@ pub mod overwritten;
 pub mod pairing;
 pub mod plans;
 pub mod quarantine;
+mod questions;
 mod queue;
 mod reading;
 mod rescue;

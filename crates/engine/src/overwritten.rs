@@ -1,11 +1,11 @@
 //! Writes that overtook a colleague's. Where a remote has no version it checks (ServiceNow, an EHR without `ETag`), a
 //! change made between our reading and our writing may be gone, and nobody is told: so a person is asked to look.
 
-use crate::error::{EngineError, Result, encode};
+use crate::error::{EngineError, Result, decode};
 use crate::health::Health;
 use crate::judge;
-use crate::lens;
 use crate::plans::Intent;
+use crate::questions;
 use crate::step::{Effects, Engine, Notice, Reply};
 use record::{FieldState, Record, Remote};
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,8 @@ impl Engine {
         }
     }
 
-    /// Opens the question, or turns the one that is open into it: a pair has one.
+    /// Opens the question, or turns the one that is open into it: a pair has one. Where that one goes first, this one
+    /// waits.
     pub(crate) async fn ask_about_overwritten(
         &self,
         lane: &str,
@@ -100,37 +101,15 @@ impl Engine {
     ) -> Result<()> {
         let pair = self.pair(lane).await?;
         let existing = self.store.open_conflict_of(&pair.id).await?;
-        let catalogue = self.lenses.catalogue(pair.kind);
-        // What was asked before and is not answered yet stays asked.
-        let asked = existing.as_ref().filter(|row| row.state != ConflictState::Executing);
-        let fields = known
-            .written
-            .iter()
-            .chain(&known.kept)
-            .map(String::as_str)
-            .chain(asked.iter().flat_map(|row| row.fields.split(',')))
-            .filter_map(|id| catalogue.index_of(id));
-        let text = encode("overwritten", known)?;
-        let row = ConflictRow {
-            id: existing.as_ref().map_or_else(|| self.new_id(now_ms), |row| row.id.clone()),
-            pair: pair.id.clone(),
-            cause: ConflictCause::Overwritten,
-            grade: asked.map_or(3, |row| row.grade),
-            state: ConflictState::Open,
-            fields: judge::field_ids(catalogue, fields),
-            fingerprint: lens::sha256_hex(&format!("Overwritten {text}")),
-            comparison: text,
-            title: lens::title(&pair.card),
-            owner: pair.card.owner.clone(),
-            species: pair.card.species.clone(),
-            opened_at_ms: existing.as_ref().map_or(now_ms, |row| row.opened_at_ms),
-            claimed_by: existing.and_then(|row| row.claimed_by),
-            snoozed_until_ms: None,
-            snooze_reason: None,
-            draft: None,
-            closed_at_ms: None,
-            closed_by: None,
-        };
+        if let Some(open) = existing.as_ref().filter(|open| questions::goes_first(open)) {
+            let same = decode::<Overwritten>("overwritten", &open.comparison)
+                .is_ok_and(|other| other.operation == known.operation);
+            if same {
+                return Ok(());
+            }
+            return Ok(self.store.commit(vec![self.asked_later(&pair.id, known.clone()).await?]).await?);
+        }
+        let row = self.question_about(&pair, known, existing, now_ms)?;
         let mut changes = vec![Change::PutConflict(row)];
         if pair.servicenow_key.is_some() && pair.ehr_key.is_some() {
             changes.push(Change::PutPair(PairRow { status: PairStatus::Differs, ..pair }));
@@ -170,7 +149,8 @@ impl Engine {
             draft: None,
             ..row
         };
-        self.store.commit(vec![Change::PutConflict(closed), Change::Audit(audit)]).await?;
+        let changes = vec![Change::PutConflict(closed), Change::Audit(audit)];
+        self.store.commit(self.with_what_waits(changes, now_ms).await?).await?;
         // Whatever differs besides is a question of its own again, and so is a record that is gone meanwhile: while this
         // question was open, there was no place for another.
         self.rejudge(&pair, "observed", false, now_ms).await?;

@@ -4,8 +4,9 @@ use crate::causes::Cause;
 use crate::error::{EngineError, Result, decode, encode};
 use crate::execute::AttemptError;
 use crate::health::{OPEN_FOR_MS, jitter_ms, later_try_ms, next_try_ms};
-use crate::judge::{self, index};
+use crate::judge::{self, SideState, index};
 use crate::lens;
+use crate::overwritten::Overwritten;
 use crate::plans::Intent;
 use crate::step::{Effects, Engine, Notice};
 use remote::{Fetched, RemoteError, Written};
@@ -225,11 +226,32 @@ impl Engine {
                 };
                 self.settle(operation, written, now_ms, effects).await
             }
-            _ => {
+            side => {
                 self.in_flight.remove(&operation.id);
+                if let Some(known) =
+                    side.and_then(|side| self.may_have_overwritten(&operation, &intent, &side))
+                {
+                    // Before it is given up: who finds it given up has nothing left that says so.
+                    self.ask_about_overwritten(&operation.lane, &known, now_ms).await?;
+                }
                 self.give_up(operation, now_ms, effects).await
             }
         }
+    }
+
+    /// A write whose answer was lost, to a record that holds something else now. Its version tells how many wrote since: with
+    /// one or two, nothing of a colleague's was overwritten (ours did not arrive, or was the first of two); from three on
+    /// a colleague may have written before us, and another one after us.
+    fn may_have_overwritten(
+        &self,
+        operation: &OperationRow,
+        intent: &Intent,
+        side: &SideState,
+    ) -> Option<Overwritten> {
+        let writes = writes_between(operation.expected_version.as_deref()?, &side.snapshot.version)?;
+        let may = writes >= 3 && operation.action == store::OperationAction::Update;
+        // What was known before is gone by now: which other fields moved cannot be told.
+        may.then(|| self.overwritten(operation, intent, None, &side.record, &side.snapshot.version))
     }
 
     /// An operation and what was cancelled with it: a run that waits for them goes on without them.
@@ -307,6 +329,11 @@ impl Engine {
     ) -> Result<()> {
         let pair = self.pair(pair_id).await?;
         let existing = self.store.open_conflict_of(&pair.id).await?;
+        // This one goes first; that something was overwritten is asked about after it.
+        let overwritten = existing
+            .as_ref()
+            .filter(|open| open.cause == ConflictCause::Overwritten && open.state == ConflictState::Open)
+            .and_then(|open| decode::<Overwritten>("overwritten", &open.comparison).ok());
         let row = ConflictRow {
             id: existing.as_ref().map_or_else(|| self.new_id(now_ms), |row| row.id.clone()),
             pair: pair.id.clone(),
@@ -328,6 +355,9 @@ impl Engine {
             closed_by: None,
         };
         let mut changes = vec![Change::PutConflict(row)];
+        if let Some(known) = overwritten {
+            changes.push(self.asked_later(&pair.id, known).await?);
+        }
         if pair.servicenow_key.is_some() && pair.ehr_key.is_some() {
             changes.push(Change::PutPair(store::PairRow { status: PairStatus::Differs, ..pair }));
         }
@@ -338,9 +368,11 @@ impl Engine {
 
 /// Whether a counted version moved by more than one write of ours.
 fn moved_twice(before: Option<&str>, after: &str) -> bool {
+    before.and_then(|before| writes_between(before, after)).is_some_and(|writes| writes > 1)
+}
+
+/// How many writes lie between two counted versions.
+fn writes_between(before: &str, after: &str) -> Option<i64> {
     let number = |version: &str| version.split('~').next().and_then(|own| own.parse::<i64>().ok());
-    match (before.and_then(number), number(after)) {
-        (Some(before), Some(after)) => after > before + 1,
-        _ => false,
-    }
+    Some(number(after)? - number(before)?)
 }

@@ -70,6 +70,7 @@ impl Engine {
                 changes.extend(created);
             }
         }
+        let changes = self.with_what_waits(changes, now_ms).await?;
         if !changes.is_empty() {
             self.store.commit(changes).await?;
             self.outbox_touched = true;
