@@ -3,6 +3,7 @@
 //! it moved meanwhile, nothing is written and it is asked anew.
 
 use crate::error::{EngineError, Result, decode, encode};
+use crate::execute::CREATE_STALE_MS;
 use crate::judge::index;
 use crate::lens::sha256_hex;
 use crate::runs::RunState;
@@ -161,6 +162,15 @@ impl Engine {
             }
         }
         Ok((hash, creates_in))
+    }
+
+    /// Whether what was approved was counted so long ago that the other side may have by now what would be created there.
+    pub(crate) async fn counted_too_long_ago(&self, run: &RunState, now_ms: i64) -> Result<bool> {
+        if run.approved().is_none() {
+            return Ok(false);
+        }
+        let waiting = braked(&*self.store).await?;
+        Ok(waiting.is_some_and(|waiting| now_ms - waiting.stopped_at_ms > CREATE_STALE_MS))
     }
 
     /// Whether a run may settle: under the brake, or counted again exactly as it was approved.

@@ -21,7 +21,13 @@ impl Engine {
             return Ok(());
         }
         let brake = reconcile::brake::brake(&run.totals, &self.policy.brake);
-        self.may_settle(run, brake, now_ms).await
+        let long_ago = self.counted_too_long_ago(run, now_ms).await?;
+        self.may_settle(run, brake, now_ms).await?;
+        if long_ago {
+            // As with a creation that waited in the outbox: the next run looks for candidates first.
+            run.creates.clear();
+        }
+        Ok(())
     }
 
     pub(crate) async fn settle_chunk(

@@ -565,3 +565,27 @@ async fn what_moved_since_it_was_counted_is_asked_anew() {
     let before = engine::braking::AskedBefore { maker: "dana".to_owned(), patients: 1 };
     assert_eq!(again.before, Some(before), "and says what was asked for before");
 }
+
+/// What would be created was absent when it was counted: after ten minutes the next run looks again first, as it does for
+/// a creation that waited in the outbox.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_counted_long_ago_creates_nothing() {
+    let brake = reconcile::brake::BrakeLimits { pairs_max: 0, ..Default::default() };
+    for (later_ms, created) in [(60_000, true), (3_600_000, false)] {
+        let mut bench = Bench::with(Policy { brake, ..Policy::default() }).await;
+        bench.start_run().await;
+        bench.pages(&[row("r1", 3, OLD, "")], &[]).await;
+        let waiting = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
+        assert_eq!(waiting.creates, 1);
+        for person in ["dana", "mara"] {
+            let command = Command::ContinueBraked {
+                hash: waiting.hash.clone(),
+                person: person.to_owned(),
+                reason: Some("moved premises".to_owned()),
+            };
+            bench.ask(command).await.unwrap();
+            bench.now_ms += later_ms;
+        }
+        assert_eq!(!bench.sent.is_empty(), created, "{later_ms} ms: {:?}", bench.sent);
+    }
+}

@@ -168,7 +168,8 @@ impl<'a> Judge<'a> {
             .books
             .runs
             .iter()
-            .filter(|run| run.started_at_ms <= behind.plan.made_at_ms)
+            // One that goes on over the brake reads nothing: what it knows is what the run before it had read.
+            .filter(|run| run.trigger != "brake" && run.started_at_ms <= behind.plan.made_at_ms)
             .map(|run| run.started_at_ms)
             .max();
         let Some(run_ms) = run_ms.filter(|_| !behind.is_decided()) else { return };
