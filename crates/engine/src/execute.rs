@@ -356,8 +356,7 @@ impl Engine {
         if plan.undoes.is_some() {
             self.undo_done(&plan, now_ms).await?;
         }
-        let agreed_by = if plan.maker == "rule" { "rule".to_owned() } else { plan.maker.clone() };
-        self.rejudge(pair_id, &agreed_by, true, now_ms).await?;
+        self.rejudge(pair_id, &plan.maker, true, now_ms).await?;
         // Last of all: a process that ends before this finds the plan still approved at the next start, and does the
         // whole of it again.
         if plan.state == PlanState::Approved {

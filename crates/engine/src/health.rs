@@ -233,6 +233,35 @@ mod tests {
         assert!(health.allows(2 * OPEN_FOR_MS) && health.failures_in_a_row == 0, "closed");
     }
 
+    /// What was sent before the breaker opened fails after it: it opens anew, and nothing is let through early. That one
+    /// failure alone would not have opened it.
+    #[test]
+    fn a_late_failure_keeps_an_open_breaker_open() {
+        let refused = RemoteError::SignIn { remote: Remote::Ehr, what: "invalid_client".to_owned() };
+        let mut health = Health::default();
+        health.failed(&refused, 0, 1);
+        health.failed(&timeout(), 5_000, 1);
+        assert_eq!(
+            health.gate(5_000 + OPEN_FOR_MS - 1),
+            Gate::Closed { until_ms: Some(5_000 + OPEN_FOR_MS) }
+        );
+        assert_eq!(health.gate(5_000 + OPEN_FOR_MS), Gate::Probe);
+        assert_eq!(health.since_ms, Some(0));
+        // One failure of a remote that answered before opens nothing.
+        let mut health = Health::default();
+        health.failed(&timeout(), 0, 1);
+        assert_eq!((health.gate(0), health.since_ms), (Gate::Open, None));
+    }
+
+    #[test]
+    fn both_waits_have_to_end_and_both_move_with_the_clock() {
+        let mut health = Health { open_until_ms: Some(500), slow_until_ms: Some(900), ..Health::default() };
+        assert_eq!((health.next_try_ms(100), health.next_try_ms(600)), (Some(900), Some(900)));
+        health.clock_set_back(100);
+        assert_eq!((health.open_until_ms, health.slow_until_ms), (Some(400), Some(800)));
+        assert_eq!((health.next_try_ms(799), health.next_try_ms(800)), (Some(800), None));
+    }
+
     #[test]
     fn a_refusal_is_an_answer() {
         let mut health = Health { failures_in_a_row: 4, ..Health::default() };
@@ -272,6 +301,11 @@ mod tests {
             }
         }
         assert!(seen.len() > 400, "spread over the step: {}", seen.len());
+        // The same on every machine and in every version: a day that is lived again has the same tries. The values are
+        // those of another implementation of FNV-1a.
+        assert_eq!(jitter_ms("operation-1", 1, 1_000), 37);
+        assert_eq!(jitter_ms("operation-1", 2, 2_000), 131);
+        assert_eq!(jitter_ms("operation-2", 4, 8_000), 125);
         assert_eq!(jitter_ms("x", 1, 0), 0);
     }
 
@@ -296,6 +330,9 @@ mod tests {
         health.answered(2_000, 5);
         assert_eq!(health.gate(90_999), Gate::Closed { until_ms: Some(91_000) });
         assert_eq!(health.gate(91_000), Gate::Open, "no probe: it never failed to answer");
+        assert_eq!(health.next_try_ms(91_000), None, "nothing is waited for any more");
+        health.answered(91_000, 7);
+        assert_eq!((health.slow_until_ms, health.latency_ms), (None, Some(7)), "what is over is forgotten");
         // Nor does a shorter wait shorten it.
         health.failed(&busy(Some(90_000)), 100_000, 5);
         health.failed(&busy(Some(1_000)), 100_001, 5);

@@ -10,6 +10,7 @@ mod common;
 
 use common::{Bench, NEW, OLD, chart, lenses, one_write, row, unreachable, written};
 use engine::causes::Cause;
+use engine::execute::AttemptError;
 use engine::gate::{BREAKER_INCIDENT, SIGN_IN_INCIDENT};
 use engine::health::{FAILURES_TO_OPEN, OPEN_FOR_MS};
 use engine::step::{Command, Event, Reply, Request, Ticket};
@@ -340,6 +341,86 @@ async fn whoever_stands_waiting_is_told_at_once() {
     let verify = Command::Observe { pair, write: false, actor: "person:dana".to_owned() };
     let told = bench.ask(verify).await;
     assert!(matches!(&told, Err(EngineError::HeldBack { what, .. }) if what.contains("wait")), "{told:?}");
+}
+
+/// 1, 2, 4, 8 s and less than a tenth more; what only asks to wait costs no try; when all are used up it waits with the
+/// others for a remote that does not answer. Each attempt is written down.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_attempt_is_written_down_and_the_next_one_waits_longer() {
+    let remote = Remote::ServiceNow;
+    let lost = RemoteError::Ambiguous { remote, what: "no answer".to_owned() };
+    let overloaded =
+        RemoteError::Transient { remote, status: 503, what: "overloaded".to_owned(), retry_after_ms: None };
+    // (how it fails, which try it was, whether it used it up, kind, how long until the next)
+    let attempts = [
+        (unreachable(), 1, true, "unreachable", 1_000..1_100),
+        (lost, 2, true, "ambiguous", 2_000..2_200),
+        (overloaded, 3, true, "transient", 4_000..4_400),
+        (busy(remote, 10_000), 4, false, "transient", 10_000..10_001),
+        (unreachable(), 4, true, "unreachable", 8_000..8_800),
+        (unreachable(), 5, true, "unreachable", OPEN_FOR_MS..OPEN_FOR_MS + 1),
+    ];
+    let mut bench = one_write(Policy::default()).await;
+    let mut history = Vec::new();
+    for (error, attempt, counted, kind, waits) in attempts {
+        let (operation, ..) = bench.write();
+        history.push(AttemptError {
+            attempt,
+            at_ms: bench.now_ms,
+            what: error.to_string(),
+            ambiguous: matches!(error, RemoteError::Ambiguous { .. }),
+            kind: kind.to_owned(),
+            counted,
+        });
+        bench.answer(&operation, Err(error)).await;
+        let row = bench.operation(OperationState::Retrying).await;
+        assert_eq!(serde_json::from_str::<Vec<AttemptError>>(&row.errors).unwrap(), history);
+        assert_eq!(row.attempts, if counted { attempt } else { attempt - 1 });
+        assert!(
+            waits.contains(&(row.due_at_ms - bench.now_ms)),
+            "{attempt}: {}",
+            row.due_at_ms - bench.now_ms
+        );
+        bench.wake().await;
+    }
+}
+
+/// A failure, as often as it is wanted.
+type Failing = fn() -> RemoteError;
+
+/// The words say what holds them up and how long, in whole seconds that are not too short.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_holds_somebody_up_is_said_with_its_time() {
+    // (how the write fails, how often, how long afterwards somebody asks, what they are told)
+    let cases: [(Failing, u32, i64, &str); 3] = [
+        (|| busy(Remote::ServiceNow, 60_000), 1, 30_500, "ServiceNow asked VetSync to wait another 30 s"),
+        (
+            || RemoteError::SignIn { remote: Remote::ServiceNow, what: "invalid_client".to_owned() },
+            1,
+            500,
+            "ServiceNow refuses our credentials; the next try is in 30 s",
+        ),
+        (
+            unreachable,
+            FAILURES_TO_OPEN,
+            OPEN_FOR_MS - 1,
+            "ServiceNow does not answer; the next try is in 1 s",
+        ),
+    ];
+    for (failing, times, later_ms, words) in cases {
+        let mut bench = one_write(Policy::default()).await;
+        for time in 0..times {
+            if time > 0 {
+                bench.wake().await;
+            }
+            let (operation, ..) = bench.write();
+            bench.answer(&operation, Err(failing())).await;
+        }
+        bench.now_ms += later_ms;
+        let pair = bench.pair(Remote::ServiceNow, "r1").await.id;
+        let told = bench.ask(Command::Observe { pair, write: false, actor: "person:dana".to_owned() }).await;
+        assert!(matches!(&told, Err(EngineError::HeldBack { what, .. }) if what == words), "{told:?}");
+    }
 }
 
 // ---------------------------------------------------------------- breaker, pause, sign-in

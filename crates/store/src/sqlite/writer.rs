@@ -463,3 +463,6 @@ fn again(error: &StoreError) -> StoreError {
         StoreError::Other(text) => StoreError::Other(text.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;
