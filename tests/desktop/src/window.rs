@@ -231,6 +231,16 @@ impl Window {
         self.client.active_element().await?.send_keys(text).await.context("typing")
     }
 
+    /// Types a text key by key, with this much time after each.
+    pub async fn type_keys(&self, text: &str, rhythm: Duration) -> Result<()> {
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        for value in text.chars() {
+            actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+            actions = actions.then(KeyAction::Pause { duration: rhythm });
+        }
+        self.client.perform_actions(actions).await.with_context(|| format!("typing {text}"))
+    }
+
     /// The element that has the focus, by its test id.
     pub async fn focused(&self) -> Result<Option<String>> {
         Ok(self.client.active_element().await?.attr("data-testid").await?)
