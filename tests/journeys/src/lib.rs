@@ -65,10 +65,10 @@ impl World {
         World { remotes, folder, config }
     }
 
-    /// Everything linked, nothing differs: journeys make their own differences.
+    /// Everything linked, nothing differs, no visits: journeys make their own.
     pub async fn calm(patients: usize) -> World {
-        World::of(simulator::Options { patients, rates: Rates::calm(), ..simulator::Options::default() })
-            .await
+        let rates = Rates { appointments: 0, treatments: 0, ..Rates::calm() };
+        World::of(simulator::Options { patients, rates, ..simulator::Options::default() }).await
     }
 
     /// The usual mixture of differences, duplicates and one-sided records.
