@@ -374,3 +374,15 @@ async fn another_program_with_a_lock_delays_and_breaks_nothing() {
     assert_eq!(store.pair("p2").await.unwrap(), Some(pair("p2")));
     store.close().await;
 }
+
+/// Whoever corrects a setting tries again in the same process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn once_it_is_closed_it_can_be_opened_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vetsync.db");
+    for round in 0..40 {
+        let store = SqliteStore::open(&path, &key(7), T0).await;
+        let store = store.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        tokio::join!(store.close(), store.close());
+    }
+}

@@ -79,6 +79,9 @@ async fn a_write_is_seen_failing_held_by_a_pause_and_done_when_resumed() -> Resu
         window.wait("pause-service_now").await?;
         // It would go by itself when its time comes.
         window.press(&["r"]).await?;
+        // What is done leaves the list, and the chips move: a click on its way there would miss.
+        let gone = "return document.body.textContent.includes('No write matches')";
+        window.wait_for_script("the write to leave the list", gone).await?;
         narrow(window, "chip-done").await?;
         wait_for_state(window, "the end of the write", "Done").await?;
         window.shot("queue-held-3-done").await?;

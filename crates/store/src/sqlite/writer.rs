@@ -8,7 +8,7 @@ use std::sync::{
 
 use record::Remote;
 use sqlx::{Connection, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     apply::{self, Tail},
@@ -79,6 +79,7 @@ pub(super) enum Request {
 pub(super) struct Writer {
     requests: mpsc::Sender<Request>,
     counters: Arc<Counters>,
+    ended: watch::Receiver<()>,
 }
 
 impl Writer {
@@ -95,11 +96,13 @@ impl Writer {
             borrowing: Vec::new(),
             at_rest: true,
         };
+        let (end, ended) = watch::channel(());
         tokio::spawn(async move {
             task.run().await;
             drop(guard);
+            drop(end);
         });
-        Self { requests, counters }
+        Self { requests, counters, ended }
     }
 
     pub(super) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
@@ -143,14 +146,17 @@ impl Writer {
         answered.await.map_err(|_| closed())?
     }
 
-    /// Finishes what was handed in, folds the log into the file and closes it. A second call finds it done.
+    /// Finishes what was handed in, folds the log into the file, closes it and lets go of the guard. A second call finds it
+    /// done.
     pub(super) async fn close(&self) {
         let (answer, answered) = oneshot::channel();
         if self.requests.send(Request::Close { answer }).await.is_ok() {
             // An error means that another caller closed it first.
             let _ = answered.await;
         }
-        self.requests.closed().await;
+        // Nothing is ever sent: the other end goes with the guard.
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
     }
 
     pub(super) fn statistics(&self) -> WriterStatistics {
