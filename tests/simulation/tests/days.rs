@@ -62,7 +62,7 @@ const FROM: [u64; 3] = [2_000, 40_000, 70_000];
 
 /// Each deliberate bug, and within how many days it has to be found from each of them.
 const FOUND_WITHIN: &[(Mutation, u64)] = &[
-    (Mutation::SkipLookUp, 20),
+    (Mutation::SkipLookUp, 60),
     (Mutation::ResendAtOnce, 60),
     (Mutation::IgnoreVersion, 20),
     (Mutation::DropLaneOrder, 50),
