@@ -154,6 +154,7 @@ mod tests {
                 before: None,
                 proven: [true, true],
                 stopped_at_ms: 0,
+                read_at_ms: None,
                 maker: None,
                 reason: None,
             })

@@ -50,10 +50,21 @@ pub struct Braked {
     pub proven: [bool; 2],
     /// When it was stopped.
     pub stopped_at_ms: i64,
+    /// When what was counted had been read, if that was before it was stopped: a run that goes on counts anew without
+    /// reading, and what it then stops with is as old as before.
+    #[serde(default)]
+    pub read_at_ms: Option<i64>,
     /// Who asks to go on; none while nobody has.
     pub maker: Option<String>,
     /// Why.
     pub reason: Option<String>,
+}
+
+impl Braked {
+    /// Nothing of what was counted was read later than this.
+    fn read_by_ms(&self) -> i64 {
+        self.read_at_ms.unwrap_or(self.stopped_at_ms)
+    }
 }
 
 /// What was braked before there were other kinds.
@@ -169,8 +180,8 @@ impl Engine {
         if run.approved().is_none() {
             return Ok(false);
         }
-        let waiting = braked(&*self.store).await?;
-        Ok(waiting.is_some_and(|waiting| now_ms - waiting.stopped_at_ms > CREATE_STALE_MS))
+        let waiting = braked_of(&*self.store, run.kind).await?;
+        Ok(waiting.is_some_and(|waiting| now_ms - waiting.read_by_ms() > CREATE_STALE_MS))
     }
 
     /// Whether a run may settle: under the brake, or counted again exactly as it was approved.
@@ -196,7 +207,9 @@ impl Engine {
         let patients = run.to_settle();
         let words = brake.to_string();
         // Asked for already, and still the same: whoever asked need not ask again. If it is another count, they read that.
-        let (maker, reason, before) = match braked_of(&*self.store, run.kind).await? {
+        let known = braked_of(&*self.store, run.kind).await?;
+        let read_at_ms = known.as_ref().filter(|_| approved.is_some()).map(Braked::read_by_ms);
+        let (maker, reason, before) = match known {
             Some(known) if known.hash == hash => (known.maker, known.reason, known.before),
             Some(Braked { maker: Some(maker), patients, .. }) => {
                 (None, None, Some(AskedBefore { maker, patients }))
@@ -218,6 +231,7 @@ impl Engine {
             before,
             proven: run.proven(),
             stopped_at_ms: now_ms,
+            read_at_ms,
             maker,
             reason,
         };

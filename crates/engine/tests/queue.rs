@@ -670,3 +670,42 @@ async fn what_was_counted_long_ago_creates_nothing() {
         assert_eq!(!bench.sent.is_empty(), created, "{later_ms} ms: {:?}", bench.sent);
     }
 }
+
+/// A run that goes on counts anew without reading: what it stops with then is as old as what it had read, however soon
+/// afterwards two persons agree.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_counted_anew_without_reading_is_as_old_as_before() {
+    let brake = reconcile::brake::BrakeLimits { pairs_max: 0, ..Default::default() };
+    let mut bench = Bench::with(Policy { brake, ..Policy::default() }).await;
+    bench.start_run().await;
+    bench.pages(&[row("r1", 3, OLD, "")], &[]).await;
+    let first = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
+    let ask = |waiting: &engine::braking::Braked, person: &str| Command::ContinueBraked {
+        hash: waiting.hash.clone(),
+        person: person.to_owned(),
+        reason: Some("moved premises".to_owned()),
+    };
+    bench.ask(ask(&first, "dana")).await.unwrap();
+    // The row is another one by now: what would be created is not what was counted.
+    let pair = bench.pair(Remote::ServiceNow, "r1").await.id;
+    let verify = Command::Observe { pair, write: false, actor: "person:dana".to_owned() };
+    bench.step(Event::Asked { ticket: Ticket(7), command: verify }).await;
+    bench.reads(&[row("r1", 4, "+14155550177", "")]).await;
+    bench.now_ms += 3_600_000;
+    bench.ask(ask(&first, "mara")).await.unwrap();
+    let again = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
+    assert_ne!(again.hash, first.hash, "counted anew");
+    assert_eq!((again.creates, again.stopped_at_ms), (1, bench.now_ms));
+    for person in ["dana", "mara"] {
+        bench.ask(ask(&again, person)).await.unwrap();
+    }
+    assert!(bench.sent.is_empty(), "the EHR may have it for an hour: {:?}", bench.sent);
+    // The next run reads first, and creates what is still on one side only.
+    bench.start_run().await;
+    bench.pages(&[row("r1", 4, "+14155550177", "")], &[]).await;
+    let read = engine::braking::braked(&*bench.store).await.unwrap().unwrap();
+    for person in ["dana", "mara"] {
+        bench.ask(ask(&read, person)).await.unwrap();
+    }
+    assert!(!bench.sent.is_empty(), "just read");
+}

@@ -127,16 +127,6 @@ fn stay_on_core(worker: usize) {
     let _ = worker;
 }
 
-/// Days that show a mistake of the product which is not mended yet: an animal is created although one with its microchip
-/// stood on the other side. They are lived and told like all others; one that goes well has to leave this list.
-const NOT_MENDED: [u64; 2] = [4_264, 9_281];
-
-/// Whether this is the mistake that the list is about, and nothing else.
-fn is_known(seed: u64, wrong: &[String]) -> bool {
-    let [one] = wrong else { return false };
-    NOT_MENDED.contains(&seed) && one.contains("made although") && one.contains("has the same microchip")
-}
-
 /// SQLCipher tidies up when the process ends, and a connection whose thread is still closing then ends it with a
 /// segmentation fault. Every day is over: a thread that is left belongs to a connection.
 fn connections_closed() {
@@ -172,12 +162,7 @@ fn many(arguments: &Arguments) -> ExitCode {
                         Ok(wrong) => wrong,
                         Err(_) => vec!["the day panicked".to_owned()],
                     };
-                    if is_known(seed, &wrong) {
-                        println!("seed {seed}: known and not mended: {}", wrong.join("; "));
-                    } else if NOT_MENDED.contains(&seed) && wrong.is_empty() {
-                        let well = "goes well now: take it off the list of what is not mended".to_owned();
-                        failed.lock().expect("a lock").push((seed, vec![well]));
-                    } else if !wrong.is_empty() {
+                    if !wrong.is_empty() {
                         failed.lock().expect("a lock").push((seed, wrong));
                     }
                 }

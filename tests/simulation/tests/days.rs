@@ -26,9 +26,14 @@ const ONCE_WRONG: &[(u64, &str)] = &[
         "a decided emptying was taken back, and a rule filled the other side with the value that was back",
     ),
     (
+        4_264,
+        "what the brake held back, counted anew without being read anew, passed for fresh: an animal was created beside its twin",
+    ),
+    (
         6_372,
         "a record went while something overwritten was asked about, and afterwards nobody asked about it",
     ),
+    (9_281, "a creation that waited behind the brake passed for fresh, as on day 4264"),
 ];
 
 /// Days in which the product did what can be done, and the checker once said otherwise.
