@@ -1,18 +1,27 @@
-//! Every target, first with the inputs that are kept, then for a few seconds with what is made out of them.
-//!
-//! `BOLERO_RANDOM_TEST_TIME_MS` sets how long; `cargo xtask fuzz` does that.
+//! Every target, first with the inputs that are kept, then with what is made out of them: always the same inputs in the
+//! tests of every day, so that a change, and not chance, decides whether they pass. With `BOLERO_RANDOM_TEST_TIME_MS`
+//! (`cargo xtask fuzz` sets it) new ones, for that long.
 
+use bolero::generator::bolero_generator::ValueGenerator as _;
+use bolero::generator::bolero_generator::driver::{Options, Rng};
 use fuzz::corpus::{LeftBehind, inputs};
 use fuzz::mutated::{Input, Inputs};
 use fuzz::{TARGETS, Target};
-use std::time::Duration;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 
-/// What one target gets in the tests of every day.
-const TEST_TIME: Duration = Duration::from_secs(5);
+/// How many inputs are made for one target in the tests of every day.
+const EVERY_DAY: u64 = 2_000;
 
 fn take_apart(name: &str, input: &[u8], target: Target) {
     let _left_behind = LeftBehind { target: name, input };
     target(input);
+}
+
+/// The made-up inputs of every day, one from each of the first seeds.
+fn every_day(made: &Inputs) -> impl Iterator<Item = Input> {
+    (0..EVERY_DAY)
+        .filter_map(|seed| made.generate(&mut Rng::new(ChaCha8Rng::seed_from_u64(seed), &Options::default())))
 }
 
 macro_rules! targets {
@@ -28,10 +37,13 @@ macro_rules! targets {
                 eprintln!("{name}/{file}");
                 take_apart(name, input, target);
             }
-            bolero::check!()
-                .with_generator(Inputs::of(kept.into_iter().map(|(_, input)| input)))
-                .with_test_time(TEST_TIME)
-                .for_each(move |input: &Input| take_apart(name, &input.0, target));
+            let made = Inputs::of(kept.into_iter().map(|(_, input)| input));
+            if std::env::var_os("BOLERO_RANDOM_TEST_TIME_MS").is_some() {
+                let each = move |input: &Input| take_apart(name, &input.0, target);
+                bolero::check!().with_generator(made).for_each(each);
+            } else {
+                every_day(&made).for_each(|input| take_apart(name, &input.0, target));
+            }
         })*
 
         #[test]

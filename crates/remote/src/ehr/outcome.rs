@@ -36,7 +36,7 @@ pub(super) struct Outcome {
     pub failed: bool,
     /// Whether it passes by itself (issue types `transient` and its children).
     pub passing: bool,
-    /// The issues in words.
+    /// The issues in words; never empty, though a server may name none.
     pub words: String,
 }
 
@@ -56,7 +56,9 @@ pub(super) fn read(text: &str) -> Option<Outcome> {
     });
     let words: Vec<String> =
         outcome.issue.iter().filter(|issue| is_error(issue) == failed).map(issue_words).collect();
-    Some(Outcome { failed, passing, words: words.join("; ") })
+    let words =
+        if words.is_empty() { "an OperationOutcome without issues".to_owned() } else { words.join("; ") };
+    Some(Outcome { failed, passing, words })
 }
 
 fn issue_words(issue: &Issue) -> String {
@@ -68,7 +70,8 @@ fn issue_words(issue: &Issue) -> String {
         parts.push(quoted(diagnostics));
     }
     if parts.is_empty() {
-        parts.push(quoted(&issue.code));
+        let code = if issue.code.is_empty() { "an issue without words" } else { &issue.code };
+        parts.push(quoted(code));
     }
     let mut words = parts.join(": ");
     if !issue.expression.is_empty() {
@@ -81,7 +84,7 @@ fn issue_words(issue: &Issue) -> String {
 
 /// A refusal with its way out.
 pub(super) fn refusal(answer: &Answer) -> String {
-    let says = read(&answer.body).map(|outcome| outcome.words).filter(|words| !words.is_empty());
+    let says = read(&answer.body).map(|outcome| outcome.words);
     let what = match answer.status {
         400 => "the request is not accepted",
         403 => "the integration client may not do this: have its scopes or rights extended",
@@ -133,6 +136,17 @@ mod tests {
                 .unwrap();
         assert!(busy.passing);
         assert_eq!(busy.words, "throttled");
+        // What has nothing to say still says so: it is shown to people as the way out.
+        for (mute, words) in [
+            (r#"{"resourceType":"OperationOutcome"}"#, "an OperationOutcome without issues"),
+            (r#"{"resourceType":"OperationOutcome","issue":[{}]}"#, "an issue without words"),
+            (
+                r#"{"resourceType":"OperationOutcome","issue":[{"details":{"text":""}}]}"#,
+                "an issue without words",
+            ),
+        ] {
+            assert_eq!(read(mute).unwrap().words, words);
+        }
         assert_eq!(read(r#"{"resourceType":"Patient"}"#), None);
     }
 }
