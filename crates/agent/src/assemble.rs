@@ -698,6 +698,8 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         people: people(&opened.settings),
         person,
         hospital: opened.settings.hospital.name.clone(),
+        zone: crate::schedule::zone_of(&opened.settings),
+        kinds,
         demo: opened.settings.console.sample_data,
         one_person_may_approve,
     };

@@ -23,7 +23,7 @@ pub use ending::stores_closed;
 pub use messages::check_receiver;
 pub use options::{Options, data_dir, default_config_path};
 pub use problem::StartError;
-pub use sample::{SampleConnections, write_sample};
+pub use sample::{SampleClinician, SampleConnections, write_sample};
 pub use seat::{Seat, Workplace, attached, sit};
 
 /// Logs to standard error: readable by default, JSON with `VETSYNC_LOG_FORMAT=json`; filtered by `VETSYNC_LOG`.

@@ -34,6 +34,19 @@ pub struct SampleConnections {
     pub identifier_system: String,
     /// The certificate authority of both, in PEM.
     pub ca_pem: String,
+    /// Clinicians whom both systems know. With any, appointments are synchronised too.
+    pub staff: Vec<SampleClinician>,
+}
+
+/// Who a clinician is in either system.
+#[derive(Debug, Clone)]
+pub struct SampleClinician {
+    /// What ServiceNow's column holds.
+    pub servicenow_user: String,
+    /// The EHR's reference.
+    pub practitioner: String,
+    /// The name people read.
+    pub name: String,
 }
 
 /// Writes `ca.pem`, `vetsync.toml` and the secrets (as files, under `data`) into a folder; returns the settings file.
@@ -45,7 +58,7 @@ pub async fn write_sample(connections: &SampleConnections, folder: &Path) -> std
     std::fs::write(folder.join("ca.pem"), &connections.ca_pem)?;
     let data_dir = folder.join("data");
     let path = folder.join("vetsync.toml");
-    std::fs::write(&path, settings_text(connections, &data_dir))?;
+    std::fs::write(&path, settings_text(connections, &data_dir) + &staff_text(&connections.staff))?;
     let kept = secrets::open(&secrets::Choice::File(data_dir.join("secrets")))
         .await
         .map_err(std::io::Error::other)?;
@@ -57,6 +70,19 @@ pub async fn write_sample(connections: &SampleConnections, folder: &Path) -> std
         kept.set(name, &Secret::from(value.clone().into_bytes())).await.map_err(std::io::Error::other)?;
     }
     Ok(path)
+}
+
+fn staff_text(staff: &[SampleClinician]) -> String {
+    if staff.is_empty() {
+        return String::new();
+    }
+    let mut text = "\n[servicenow.appointments]\nsynchronise = true\n".to_owned();
+    for SampleClinician { servicenow_user, practitioner, name } in staff {
+        text.push_str(&format!(
+            "\n[[staff]]\nservicenow_user = {servicenow_user:?}\npractitioner = {practitioner:?}\nname = {name:?}\n"
+        ));
+    }
+    text
 }
 
 fn settings_text(connections: &SampleConnections, data_dir: &Path) -> String {

@@ -11,12 +11,17 @@ fn own_zone() -> Tz {
     iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
 }
 
+/// The hospital's zone, or this computer's.
+pub fn zone_of(settings: &Settings) -> Tz {
+    settings.time_zone().unwrap_or_else(own_zone)
+}
+
 /// The schedule that the settings name; nothing where only people ask.
 pub fn of(settings: &Settings) -> Schedule {
     if settings.sync_frequency == SyncFrequency::OnDemand {
         return Schedule::default();
     }
-    let zone = settings.time_zone().unwrap_or_else(own_zone);
+    let zone = zone_of(settings);
     let reconciliation = settings.schedule.at().filter(|_| settings.schedule.reconciliation);
     // Read once already, when the settings were checked.
     let batch = Cron::parse(&settings.batch_schedule).ok().map(|cron| BatchSchedule {

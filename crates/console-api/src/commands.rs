@@ -22,6 +22,8 @@ macro_rules! with_commands {
             "patients.raw" => patients_raw(Id) -> RawPair, Some(Capability::SeeRaw);
             "appointments.list" => appointments_list(VisitQuery) -> VisitRows, Some(Capability::SeePatients);
             "appointments.get" => appointments_get(Id) -> VisitPage, Some(Capability::SeePatients);
+            "appointments.calendar" => appointments_calendar(CalendarQuery) -> CalendarView, Some(Capability::SeePatients);
+            "appointments.export" => appointments_export(CalendarQuery) -> TextFile, Some(Capability::SeePatients);
             "conflicts.list" => conflicts_list(ConflictQuery) -> ConflictList, Some(Capability::SeeConflicts);
             "conflicts.get" => conflicts_get(Id) -> CompareView, Some(Capability::SeeConflicts);
             "conflicts.claim" => conflicts_claim(Claim) -> ConflictItem, Some(Capability::SeeConflicts);

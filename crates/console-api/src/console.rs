@@ -38,6 +38,10 @@ pub struct Parts {
     pub person: String,
     /// The hospital's name.
     pub hospital: String,
+    /// Its time zone: calendars are shown in it.
+    pub zone: chrono_tz::Tz,
+    /// What is synchronised besides patients.
+    pub kinds: Vec<RecordKind>,
     /// Running on sample data.
     pub demo: bool,
     /// One person may approve a grade 4 plan alone, with a typed reason.

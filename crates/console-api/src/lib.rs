@@ -5,6 +5,7 @@
 
 pub mod bindings;
 mod braking;
+mod calendar;
 pub mod commands;
 mod compare;
 pub mod console;

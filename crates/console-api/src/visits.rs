@@ -22,6 +22,8 @@ use store::{PairRow, PairStatus};
 const PAGE: u32 = 1_000;
 /// Visits beside this one that may overlap it begin at most so long before or after it.
 const NEAR_SECONDS: i64 = 86_400;
+/// So many of them are looked at.
+const NEAR_MAX: u32 = 5_000;
 
 impl Console {
     pub(crate) async fn appointments_list(&self, request: VisitQuery) -> Result<VisitRows, ApiError> {
@@ -64,7 +66,7 @@ impl Console {
         Ok(VisitRows { rows, total })
     }
 
-    fn visit_row(&self, pair: &PairRow, waits: Option<String>) -> VisitRow {
+    pub(crate) fn visit_row(&self, pair: &PairRow, waits: Option<String>) -> VisitRow {
         VisitRow {
             id: pair.id.clone(),
             patient: pair.card.name.clone(),
@@ -83,7 +85,7 @@ impl Console {
         }
     }
 
-    async fn sides_of(&self, pair: &PairRow) -> Result<[Option<SideState>; 2], ApiError> {
+    pub(crate) async fn sides_of(&self, pair: &PairRow) -> Result<[Option<SideState>; 2], ApiError> {
         let mut sides = [None, None];
         for (slot, remote, key) in
             [(0, Remote::ServiceNow, &pair.servicenow_key), (1, Remote::Ehr, &pair.ehr_key)]
@@ -206,19 +208,11 @@ impl Console {
             return Ok(Vec::new());
         };
         let mut others = Vec::new();
-        let mut after = String::new();
-        loop {
-            let page = self.parts.store.pairs_after(RecordKind::Appointment, None, &after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.id);
-            for other in page {
-                let near = other.card.born > from && other.card.born < until;
-                if near
-                    && other.id != pair.id
-                    && let Some(booked) = of(&self.sides_of(&other).await?)
-                {
-                    others.push((other.card, booked));
-                }
+        for other in self.parts.store.pairs_between(RecordKind::Appointment, &from, &until, NEAR_MAX).await? {
+            if other.id != pair.id
+                && let Some(booked) = of(&self.sides_of(&other).await?)
+            {
+                others.push((other.card, booked));
             }
         }
         let mut visits = vec![own.visit(0)];
@@ -247,7 +241,7 @@ impl Console {
 }
 
 /// What a visit waits for, besides writes that are under way.
-fn waits(pair: &PairRow, sides: &[Option<SideState>; 2]) -> Option<String> {
+pub(crate) fn waits(pair: &PairRow, sides: &[Option<SideState>; 2]) -> Option<String> {
     let unresolved = sides.iter().flatten().any(|side| links::is_unresolved(&side.record));
     (unresolved && pair.status != PairStatus::Agreed).then(|| {
         "Its patient is not linked to one in the other system. It follows by itself once the patient is: run \

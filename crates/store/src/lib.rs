@@ -141,6 +141,15 @@ pub trait Store: Send + Sync + 'static {
         after: &str,
         limit: u32,
     ) -> Result<Vec<PairRow>>;
+    /// Pairs of a kind of visit that begin at or after a moment and before another (`2026-10-05 14:30:00`, UTC; a day
+    /// alone is its first moment), in the order they begin. What has no time is not among them.
+    async fn pairs_between(
+        &self,
+        kind: record::RecordKind,
+        from: &str,
+        until: &str,
+        limit: u32,
+    ) -> Result<Vec<PairRow>>;
     /// Those of these pairs that there are, with their two snapshots, by id.
     async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>>;
     /// What a comparison by values reads of those of these pairs that there are, by id.

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use anyhow::Context as _;
 use clap::Args;
+use simulator::clinic::Rates;
 use simulator::{Fault, Options, PlannedFault, Running, Simulation};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,12 +43,25 @@ pub struct Simulate {
 
 /// Starts the remotes.
 pub async fn start(clinic: &Clinic) -> anyhow::Result<Running> {
-    let options = Options { seed: clinic.seed, patients: clinic.patients, ..Options::default() };
+    let clock = simulator::Clock::system();
+    // A calendar that is empty today shows nothing.
+    let rates = Rates { visits_around_ms: clock.now_ms(), ..Rates::default() };
+    let options =
+        Options { seed: clinic.seed, patients: clinic.patients, rates, clock, ..Options::default() };
     Simulation::start(options).await.context("the simulated remotes did not start")
 }
 
+/// What the settings of the sample clinic synchronise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// Patients alone, whose right answers are counted.
+    Patients,
+    /// Everything that can be looked at.
+    All,
+}
+
 /// Writes the authority's certificate, the settings and the secrets; returns the settings file.
-pub async fn write_config(running: &Running, folder: &Path) -> anyhow::Result<PathBuf> {
+pub async fn write_config(running: &Running, folder: &Path, kinds: Kinds) -> anyhow::Result<PathBuf> {
     let (servicenow, ehr) = (&running.credentials.servicenow, &running.credentials.ehr);
     let connections = agent::SampleConnections {
         servicenow_url: running.servicenow_url.clone(),
@@ -64,10 +78,26 @@ pub async fn write_config(running: &Running, folder: &Path) -> anyhow::Result<Pa
         ehr_private_key_pem: ehr.es384_private_key_pem.clone(),
         identifier_system: simulator::clinic::SERVICENOW_SYSTEM.to_owned(),
         ca_pem: running.ca_pem.clone(),
+        staff: match kinds {
+            Kinds::Patients => Vec::new(),
+            Kinds::All => staff(),
+        },
     };
     agent::write_sample(&connections, folder)
         .await
         .with_context(|| format!("{} cannot be written", folder.display()))
+}
+
+/// The clinicians whom both systems know.
+fn staff() -> Vec<agent::SampleClinician> {
+    let known = |staff: &simulator::clinic::Staff| {
+        Some(agent::SampleClinician {
+            servicenow_user: staff.servicenow_key?.to_owned(),
+            practitioner: format!("Practitioner/{}", staff.practitioner_id?),
+            name: staff.name.to_owned(),
+        })
+    };
+    simulator::clinic::STAFF.iter().filter_map(known).collect()
 }
 
 /// Runs the remotes until Ctrl+C or a closed terminal.
@@ -84,7 +114,7 @@ pub async fn simulate(simulate: Simulate, _json: bool) -> Outcome {
     let config = match &simulate.config_out {
         Some(folder) => {
             ca_file = folder.join("ca.pem");
-            Some(write_config(&running, folder).await?)
+            Some(write_config(&running, folder, Kinds::All).await?)
         }
         None => {
             std::fs::write(&ca_file, &running.ca_pem)

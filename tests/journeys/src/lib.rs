@@ -167,6 +167,7 @@ pub fn connections(remotes: &simulator::Running) -> SampleConnections {
         ehr_private_key_pem: ehr.es384_private_key_pem.clone(),
         identifier_system: simulator::clinic::SERVICENOW_SYSTEM.to_owned(),
         ca_pem: remotes.ca_pem.clone(),
+        staff: Vec::new(),
     }
 }
 

@@ -300,6 +300,15 @@ impl Store for Medium {
     ) -> Result<Vec<PairRow>> {
         self.inner.pairs_after(kind, status, after, limit).await
     }
+    async fn pairs_between(
+        &self,
+        kind: RecordKind,
+        from: &str,
+        until: &str,
+        limit: u32,
+    ) -> Result<Vec<PairRow>> {
+        self.inner.pairs_between(kind, from, until, limit).await
+    }
     async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>> {
         self.inner.pairs_named(ids).await
     }

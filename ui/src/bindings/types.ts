@@ -90,6 +90,84 @@ export type BrakedView = {
  */
 braked: BrakedRun | null, };
 
+export type CalendarDay = { 
+/**
+ * `2026-10-05`.
+ */
+date: string, 
+/**
+ * `Mon 5 Oct`.
+ */
+title: string, };
+
+export type CalendarQuery = { 
+/**
+ * A day, `2026-10-05`; today in the hospital's zone where it is left out.
+ */
+day: string | null, span: CalendarSpan, 
+/**
+ * Only this clinician's, by the name as listed.
+ */
+clinician: string | null, };
+
+export type CalendarSpan = "day" | "week";
+
+export type CalendarView = { zone: string, span: CalendarSpan, 
+/**
+ * Today, there.
+ */
+today: string, 
+/**
+ * The day before the span begins and the first one after it, to go on to.
+ */
+previous: string, next: string, days: Array<CalendarDay>, 
+/**
+ * Everybody who has an appointment in the span, in order; an empty name stands for nobody.
+ */
+clinicians: Array<string>, 
+/**
+ * In the order they begin.
+ */
+visits: Array<CalendarVisit>, 
+/**
+ * How many there are beyond those shown.
+ */
+leftOut: number, 
+/**
+ * The first day after the span that has any.
+ */
+nextBusy: string | null, 
+/**
+ * Why there are none to be expected, and the way out.
+ */
+off: string | null, };
+
+export type CalendarVisit = { visit: VisitRow, 
+/**
+ * One of the days.
+ */
+date: string, 
+/**
+ * `09:30`.
+ */
+begins: string, 
+/**
+ * `10:00`; none where no system says how long it lasts.
+ */
+ends: string | null, 
+/**
+ * Since midnight, as clocks show it.
+ */
+beginsMinute: number, 
+/**
+ * How long it lasts; 0 where no system says.
+ */
+minutes: number, stage: VisitStage | null, conflictId: string | null, 
+/**
+ * Who else the clinician has at that time, each in words.
+ */
+doubleBooked: Array<string>, };
+
 export type Candidate = { patientId: string, remote: RemoteName, name: string, owner: string, species: string, breed: string, born: string, phone: string, chip: string, forSentences: Array<string>, againstSentences: Array<string>, tier: string, 
 /**
  * "Same animal" may be answered here.
@@ -803,6 +881,16 @@ export type SwitchPerson = { personId: string, };
 
 export type Tag = "home" | "patients" | "patient" | "conflicts" | "conflict" | "plans" | "receipts" | "runs" | "quarantine" | "session" | "queue" | "remotes" | "incidents";
 
+export type TextFile = { 
+/**
+ * A name without a folder.
+ */
+name: string, text: string, 
+/**
+ * How many records it holds.
+ */
+records: number, };
+
 export type TimelineEntry = { atMs: number, actor: string, sentence: string, planId: string | null, };
 
 export type ValidateOwn = { field: string, text: string, };
@@ -856,6 +944,8 @@ export type VisitRows = {
  * In the order they begin.
  */
 rows: Array<VisitRow>, total: number, };
+
+export type VisitStage = "requested" | "booked" | "present" | "done" | "cancelled" | "no_show" | "entered_in_error";
 
 export type WaitingPlan = { planId: string, patientId: string, patient: string, owner: string, species: string, 
 /**

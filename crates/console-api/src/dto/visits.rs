@@ -11,6 +11,22 @@ dto_enum! {
         Appointment,
         Treatment,
     }
+    /// How much of a calendar is shown.
+    pub enum CalendarSpan {
+        Day,
+        /// From Monday on.
+        Week,
+    }
+    /// How far a visit has come, whatever the systems call it.
+    pub enum VisitStage {
+        Requested,
+        Booked,
+        Present,
+        Done,
+        Cancelled,
+        NoShow,
+        EnteredInError,
+    }
 }
 
 dto! {
@@ -45,6 +61,65 @@ dto! {
         /// In the order they begin.
         pub rows: Vec<VisitRow>,
         pub total: u32,
+    }
+    pub struct CalendarQuery {
+        /// A day, `2026-10-05`; today in the hospital's zone where it is left out.
+        pub day: Option<String>,
+        pub span: CalendarSpan,
+        /// Only this clinician's, by the name as listed.
+        pub clinician: Option<String>,
+    }
+    pub struct CalendarDay {
+        /// `2026-10-05`.
+        pub date: String,
+        /// `Mon 5 Oct`.
+        pub title: String,
+    }
+    /// An appointment in its place. Times are the hospital's.
+    pub struct CalendarVisit {
+        pub visit: VisitRow,
+        /// One of the days.
+        pub date: String,
+        /// `09:30`.
+        pub begins: String,
+        /// `10:00`; none where no system says how long it lasts.
+        pub ends: Option<String>,
+        /// Since midnight, as clocks show it.
+        pub begins_minute: u32,
+        /// How long it lasts; 0 where no system says.
+        pub minutes: u32,
+        pub stage: Option<VisitStage>,
+        pub conflict_id: Option<String>,
+        /// Who else the clinician has at that time, each in words.
+        pub double_booked: Vec<String>,
+    }
+    pub struct CalendarView {
+        pub zone: String,
+        pub span: CalendarSpan,
+        /// Today, there.
+        pub today: String,
+        /// The day before the span begins and the first one after it, to go on to.
+        pub previous: String,
+        pub next: String,
+        pub days: Vec<CalendarDay>,
+        /// Everybody who has an appointment in the span, in order; an empty name stands for nobody.
+        pub clinicians: Vec<String>,
+        /// In the order they begin.
+        pub visits: Vec<CalendarVisit>,
+        /// How many there are beyond those shown.
+        pub left_out: u32,
+        /// The first day after the span that has any.
+        pub next_busy: Option<String>,
+        /// Why there are none to be expected, and the way out.
+        pub off: Option<String>,
+    }
+    /// Text to be kept as a file.
+    pub struct TextFile {
+        /// A name without a folder.
+        pub name: String,
+        pub text: String,
+        /// How many records it holds.
+        pub records: u32,
     }
     pub struct VisitPage {
         pub visit: VisitRow,

@@ -79,6 +79,8 @@ pub struct Rates {
     pub visit_minor: u32,
     /// Appointments with a difference only a person may settle, or that break a rule.
     pub visit_conflict: u32,
+    /// Around this day the visits are: half of them before it, half of them after it (Unix milliseconds).
+    pub visits_around_ms: i64,
 }
 
 impl Default for Rates {
@@ -98,6 +100,7 @@ impl Default for Rates {
             visit_one_sided: 60,
             visit_minor: 80,
             visit_conflict: 50,
+            visits_around_ms: generate::HISTORY_ENDS_MS,
         }
     }
 }

@@ -124,13 +124,13 @@ fn how_many(per_mille: u32, draw: &mut Draw) -> u32 {
 }
 
 /// The hour of a visit, which no other visit of the same clinician has: Unix milliseconds, and the clinician's number.
-fn hour(number: u64, future: bool) -> (i64, usize) {
+fn hour(number: u64, future: bool, around_ms: i64) -> (i64, usize) {
     let clinicians = u64::try_from(STAFF_BOTH).unwrap_or(1);
     let clinician = usize::try_from(number % clinicians).unwrap_or_default();
     let slot = i64::try_from(number / clinicians).unwrap_or_default();
     // Eight hours a day, from 13:00 UTC on: the day in America.
     let (day, of_day) = (slot / 8, slot % 8);
-    let midnight = HISTORY_ENDS_MS.div_euclid(86_400_000) * 86_400_000;
+    let midnight = around_ms.div_euclid(86_400_000) * 86_400_000;
     let days = if future && day < 600 { day + 1 } else { -1 - day };
     (midnight + days * 86_400_000 + (13 + of_day) * 3_600_000, clinician)
 }

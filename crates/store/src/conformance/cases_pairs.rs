@@ -24,6 +24,7 @@ cases! {
     "unseen are those a run did not see, unless they were seen since it began" => unseen,
     "a pair comes back as it was put, and is found by either key" => pair_round_trip,
     "pairs are found by many keys of a remote, and walked by kind and status" => pairs_of_a_kind,
+    "visits are found by when they begin" => visits_by_time,
     "a pair has at least one key" => pair_has_a_key,
     "a key belongs to one pair" => key_belongs_to_one_pair,
     "the same pair twice in one commit: the last one counts" => pair_twice,
@@ -259,6 +260,44 @@ async fn pairs_of_a_kind(store: &dyn Store) -> Verdict {
         store.pairs_after(KIND, None, "", 1).await.map_err(text)?.pop().map(|row| row.card),
         Some(pair("p3").card),
     )
+}
+
+async fn visits_by_time(store: &dyn Store) -> Verdict {
+    let visits = RecordKind::Appointment;
+    let mut changes = Vec::new();
+    for (id, kind, born) in [
+        ("a", visits, "2026-10-05 14:30:00"),
+        ("b", visits, "2026-10-05 09:00:00"),
+        ("c", visits, "2026-10-06 00:00:00"),
+        // Without a time, of another kind, and an animal born on that day.
+        ("d", visits, ""),
+        ("e", RecordKind::Treatment, "2026-10-05 10:00:00"),
+        ("f", KIND, "2026-10-05"),
+    ] {
+        let mut row = crate::PairRow { kind, ..pair(id) };
+        row.card.born = born.into();
+        changes.push(Change::PutPair(row));
+    }
+    store.commit(changes).await.map_err(text)?;
+    // from, until, at most, found
+    for (from, until, limit, expected) in [
+        ("2026-10-05", "2026-10-06", 9, vec!["b", "a"]),
+        ("2026-10-05 09:00:00", "2026-10-05 14:30:00", 9, vec!["b"]),
+        ("2026-10-05 09:00:01", "2026-10-06 00:00:01", 9, vec!["a", "c"]),
+        ("2026-10-05", "2026-10-07", 2, vec!["b", "a"]),
+        ("2026-10-07", "2026-10-08", 9, vec![]),
+    ] {
+        let found = store.pairs_between(visits, from, until, limit).await.map_err(text)?;
+        same(from, found.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), expected)?;
+    }
+    // One that moves is found where it is now.
+    let mut moved = crate::PairRow { kind: visits, ..pair("b") };
+    moved.card.born = "2026-10-08 09:00:00".into();
+    store.commit(vec![Change::PutPair(moved)]).await.map_err(text)?;
+    let found = store.pairs_between(visits, "2026-10-08", "2026-10-09", 9).await.map_err(text)?;
+    same("moved", found.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), vec!["b"])?;
+    let left = store.pairs_between(visits, "2026-10-05", "2026-10-06", 9).await.map_err(text)?;
+    same("moved away", left.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), vec!["a"])
 }
 
 async fn pair_has_a_key(store: &dyn Store) -> Verdict {

@@ -29,6 +29,11 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 6, name: "search", sql: include_str!("../../migrations/0006_search.sql") },
     Migration { version: 7, name: "schedule", sql: include_str!("../../migrations/0007_schedule.sql") },
+    Migration {
+        version: 8,
+        name: "visits_by_time",
+        sql: include_str!("../../migrations/0008_visits_by_time.sql"),
+    },
 ];
 
 /// The newest version this program knows.

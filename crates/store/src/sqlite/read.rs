@@ -154,6 +154,16 @@ impl Store for SqliteStore {
         records::pairs_after(&self.readers, kind, status, after, limit).await
     }
 
+    async fn pairs_between(
+        &self,
+        kind: RecordKind,
+        from: &str,
+        until: &str,
+        limit: u32,
+    ) -> Result<Vec<PairRow>> {
+        records::pairs_between(&self.readers, kind, from, until, limit).await
+    }
+
     async fn pairs_named(&self, ids: &[&str]) -> Result<Vec<PairPage>> {
         records::pairs_named(&self.readers, ids).await
     }

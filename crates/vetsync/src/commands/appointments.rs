@@ -4,7 +4,11 @@ use super::{call, something_happened, started};
 use crate::{Outcome, output};
 use agent::Options;
 use clap::{Args, Subcommand, ValueEnum};
-use console_api::dto::{Id, Kind, PatientStatus, RemoteName, StartRun, VisitPage, VisitQuery, VisitRows};
+use console_api::dto::{
+    CalendarQuery, CalendarSpan, CalendarView, Id, Kind, PatientStatus, RemoteName, StartRun, TextFile,
+    VisitPage, VisitQuery, VisitRows,
+};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A kind of record, as a verb takes it.
@@ -50,6 +54,21 @@ enum Verb {
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
+    /// The calendar of a day or a week, in the hospital's zone; with --ics as a file for calendar programs.
+    Calendar {
+        /// The day (2026-10-05); today where it is left out.
+        #[arg(long, value_name = "DAY")]
+        day: Option<String>,
+        /// The week that the day is in.
+        #[arg(long)]
+        week: bool,
+        /// Only this clinician's, by the name as listed.
+        #[arg(long, value_name = "NAME")]
+        clinician: Option<String>,
+        /// Write it to this file in iCalendar form; `-` is standard output.
+        #[arg(long, value_name = "FILE")]
+        ics: Option<PathBuf>,
+    },
     /// One appointment: both sides, what differs, what rules say about it.
     Show {
         /// VetSync's id.
@@ -57,12 +76,20 @@ enum Verb {
     },
 }
 
-/// `vetsync appointments list|show`
+/// `vetsync appointments list|calendar|show`
 pub async fn appointments(options: Options, appointments: Appointments, json: bool) -> Outcome {
     match appointments.verb {
         Verb::List { from, until, clinician, limit } => {
             let query = VisitQuery { status: None, from, until, clinician, offset: 0, limit };
             list(options, &query, json).await
+        }
+        Verb::Calendar { day, week, clinician, ics } => {
+            let span = if week { CalendarSpan::Week } else { CalendarSpan::Day };
+            let query = CalendarQuery { day, span, clinician };
+            match ics {
+                Some(file) => export(options, &query, &file, json).await,
+                None => calendar(options, &query, json).await,
+            }
         }
         Verb::Show { id } => show(options, id, json).await,
     }
@@ -91,6 +118,67 @@ async fn list(options: Options, query: &VisitQuery, json: bool) -> Outcome {
     output::table(&["ID", "BEGINS (UTC)", "PATIENT", "CLINICIAN", "TYPE", "STATUS", "SYNC"], &rows);
     if u64::from(found.total) > rows.len() as u64 {
         eprintln!("{} of {}", rows.len(), found.total);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn calendar(options: Options, query: &CalendarQuery, json: bool) -> Outcome {
+    let seat = started(options).await?;
+    let found: CalendarView = call(&seat, "appointments.calendar", query).await?;
+    seat.leave().await;
+    if json {
+        output::json(&found)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |entry: &console_api::dto::CalendarVisit| {
+        vec![
+            entry.visit.id.clone(),
+            entry.date.clone(),
+            match &entry.ends {
+                Some(ends) => format!("{}-{ends}", entry.begins),
+                None => entry.begins.clone(),
+            },
+            entry.visit.patient.clone(),
+            entry.visit.clinician.clone(),
+            entry.visit.about.clone(),
+            entry.visit.stands.clone(),
+            format!("{:?}", entry.visit.status),
+            if entry.double_booked.is_empty() {
+                String::new()
+            } else {
+                format!("double booked with {}", entry.double_booked.join(", "))
+            },
+        ]
+    };
+    let rows: Vec<Vec<String>> = found.visits.iter().map(row).collect();
+    output::table(&["ID", "DAY", "TIME", "PATIENT", "CLINICIAN", "TYPE", "STATUS", "SYNC", "NOTE"], &rows);
+    eprintln!("times of {}", found.zone);
+    if let Some(off) = &found.off {
+        eprintln!("{off}");
+    } else if let (true, Some(next)) = (rows.is_empty(), &found.next_busy) {
+        eprintln!("none in these days; the next are on {next}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn export(options: Options, query: &CalendarQuery, file: &Path, json: bool) -> Outcome {
+    let seat = started(options).await?;
+    let found: TextFile = call(&seat, "appointments.export", query).await?;
+    seat.leave().await;
+    if file == Path::new("-") {
+        print!("{}", found.text);
+        return Ok(ExitCode::SUCCESS);
+    }
+    std::fs::write(file, &found.text).map_err(|error| {
+        crate::exit::Failure::new(
+            format!("{} cannot be written: {error}", file.display()),
+            "Name a file in a folder that you may write to.",
+        )
+    })?;
+    if json {
+        output::json(&serde_json::json!({ "file": file, "records": found.records }))?;
+    } else {
+        eprintln!("{} appointments in {}", found.records, file.display());
     }
     Ok(ExitCode::SUCCESS)
 }

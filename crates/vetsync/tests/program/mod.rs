@@ -122,6 +122,7 @@ pub async fn config_of(remotes: &simulator::Running, folder: &Path) -> PathBuf {
         ehr_private_key_pem: ehr.es384_private_key_pem.clone(),
         identifier_system: simulator::clinic::SERVICENOW_SYSTEM.to_owned(),
         ca_pem: remotes.ca_pem.clone(),
+        staff: Vec::new(),
     };
     agent::write_sample(&connections, folder).await.unwrap()
 }

@@ -1,6 +1,8 @@
 //! Appointments in both calendars.
 
-use console_api::dto::{FindingSeverity, PatientStatus, RunStatus, VisitPage, VisitRow, VisitRows};
+use console_api::dto::{
+    CalendarView, FindingSeverity, PatientStatus, RunStatus, TextFile, VisitPage, VisitRow, VisitRows,
+};
 use journeys::{Desk, World};
 use record::Json;
 use serde_json::{Value, json};
@@ -183,5 +185,56 @@ async fn what_is_switched_off_is_refused_with_the_way_out() {
     let error = desk.refused("run.start", request).await;
     assert!(error.message.contains("not synchronised"), "{error:?}");
     assert!(error.way_out.contains("synchronise = true"), "{error:?}");
+    desk.close().await;
+}
+
+/// The calendar shows a day or a week in the hospital's zone, by clinician, with who is booked twice; and so does the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_calendar_shows_the_hospitals_days_and_who_is_booked_twice() {
+    let world = clinic(6).await;
+    let animals = world.animals(|_, _| true);
+    let [(one, _), (two, _), (three, _)] = &animals[..3] else { panic!("three animals") };
+    // Half past ten in New York, a quarter of an hour later, and on the evening before there, which is the same day in UTC.
+    entered(&world, one, "2031-10-07 14:30:00", LEE);
+    entered(&world, two, "2031-10-07 14:45:00", LEE);
+    entered(&world, three, "2031-10-07 01:00:00", LEE);
+    let desk = world.open().await;
+    compared(&desk).await;
+    let calendar = async |query: Value| desk.call::<CalendarView>("appointments.calendar", query).await;
+    let day = calendar(json!({ "day": "2031-10-07", "span": "day", "clinician": null })).await;
+    assert_eq!((day.zone.as_str(), day.days[0].title.as_str()), ("America/New_York", "Tue 7 Oct"));
+    assert_eq!(day.next_busy, None);
+    assert_eq!((day.previous.as_str(), day.next.as_str()), ("2031-10-06", "2031-10-08"));
+    assert_eq!((&day.clinicians, &day.off), (&vec!["Dr Lee".to_owned()], &None));
+    let shown: Vec<_> =
+        day.visits.iter().map(|visit| (visit.begins.as_str(), visit.ends.as_deref())).collect();
+    assert_eq!(shown, [("10:30", Some("11:00")), ("10:45", Some("11:15"))]);
+    let [first, second] = &day.visits[..] else { panic!("two appointments") };
+    assert_eq!((first.begins_minute, first.minutes), (630, 30));
+    assert_eq!(first.double_booked, [format!("{} at 10:45", second.visit.patient)]);
+    assert_eq!(second.double_booked, [format!("{} at 10:30", first.visit.patient)]);
+    // The week begins on Monday and has the evening too; nobody else has anything.
+    let week = calendar(json!({ "day": "2031-10-07", "span": "week", "clinician": "Dr Lee" })).await;
+    let dates: Vec<_> =
+        week.visits.iter().map(|visit| (visit.date.as_str(), visit.begins.as_str())).collect();
+    assert_eq!(dates, [("2031-10-06", "21:00"), ("2031-10-07", "10:30"), ("2031-10-07", "10:45")]);
+    assert_eq!((week.days.len(), week.days[0].date.as_str(), week.left_out), (7, "2031-10-06", 0));
+    let nobody = calendar(json!({ "day": "2031-10-07", "span": "week", "clinician": "Dr No" })).await;
+    assert!(nobody.visits.is_empty());
+    let before = calendar(json!({ "day": "2031-10-01", "span": "day", "clinician": null })).await;
+    assert_eq!((before.visits.len(), before.next_busy.as_deref()), (0, Some("2031-10-06")));
+    // As a file: in UTC, so that no program has to know the zone.
+    let query = json!({ "day": "2031-10-07", "span": "day", "clinician": "Dr Lee" });
+    let file: TextFile = desk.call("appointments.export", query).await;
+    assert_eq!((file.name.as_str(), file.records), ("appointments-2031-10-07.ics", 2));
+    assert_eq!(file.text.matches("BEGIN:VEVENT").count(), 2);
+    for line in
+        ["DTSTART:20311007T143000Z", "DTEND:20311007T150000Z", "DESCRIPTION:With Dr Lee", "STATUS:CONFIRMED"]
+    {
+        assert!(file.text.contains(line), "{line}: {}", file.text);
+    }
+    let refused =
+        desk.refused("appointments.calendar", json!({ "day": "7 Oct", "span": "day", "clinician": null }));
+    assert!(refused.await.way_out.contains("2026-10-05"));
     desk.close().await;
 }

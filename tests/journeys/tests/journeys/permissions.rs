@@ -25,6 +25,8 @@ const TABLE: &[Entry] = &[
         || json!({ "status": null, "from": null, "until": null, "clinician": null, "offset": 0, "limit": 1 }),
     ),
     ("appointments.get", "yyyyy", || json!({ "id": "none" })),
+    ("appointments.calendar", "yyyyy", || json!({ "day": null, "span": "day", "clinician": null })),
+    ("appointments.export", "yyyyy", || json!({ "day": null, "span": "week", "clinician": null })),
     (
         "conflicts.list",
         "yyyy-",
@@ -157,6 +159,8 @@ async fn somebody_unknown_sees_nothing() {
         people: Vec::new(),
         person: "ghost".to_owned(),
         hospital: String::new(),
+        zone: chrono_tz::Tz::UTC,
+        kinds: Vec::new(),
         demo: false,
         one_person_may_approve: false,
     });

@@ -25,7 +25,7 @@ struct Facts {
 /// The appointment of that number.
 pub(super) fn make(animal: &Animal, number: u64, rates: &Rates, draw: &mut Draw) -> AppointmentCase {
     let future = draw.chance(40);
-    let (start_ms, clinician) = hour(number, future);
+    let (start_ms, clinician) = hour(number, future, rates.visits_around_ms);
     let stage = match (future, draw.below(20)) {
         (true, 0 | 1) => REQUESTED,
         (_, 2) => CANCELLED,

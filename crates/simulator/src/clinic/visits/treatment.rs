@@ -20,7 +20,7 @@ struct Facts {
 
 /// The treatment of that number.
 pub(super) fn make(animal: &Animal, number: u64, rates: &Rates, draw: &mut Draw) -> TreatmentCase {
-    let (start_ms, clinician) = hour(number, false);
+    let (start_ms, clinician) = hour(number, false, rates.visits_around_ms);
     let some = |words: &[&'static str], most: u32, draw: &mut Draw| -> Vec<String> {
         let first = draw.index(words.len());
         let count = usize::try_from(1 + draw.below(most)).unwrap_or(1);

@@ -171,6 +171,27 @@ pub(super) async fn pairs_after(
     all(readers, query, rows::pair).await
 }
 
+pub(super) async fn pairs_between(
+    readers: &Readers,
+    kind: RecordKind,
+    from: &str,
+    until: &str,
+    limit: u32,
+) -> Result<Vec<PairRow>> {
+    let query = sqlx::query(concat!(
+        "SELECT ",
+        pair_columns!(),
+        " FROM pair_details d INDEXED BY visits_by_time CROSS JOIN pairs p ON p.no = d.pair \
+         WHERE length(d.born) = 19 AND d.born >= ?2 AND d.born < ?3 AND p.kind = ?1 \
+         ORDER BY d.born, d.pair LIMIT (?4 + 0)"
+    ))
+    .bind(kind.word())
+    .bind(from)
+    .bind(until)
+    .bind(i64::from(limit));
+    all(readers, query, rows::pair).await
+}
+
 pub(super) async fn pairs_named(readers: &Readers, ids: &[&str]) -> Result<Vec<PairPage>> {
     let query = sqlx::query(concat!(
         "SELECT ",
