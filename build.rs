@@ -1,4 +1,4 @@
-//! Prepares what the desktop app embeds: the built UI, the configuration and the permissions of its one command.
+//! Prepares what the desktop app embeds: the built UI, the configuration and the permissions of its commands.
 
 use std::{error::Error, fs, path::Path};
 
@@ -15,8 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     println!("cargo:rerun-if-changed=ui/dist");
-    // Naming the command makes it deny-by-default: a capability has to list `allow-rpc`.
-    let permissions = tauri_build::AppManifest::new().commands(&["rpc"]);
+    // Naming the commands makes them deny-by-default: a capability has to list `allow-rpc` and `allow-keep`.
+    let permissions = tauri_build::AppManifest::new().commands(&["rpc", "keep"]);
     tauri_build::try_build(tauri_build::Attributes::new().app_manifest(permissions))?;
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! The desktop shell: a window, its one command, its events, and one instance. Everything else stands in `crates/`;
+//! The desktop shell: a window, its commands (the console's, and keeping a file), its events, and one instance. Everything else stands in `crates/`;
 //! nothing outside this folder knows Tauri.
 
 pub mod bridge;
 mod engine;
+pub mod keeping;
 
 use bridge::{Bridge, Emit, Start};
 use console_api::dto::Event;
@@ -21,7 +22,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// The label of the window.
 const MAIN: &str = "main";
 
-/// The shell's only command: the UI's calls, by name. The engine checks the permission of each.
+/// The UI's calls, by name. The engine checks the permission of each.
 ///
 /// # Errors
 /// The [`console_api::dto::ApiError`] as JSON.
@@ -36,6 +37,18 @@ async fn rpc<R: Runtime>(
     outcome.map_err(|error| serde_json::to_value(error).unwrap_or(Value::Null))
 }
 
+/// Keeps a file that the UI made among the person's downloads, never over another one; says where.
+///
+/// # Errors
+/// The [`console_api::dto::ApiError`] as JSON: a name that is none, a folder that takes no file.
+#[tauri::command]
+fn keep<R: Runtime>(app: AppHandle<R>, name: &str, text: &str) -> Result<String, Value> {
+    let folder = app.path().download_dir().or_else(|_| app.path().home_dir()).ok();
+    keeping::keep(folder.as_deref(), name, text)
+        .map(|path| path.display().to_string())
+        .map_err(|error| serde_json::to_value(error).unwrap_or(Value::Null))
+}
+
 fn emitter<R: Runtime>(app: &AppHandle<R>) -> Emit {
     let app = app.clone();
     Arc::new(move |event: &Event| {
@@ -47,7 +60,7 @@ fn emitter<R: Runtime>(app: &AppHandle<R>) -> Emit {
 
 /// The app, for the real window and for tests without one.
 pub fn with_bridge<R: Runtime>(builder: tauri::Builder<R>, start: Start) -> tauri::Builder<R> {
-    builder.manage(Bridge::new(start)).invoke_handler(tauri::generate_handler![rpc]).setup(|app| {
+    builder.manage(Bridge::new(start)).invoke_handler(tauri::generate_handler![rpc, keep]).setup(|app| {
         // The engine starts beside the window's first page instead of after it.
         let app = app.handle().clone();
         tauri::async_runtime::spawn(async move {

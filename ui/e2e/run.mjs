@@ -138,6 +138,27 @@ async function variants() {
   }
 }
 
+/** The calendar of a day and of a week, and one appointment. */
+async function appointments() {
+  await go("a");
+  await page.locator("[data-testid=day-grid], [data-testid=empty]").first().waitFor();
+  await page.keyboard.press("w");
+  await page.locator("[data-testid=week-table], [data-testid=empty]").first().waitFor();
+  await look_at("appointments-week");
+  if ((await at("visit").count()) === 0) {
+    await at("next-busy").click();
+    await at("week-table").waitFor();
+  }
+  await page.locator("[data-testid=week-table] thead button").nth(1).click();
+  await at("day-grid").waitFor();
+  await look_at("appointments");
+  await page.locator("h1").focus();
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await at("patient-fields").waitFor();
+  await look_at("appointment");
+}
+
 /** The queue with its groups; with a refused write, its correction up to the plan. */
 async function queue() {
   await go("q");
@@ -357,6 +378,7 @@ try {
     await page.setViewportSize({ width, height: width === 1920 ? 1080 : 800 });
     await home();
     await patients();
+    await appointments();
     await workList();
     await helpAndPalette();
     await variants();

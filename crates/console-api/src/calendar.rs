@@ -216,6 +216,19 @@ impl Console {
         Ok(TextFile { name: format!("appointments-{span}{day}.ics"), text: calendar.to_string(), records })
     }
 
+    /// When an appointment is, as people in the hospital say it.
+    pub(crate) fn when(&self, catalogue: &Catalogue, sides: &[Option<SideState>; 2]) -> String {
+        let zone = self.parts.zone;
+        let of = |times: Times| {
+            let begins = local(times.start, zone)?;
+            let ends = local(times.start + i64::from(times.minutes) * 60, zone)?;
+            let until =
+                if times.minutes > 0 { format!(" to {}", ends.format("%H:%M")) } else { String::new() };
+            Some(format!("{}{until} ({})", begins.format("%a %-d %b %Y, %H:%M"), zone.name()))
+        };
+        times(catalogue, sides).and_then(of).unwrap_or_default()
+    }
+
     fn today(&self) -> NaiveDate {
         let now = local(self.now_ms().div_euclid(1_000), self.parts.zone);
         now.map(|now| now.date_naive()).unwrap_or_default()

@@ -110,7 +110,7 @@ impl Console {
         let catalogue = lenses.catalogue(kind);
         let person = self.person();
         let sides = self.sides_of(&pair).await?;
-        let fields: Vec<FieldView> = match load_context(store, lenses, pair.clone()).await? {
+        let mut fields: Vec<FieldView> = match load_context(store, lenses, pair.clone()).await? {
             Some(context) => {
                 let comparison = reconcile::compare(&context.state(lenses));
                 let of = |field: &reconcile::FieldComparison| {
@@ -132,8 +132,19 @@ impl Console {
             }
         };
         let conflict = store.open_conflict_of(&pair.id).await?;
+        let mut patient_id = None;
+        for side in sides.iter().flatten() {
+            let Some(key) = calendar::patient_of(catalogue, &side.record) else { continue };
+            let Some(patient) = store.pair_by_key(Remote::ServiceNow, RecordKind::Patient, key).await? else {
+                continue;
+            };
+            name_patient(&mut fields, key, &patient.card.name);
+            patient_id.get_or_insert(patient.id);
+        }
         Ok(VisitPage {
             visit: self.visit_row(&pair, waits(&pair, &sides)),
+            when: self.when(catalogue, &sides),
+            patient_id,
             service_now: side(Remote::ServiceNow, sides[0].as_ref(), pair.servicenow_key.as_deref()),
             ehr: side(Remote::Ehr, sides[1].as_ref(), pair.ehr_key.as_deref()),
             fields,
@@ -237,6 +248,17 @@ impl Console {
                 remotes: Vec::new(),
             })
             .collect())
+    }
+}
+
+/// People read a name where the systems say a key.
+fn name_patient(fields: &mut [FieldView], key: &str, name: &str) {
+    for field in fields.iter_mut().filter(|field| field.field == "patient") {
+        for shown in [&mut field.service_now, &mut field.ehr, &mut field.last_agreed] {
+            if shown.text == key && !name.is_empty() {
+                shown.raw = Some(std::mem::replace(&mut shown.text, name.to_owned()));
+            }
+        }
     }
 }
 

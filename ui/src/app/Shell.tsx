@@ -38,6 +38,7 @@ export function Shell() {
     { key: "g h", says: "Home", group: "Go to", run: () => void navigate({ to: "/" }) },
     { key: "g w", says: "Work list", group: "Go to", run: () => void navigate({ to: "/work" }) },
     { key: "g p", says: "Patients", group: "Go to", run: () => void navigate({ to: "/patients" }) },
+    { key: "g a", says: "Appointments", group: "Go to", run: () => void navigate({ to: "/appointments" }) },
     { key: "g r", says: "Receipts", group: "Go to", run: () => void navigate({ to: "/receipts" }) },
     { key: "g c", says: "Reconciliation", group: "Go to", run: () => void navigate({ to: "/reconciliation" }) },
     ...(mayQueue ? [{ key: "g q", says: "Queue", group: "Go to", run: () => void navigate({ to: "/queue" }) }] : []),

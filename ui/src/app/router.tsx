@@ -38,6 +38,30 @@ export interface WorkSearch {
   group?: boolean;
 }
 
+interface CalendarSearch {
+  day?: string;
+  span?: "week";
+  clinician?: string;
+}
+
+const appointments = createRoute({
+  getParentRoute: () => root,
+  path: "/appointments",
+  validateSearch: (search: Record<string, unknown>): CalendarSearch =>
+    given({
+      day: text(search.day) as string,
+      span: (search.span === "week" ? "week" : undefined) as "week",
+      clinician: (typeof search.clinician === "string" ? search.clinician : undefined) as string,
+    }),
+  component: lazyRouteComponent(() => import("../features/appointments/AppointmentsScreen"), "AppointmentsScreen"),
+});
+
+const appointment = createRoute({
+  getParentRoute: () => root,
+  path: "/appointments/$appointmentId",
+  component: lazyRouteComponent(() => import("../features/appointment/AppointmentScreen"), "AppointmentScreen"),
+});
+
 const work = createRoute({
   getParentRoute: () => root,
   path: "/work",
@@ -138,7 +162,7 @@ const entry = createRoute({
   component: lazyRouteComponent(() => import("../features/queue/EntryScreen"), "EntryScreen"),
 });
 
-const routeTree = root.addChildren([home, patients, patient, work, compare, plan, receipts, reconciliation, queue, operation, unreadable, entry]);
+const routeTree = root.addChildren([home, patients, patient, appointments, appointment, work, compare, plan, receipts, reconciliation, queue, operation, unreadable, entry]);
 
 export function newRouter(history: RouterHistory = createHashHistory()) {
   return createRouter({ routeTree, history, defaultPreload: "intent", defaultPendingMs: 150, defaultErrorComponent: ScreenFailed, defaultNotFoundComponent: NotFound });

@@ -901,7 +901,16 @@ export type Validated = { ok: boolean,
  */
 shown: Shown | null, problem: string | null, wayOut: string | null, };
 
-export type VisitPage = { visit: VisitRow, serviceNow: Side, ehr: Side, fields: Array<FieldView>, 
+export type VisitPage = { visit: VisitRow, 
+/**
+ * When, in the hospital's zone: `Tue 17 Nov 2026, 11:00 to 11:15 (America/New_York)`; empty where neither system
+ * says.
+ */
+when: string, 
+/**
+ * The patient's page.
+ */
+patientId: string | null, serviceNow: Side, ehr: Side, fields: Array<FieldView>, 
 /**
  * What business rules say about it, gravest first.
  */

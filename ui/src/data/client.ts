@@ -28,6 +28,8 @@ const tagOf: Partial<Record<CommandName, Tag>> = {
   "patients.search": "patients",
   "patients.get": "patient",
   "patients.raw": "patient",
+  "appointments.calendar": "patients",
+  "appointments.get": "patient",
   "conflicts.list": "conflicts",
   "conflicts.get": "conflict",
   "plans.get": "plans",

@@ -14,6 +14,13 @@ export function tauriHost(): Host {
         throw asCallFailed(thrown);
       }
     },
+    async save(file) {
+      try {
+        return await invoke<string>("keep", { name: file.name, text: file.text });
+      } catch (thrown) {
+        throw asCallFailed(thrown);
+      }
+    },
     subscribe(listener) {
       let ended = false;
       let stop: (() => void) | undefined;

@@ -1,5 +1,5 @@
 import type { Commands } from "../bindings/commands";
-import type { ApiError, Event, Tag } from "../bindings/types";
+import type { ApiError, Event, Tag, TextFile } from "../bindings/types";
 
 export type CommandName = keyof Commands;
 export type Request<K extends CommandName> = Commands[K]["request"];
@@ -9,6 +9,8 @@ export type Response<K extends CommandName> = Commands[K]["response"];
 export interface Host {
   readonly kind: "window" | "browser" | "sample";
   call<K extends CommandName>(name: K, request: Request<K>): Promise<Response<K>>;
+  /** Keeps a file where people look for it; says where. */
+  save(file: TextFile): Promise<string>;
   /** Returns what ends the subscription. */
   subscribe(listener: (event: Event) => void): () => void;
 }

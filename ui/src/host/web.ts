@@ -55,6 +55,14 @@ export function webHost(base: string, token: string | null): Host {
       if (answer.ok) return body as never;
       throw body === null && answer.status === 401 ? signedOut() : asCallFailed(body);
     },
+    async save({ name, text }) {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
+      link.download = name;
+      link.click();
+      URL.revokeObjectURL(link.href);
+      return name;
+    },
     subscribe(listener) {
       const ending = new AbortController();
       void listen(base, headers, listener, ending.signal);

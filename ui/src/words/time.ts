@@ -20,6 +20,11 @@ export function ago(atMs: number, nowMs: number): string {
   return "just now";
 }
 
+const wholeDay = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+
+/** "Monday 5 October 2026" for "2026-10-05". */
+export const dayWords = (date: string): string => wholeDay.format(Date.parse(date)).replace(",", "");
+
 /** "09:41" today, "21 Nov, 09:41" otherwise. */
 export function moment(atMs: number, nowMs: number): string {
   const same = new Date(atMs).toDateString() === new Date(nowMs).toDateString();

@@ -16,6 +16,7 @@ import type {
   RunStatus,
   SameWhy,
   ScheduleKind,
+  VisitStage,
   WhyAsked,
 } from "../bindings/types";
 
@@ -36,6 +37,16 @@ export const healthWords: Record<RemoteHealth, string> = {
   paused: "paused",
   sign_in_refused: "sign-in refused",
   never_tried: "not tried yet",
+};
+
+export const visitStageWords: Record<VisitStage, string> = {
+  requested: "requested",
+  booked: "booked",
+  present: "here",
+  done: "done",
+  cancelled: "cancelled",
+  no_show: "did not come",
+  entered_in_error: "entered in error",
 };
 
 export const patientStatusWords: Record<PatientStatus, string> = {

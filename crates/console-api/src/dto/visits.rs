@@ -123,6 +123,11 @@ dto! {
     }
     pub struct VisitPage {
         pub visit: VisitRow,
+        /// When, in the hospital's zone: `Tue 17 Nov 2026, 11:00 to 11:15 (America/New_York)`; empty where neither system
+        /// says.
+        pub when: String,
+        /// The patient's page.
+        pub patient_id: Option<String>,
         pub service_now: Side,
         pub ehr: Side,
         pub fields: Vec<FieldView>,

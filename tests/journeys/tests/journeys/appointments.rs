@@ -233,6 +233,12 @@ async fn the_calendar_shows_the_hospitals_days_and_who_is_booked_twice() {
     {
         assert!(file.text.contains(line), "{line}: {}", file.text);
     }
+    // The page of one says it in the hospital's words, and leads to the patient.
+    let page = show(&desk, &first.visit.id).await;
+    assert_eq!(page.when, "Tue 7 Oct 2031, 10:30 to 11:00 (America/New_York)");
+    let patient = desk.patient(page.patient_id.as_deref().expect("a patient")).await;
+    let named = page.fields.iter().find(|field| field.field == "patient").expect("the field");
+    assert_eq!((&named.service_now.text, &named.ehr.text), (&patient.patient.name, &patient.patient.name));
     let refused =
         desk.refused("appointments.calendar", json!({ "day": "7 Oct", "span": "day", "clinician": null }));
     assert!(refused.await.way_out.contains("2026-10-05"));

@@ -36,7 +36,7 @@ function SideHead({ side }: { side: Side }) {
   );
 }
 
-export function FieldsSideBySide({ page }: { page: PatientPage }) {
+export function FieldsSideBySide({ fields, serviceNow, ehr }: Pick<PatientPage, "fields" | "serviceNow" | "ehr">) {
   return (
     <section className={classes.card} aria-labelledby="fields-title">
       <h2 id="fields-title">What both systems say</h2>
@@ -46,15 +46,15 @@ export function FieldsSideBySide({ page }: { page: PatientPage }) {
             <th scope="col">
               <span className={classes.unseen}>Field</span>
             </th>
-            <SideHead side={page.serviceNow} />
-            <SideHead side={page.ehr} />
+            <SideHead side={serviceNow} />
+            <SideHead side={ehr} />
             <th scope="col">
               <ColumnWord column="last_agreed" />
             </th>
           </tr>
         </thead>
         <tbody>
-          {page.fields.map((field) => (
+          {fields.map((field) => (
             <tr key={field.field} data-differs={differs(field)}>
               <th scope="row">
                 {field.label}

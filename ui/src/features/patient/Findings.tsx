@@ -19,7 +19,7 @@ export function Findings({ findings }: { findings: FindingView[] }) {
             <li key={finding.sentence} data-severity={finding.severity}>
               <Icon size={17} aria-hidden="true" />
               <div>
-                <strong>{words[finding.severity]}</strong> <span>in {finding.remotes.map((remote) => systems[remote]).join(" and ")}</span>
+                <strong>{words[finding.severity]}</strong> {finding.remotes.length > 0 && <span>in {finding.remotes.map((remote) => systems[remote]).join(" and ")}</span>}
                 <p>{finding.sentence}</p>
               </div>
             </li>

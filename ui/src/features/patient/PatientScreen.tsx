@@ -90,10 +90,10 @@ export function PatientScreen() {
     >
       <TrustCard page={page.data} />
       <div className={classes.columns}>
-        <FieldsSideBySide page={page.data} />
+        <FieldsSideBySide fields={page.data.fields} serviceNow={page.data.serviceNow} ehr={page.data.ehr} />
         <div className={classes.side}>
           <Findings findings={page.data.findings} />
-          <Timeline entries={page.data.timeline} />
+          <Timeline entries={page.data.timeline} about="patient" />
           {page.data.linkedBy && (
             <p className={classes.linked}>
               <IconLink size={15} aria-hidden="true" /> Known to be the same animal by: {page.data.linkedBy}

@@ -18,6 +18,7 @@ import type {
   WaitingPlan,
 } from "../../bindings/types";
 import { CallFailed } from "../types";
+import { appointment, calendar, exported } from "./appointments";
 import { SampleBrake } from "./brake";
 import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
 import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./patients";
@@ -125,6 +126,9 @@ export class SampleClinic {
       return { runs: [...under, { run: this.lastRun(now), standsFor: `for ${new Date(now).toISOString().slice(0, 10)}` }] };
     },
     "schedule.get": () => schedule(Date.now()),
+    "appointments.calendar": (request) => calendar(request, Date.now()),
+    "appointments.export": (request) => exported(request, Date.now()),
+    "appointments.get": ({ id }) => appointment(id) ?? fail("not_found", "There is no such appointment any more.", "Look for it in the calendar."),
     "run.braked": () => ({ braked: this.brake.view() }),
     "run.continue": (request) => ({ run: this.brake.continue(request) ? this.run : null, braked: this.brake.view() }),
     "run.stop": () => {
@@ -149,9 +153,8 @@ export class SampleClinic {
         ehr: JSON.stringify({ resourceType: "Patient", id: row.id, name: [{ text: row.name }], contact: [{ name: { text: row.owner } }] }),
       };
     },
-    // The sample clinic synchronises patients alone.
+    // No screen asks for it.
     "appointments.list": () => ({ rows: [], total: 0 }),
-    "appointments.get": () => fail("not_found", "There is no such appointment any more.", "Go back to the list and look again."),
     "conflicts.list": ({ text, grade, field, cause, status, offset, limit }) => {
       const wanted = text.toLowerCase();
       const items = this.conflicts

@@ -41,6 +41,9 @@ export function fakeHost(delayMs = 15): Host & { clinic: SampleClinic; emit(even
       if (!run) throw new CallFailed({ code: "not_found", message: `No command ${name}.`, wayOut: "Update VetSync.", field: null });
       return structuredClone(run(structuredClone(request)));
     },
+    async save({ name }) {
+      return name;
+    },
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
