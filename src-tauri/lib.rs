@@ -42,6 +42,7 @@ async fn rpc<R: Runtime>(
 /// # Errors
 /// The [`console_api::dto::ApiError`] as JSON: a name that is none, a folder that takes no file.
 #[tauri::command]
+#[allow(clippy::needless_pass_by_value, reason = "a command is given its handle by value")]
 fn keep<R: Runtime>(app: AppHandle<R>, name: &str, text: &str) -> Result<String, Value> {
     let folder = app.path().download_dir().or_else(|_| app.path().home_dir()).ok();
     keeping::keep(folder.as_deref(), name, text)

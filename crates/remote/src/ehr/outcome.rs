@@ -70,10 +70,10 @@ fn issue_words(issue: &Issue) -> String {
         parts.push(quoted(diagnostics));
     }
     if parts.is_empty() {
-        let code = if issue.code.is_empty() { "an issue without words" } else { &issue.code };
-        parts.push(quoted(code));
+        parts.push(quoted(&issue.code));
     }
-    let mut words = parts.join(": ");
+    parts.retain(|part| !part.is_empty());
+    let mut words = if parts.is_empty() { "an issue without words".to_owned() } else { parts.join(": ") };
     if !issue.expression.is_empty() {
         words.push_str(" (at ");
         words.push_str(&quoted(&issue.expression.join(", ")));
