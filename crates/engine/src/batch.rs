@@ -147,6 +147,7 @@ impl Engine {
         self.note_storage(error, now_ms, &mut effects);
         let answered: HashSet<&str> = stake.answered.iter().map(|row| row.id.as_str()).collect();
         self.in_flight.retain(|id, _| stake.in_flight.contains(id) && !answered.contains(id.as_str()));
+        self.unsettled.retain(|row| !answered.contains(row.id.as_str()));
         self.unsettled.extend(stake.answered);
         let why = || EngineError::NotNow {
             what: format!("what was asked for could not be written down ({error})"),

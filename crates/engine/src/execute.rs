@@ -97,33 +97,48 @@ impl Engine {
             all = more.len() == usize::try_from(limit).unwrap_or(usize::MAX);
             claimed.extend(more);
         }
-        for operation in claimed {
-            let stale = now_ms - operation.enqueued_at_ms > CREATE_STALE_MS;
-            if operation.action == OperationAction::Create && stale {
-                // What the other side lacked then it may have by now: the next run looks again before anything is made.
-                self.give_up(operation, now_ms, effects).await?;
-                continue;
+        let mut claimed = claimed.into_iter();
+        while let Some(operation) = claimed.next() {
+            if let Err(error) = self.begin_operation(operation.clone(), now_ms, effects).await {
+                // None of them is sent, and none may stay claimed for ever.
+                self.unsettled.push(operation);
+                self.unsettled.extend(claimed);
+                return Err(error);
             }
-            if !self.health[index(operation.remote)].allows(now_ms) {
-                // Another operation took the one probe.
-                self.put_back(&operation, now_ms).await?;
-                continue;
-            }
-            let request = match operation.action {
-                // Looked up before every create: a lost answer, another process or a colleague may have been faster.
-                OperationAction::Create => Request::FindByOurKey {
-                    operation: operation.id.clone(),
-                    remote: operation.remote,
-                    kind: operation.kind,
-                    key: plans::our_key(&operation).to_owned(),
-                },
-                OperationAction::Update => write_request(&operation),
-            };
-            effects.requests.push(request);
-            self.in_flight.insert(operation.id.clone(), operation);
         }
         self.outbox_touched = all && self.in_flight.len() < most;
         self.wake_at_ms = self.store.next_operation_due_ms(&open).await?;
+        Ok(())
+    }
+
+    /// Sends what was claimed, unless it is better given up or given back.
+    async fn begin_operation(
+        &mut self,
+        operation: OperationRow,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<()> {
+        let stale = now_ms - operation.enqueued_at_ms > CREATE_STALE_MS;
+        if operation.action == OperationAction::Create && stale {
+            // What the other side lacked then it may have by now: the next run looks again before anything is made.
+            return self.give_up(operation, now_ms, effects).await;
+        }
+        if !self.health[index(operation.remote)].allows(now_ms) {
+            // Another operation took the one probe.
+            return self.put_back(&operation, now_ms).await;
+        }
+        let request = match operation.action {
+            // Looked up before every create: a lost answer, another process or a colleague may have been faster.
+            OperationAction::Create => Request::FindByOurKey {
+                operation: operation.id.clone(),
+                remote: operation.remote,
+                kind: operation.kind,
+                key: plans::our_key(&operation).to_owned(),
+            },
+            OperationAction::Update => write_request(&operation),
+        };
+        effects.requests.push(request);
+        self.in_flight.insert(operation.id.clone(), operation);
         Ok(())
     }
 

@@ -167,6 +167,7 @@ impl Engine {
             if let Err(error) = left {
                 // The operation itself is written down.
                 tracing::error!(error = %error.log_words(), "operation.run_not_told");
+                self.note_storage(&error, now_ms, effects);
             }
         }
         by_steps

@@ -255,6 +255,9 @@ impl Engine {
             self.note_storage(&error, now_ms, effects);
             self.wake_for_inbox(now_ms + BETWEEN_LINKINGS_MS);
         }
+        if !self.looking.unfinished.is_empty() {
+            self.wake_for_inbox(now_ms + 1_000);
+        }
     }
 
     fn wake_for_inbox(&mut self, at_ms: i64) {
@@ -291,10 +294,13 @@ impl Engine {
             }
         }
         let all = groups.len() == free;
-        for (record, events) in groups {
+        let mut groups = groups.into_iter();
+        while let Some((record, events)) = groups.next() {
             let begun = self.begin_look(record, &events, now_ms, effects).await;
             if let Err(error) = begun {
+                // None of them is looked at, and none may stay claimed for ever.
                 self.looking.unfinished.extend(events);
+                self.looking.unfinished.extend(groups.flat_map(|(_, events)| events));
                 return Err(error);
             }
         }
@@ -565,6 +571,7 @@ impl Engine {
             let ended = self.after_linking(&record, &events, now_ms, effects).await;
             if let Err(error) = ended {
                 tracing::error!(error = %error.log_words(), "inbox.not_judged");
+                self.note_storage(&error, now_ms, effects);
                 self.looking.unfinished.extend(events);
             }
         }

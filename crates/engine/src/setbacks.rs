@@ -11,8 +11,8 @@ use crate::plans::Intent;
 use crate::step::{Effects, Engine, Notice};
 use remote::{Fetched, RemoteError, Written};
 use store::{
-    Change, ConflictCause, ConflictRow, ConflictState, OperationFilter, OperationRow, OperationState,
-    PairStatus, PlanState,
+    Change, ConflictCause, ConflictRow, ConflictState, OperationAction, OperationFilter, OperationRow,
+    OperationState, PairStatus, PlanState,
 };
 
 impl Engine {
@@ -143,16 +143,48 @@ impl Engine {
                     self.outbox_touched = true;
                     if let Err(error) = self.operations_left(&operation, &[], now_ms, effects).await {
                         tracing::error!(error = %error.log_words(), "operation.run_not_told");
+                        self.note_storage(&error, now_ms, effects);
                     }
                 }
-                // It was finished by what failed only afterwards.
-                Err(store::StoreError::Moved { .. }) => {}
+                // It was finished by what failed only afterwards: that is done now.
+                Err(store::StoreError::Moved { .. }) => {
+                    let followed = Box::pin(self.follow_finished(&operation, now_ms, effects)).await;
+                    if let Err(error) = followed {
+                        tracing::error!(error = %error.log_words(), "operation.not_followed");
+                        self.note_storage(&error, now_ms, effects);
+                        self.wake_at_ms = Some(now_ms + 1_000);
+                        self.unsettled.push(operation);
+                    }
+                }
                 Err(error) => {
                     self.note_storage(&error.into(), now_ms, effects);
                     self.wake_at_ms = Some(now_ms + 1_000);
                     self.unsettled.push(operation);
                 }
             }
+        }
+    }
+
+    /// What follows from an operation that has left the outbox, where that could not be written down with it.
+    async fn follow_finished(
+        &mut self,
+        operation: &OperationRow,
+        now_ms: i64,
+        effects: &mut Effects,
+    ) -> Result<()> {
+        let Some(stored) = self.store.operation(&operation.id).await? else { return Ok(()) };
+        match stored.state {
+            OperationState::Done => {
+                let created = stored.action == OperationAction::Create;
+                self.operation_left(&stored.id, stored.remote, created, true, now_ms, effects).await?;
+                self.lane_moved(&stored, now_ms, effects).await
+            }
+            // A person has to look at it, or it will not be sent: a run need not wait for it.
+            OperationState::Parked | OperationState::Cancelled => {
+                self.operations_left(&stored, &[], now_ms, effects).await
+            }
+            // It is in the outbox, or another claim's.
+            OperationState::Waiting | OperationState::Running | OperationState::Retrying => Ok(()),
         }
     }
 
@@ -196,6 +228,8 @@ impl Engine {
         match read {
             Ok(()) => {}
             Err(EngineError::Remote(error)) => return self.failed(operation, error, now_ms, effects).await,
+            // Nothing is known of the write yet: it is put back, and looked for once more.
+            Err(error @ EngineError::Store(_)) => return Err(error),
             Err(error) => {
                 tracing::warn!(operation = %operation.id, error = %error.log_words(), "operation.not_confirmed");
                 self.in_flight.remove(&operation.id);
@@ -249,7 +283,7 @@ impl Engine {
         side: &SideState,
     ) -> Option<Overwritten> {
         let writes = writes_between(operation.expected_version.as_deref()?, &side.snapshot.version)?;
-        let may = writes >= 3 && operation.action == store::OperationAction::Update;
+        let may = writes >= 3 && operation.action == OperationAction::Update;
         // What was known before is gone by now: which other fields moved cannot be told.
         may.then(|| self.overwritten(operation, intent, None, &side.record, &side.snapshot.version))
     }

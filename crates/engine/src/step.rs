@@ -415,10 +415,13 @@ impl Engine {
             Event::Found { operation, .. }
             | Event::Wrote { operation, .. }
             | Event::NotSent { operation } => self.in_flight.get(operation).cloned(),
+            // What was read to find out whether a write was carried out.
+            Event::RecordRead { errand, .. } => {
+                self.errands.get(errand).and_then(Errand::confirmed_operation).cloned()
+            }
             Event::Started
             | Event::Asked { .. }
             | Event::PageRead { .. }
-            | Event::RecordRead { .. }
             | Event::Probed { .. }
             | Event::GoOn { .. }
             | Event::Arrived
@@ -446,7 +449,7 @@ impl Engine {
             }
             Event::RecordRead { errand, remote, result, latency_ms } => {
                 self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, effects);
-                self.record_read(errand, remote, result, now_ms, effects).await
+                Box::pin(self.record_read(errand, remote, result, now_ms, effects)).await
             }
             Event::Found { operation, result, latency_ms } => {
                 self.note_operation_health(&operation, result.as_ref().err(), now_ms, latency_ms, effects);

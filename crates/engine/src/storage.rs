@@ -150,14 +150,19 @@ impl Engine {
                 self.outbox_touched = true;
                 self.looking.touched = true;
                 effects.notices.extend([Notice::Storage, Notice::Incident]);
-                // A run that failed meanwhile could not be ended in the store.
-                let problem = "this could not be written down; nothing is lost, start it again";
-                if let Err(error) = self.end_runs_without_owner(problem, now_ms, effects).await {
+                if let Err(error) = Box::pin(self.catch_up(now_ms, effects)).await {
                     self.note_storage(&error, now_ms, effects);
                 }
             }
             Err(error) => self.note_storage(&EngineError::Store(error), now_ms, effects),
         }
+    }
+
+    /// Ends what could not be ended in the store meanwhile: a run that failed, a plan whose last receipt is written.
+    async fn catch_up(&mut self, now_ms: i64, effects: &mut Effects) -> Result<(), EngineError> {
+        let problem = "this could not be written down; nothing is lost, start it again";
+        self.end_runs_without_owner(problem, now_ms, effects).await?;
+        self.rescue_plans_and_pairs(now_ms, effects).await
     }
 
     /// When to be called again for it.

@@ -3,13 +3,16 @@
 
 mod common;
 
-use common::{Bench, START_MS, chart, row};
+use common::{Bench, NEW, OLD, START_MS, chart, row};
+use engine::inbox::Arrival;
 use engine::storage::{FULL_INCIDENT, StorageFault};
 use engine::{Policy, step};
+use record::Remote;
+use remote::RemoteError;
 use std::sync::Arc;
 use step::{Command, Event, Notice, Ticket};
 use store::sqlite::{OpenOptions, SqliteStore};
-use store::{Change, Store, StoreError};
+use store::{Change, OperationState, PlanState, Store, StoreError};
 
 /// Pages of 4 KiB that the database may have.
 const QUOTA: u32 = 1_600;
@@ -33,15 +36,101 @@ async fn fill(store: &dyn Store) -> u32 {
     pieces
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_full_disk_is_told_while_it_lasts_and_is_over_by_itself() {
+/// A database with little room, and an engine over it.
+async fn small() -> (Arc<dyn Store>, Bench) {
     let folder = tempfile::tempdir().unwrap();
     let key = secrecy::SecretBox::new(Box::new([7_u8; 32]));
     let options = OpenOptions { most_pages: Some(QUOTA), ..OpenOptions::default() };
     let path = folder.path().join("test.db");
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open_with(&path, &key, START_MS, &options).await.unwrap());
-    let mut bench = Bench::over(Arc::clone(&store), Arc::new(folder), Policy::default(), START_MS).await;
+    let bench = Bench::over(Arc::clone(&store), Arc::new(folder), Policy::default(), START_MS).await;
+    (store, bench)
+}
+
+/// Somebody makes room, and after a while it is noticed.
+async fn make_room(store: &dyn Store, pieces: u32, bench: &mut Bench) {
+    for piece in 0..pieces {
+        store.commit(ballast(piece, String::new())).await.unwrap();
+    }
+    bench.now_ms += 6_000;
+    bench.step(Event::Woke).await;
+    assert_eq!(bench.engine.storage_trouble(), None, "over by itself");
+}
+
+/// One pair that agreed, of which the EHR then changed the phone; the write to ServiceNow is sent.
+async fn one_write_in_little_room() -> (Arc<dyn Store>, Bench) {
+    let (store, mut bench) = small().await;
+    let row = row("r1", 3, OLD, "p1");
+    for (version, phone) in [(1, "+14155550100"), (2, NEW)] {
+        bench.start_run().await;
+        bench.pages(std::slice::from_ref(&row), &[chart("p1", version, phone, "r1")]).await;
+    }
+    (store, bench)
+}
+
+/// A write whose answer was lost is looked for while the disk is full: nothing of what is read can be kept, so nothing is
+/// known of it. It is neither given up nor left running for ever; it is looked for again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_cannot_be_confirmed_on_a_full_disk_is_looked_for_again() {
+    let (store, mut bench) = one_write_in_little_room().await;
+    let (operation, ..) = bench.write();
+    let lost = RemoteError::Ambiguous { remote: Remote::ServiceNow, what: "no answer in 30 s".to_owned() };
+    bench.answer(&operation, Err(lost)).await;
+    bench.wake().await;
+    let moved = || RemoteError::Moved {
+        remote: Remote::ServiceNow,
+        key: "r1".to_owned(),
+        current_version: Some("4".to_owned()),
+    };
+    bench.write();
+    bench.answer(&operation, Err(moved())).await;
+    let pieces = fill(&*store).await;
+    let much = "-".repeat(200_000);
+    bench.reads(&[row("r1", 4, &much, "p1"), chart("p1", 2, NEW, "r1")]).await;
+    assert!(bench.engine.storage_trouble().is_some(), "the disk is full");
+    make_room(&*store, pieces, &mut bench).await;
+    assert_eq!(bench.operation(OperationState::Retrying).await.id, operation);
+
+    while bench.sent.is_empty() {
+        bench.wake().await;
+    }
+    bench.write();
+    bench.answer(&operation, Err(moved())).await;
+    bench.reads(&[row("r1", 4, NEW, "p1"), chart("p1", 2, NEW, "r1")]).await;
+    assert_eq!(bench.operation(OperationState::Done).await.id, operation);
+}
+
+/// A plan whose last receipt was written down when the disk was full, and nothing after it: ended when there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_plan_that_could_not_be_ended_is_ended_when_there_is_room() {
+    let (store, mut bench) = one_write_in_little_room().await;
+    let (operation, ..) = bench.write();
+    let row_of = store.operation(&operation).await.unwrap().unwrap();
+    let finished = Change::FinishOperation {
+        id: operation,
+        claim: row_of.claims,
+        state: OperationState::Done,
+        due_at_ms: bench.now_ms,
+        errors: "[]".to_owned(),
+        key: row_of.key,
+        cause: None,
+        costs_a_try: true,
+        at_ms: bench.now_ms,
+    };
+    store.commit(vec![finished]).await.unwrap();
+    let pieces = fill(&*store).await;
+    let arrival = Arrival { remote: Remote::Ehr, message: "m1".to_owned(), raw: "-".repeat(200_000) };
+    bench.ask(Command::Accept(arrival)).await.expect_err("there is no room for it");
+    assert!(bench.engine.storage_trouble().is_some(), "the disk is full");
+    make_room(&*store, pieces, &mut bench).await;
+    let plan = store.plan(&row_of.plan).await.unwrap().unwrap();
+    assert_eq!(plan.state, PlanState::Done, "nothing is under way for it any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_full_disk_is_told_while_it_lasts_and_is_over_by_itself() {
+    let (store, mut bench) = small().await;
     assert_eq!(bench.engine.storage_trouble(), None);
     let pieces = fill(&*store).await;
 
