@@ -370,6 +370,8 @@ impl Engine {
         let plan = self.store.plan(plan_id).await?.ok_or(EngineError::NotFound { what: "plan" })?;
         if plan.undoes.is_some() {
             self.undo_done(&plan, now_ms).await?;
+        } else {
+            Box::pin(self.follow_what_was_put_back(&plan, now_ms)).await?;
         }
         self.rejudge(pair_id, &plan.maker, true, now_ms).await?;
         // Last of all: a process that ends before this finds the plan still approved at the next start, and does the
@@ -392,17 +394,32 @@ impl Engine {
         Ok(())
     }
 
+    /// A person put back, on the other side, what both had agreed on, while a plan brought over what stood there before:
+    /// the putting back is the newer change.
+    async fn follow_what_was_put_back(&mut self, plan: &store::PlanRow, now_ms: i64) -> Result<()> {
+        let Some(context) = self.context(self.pair(&plan.pair).await?).await? else { return Ok(()) };
+        let body = plans::frozen(plan)?;
+        let moved = |remote: Remote| {
+            let relied_on = match remote {
+                Remote::ServiceNow => &body.servicenow_version,
+                Remote::Ehr => &body.ehr_version,
+            };
+            relied_on.as_deref() != Some(context.side(remote).snapshot.version.as_str())
+        };
+        let state = context.state(&self.lenses);
+        let base =
+            reconcile::plan::base_where_put_back(&state, &written_by(&body), moved, now_ms, &plan.maker);
+        let Some(base) = base else { return Ok(()) };
+        let mut pair = context.pair.clone();
+        pair.base_digest = Some(lens::digest(base.fields.iter().map(|field| &field.state)));
+        pair.base = Some(reconcile::stored::encode_base(&base));
+        Ok(self.store.commit(vec![Change::PutPair(pair)]).await?)
+    }
+
     /// An undo was carried out: its receipts say so, and the base is set such that the old difference is asked about
     /// instead of being settled by the same rule again.
     async fn undo_done(&mut self, undo: &store::PlanRow, now_ms: i64) -> Result<()> {
-        let body = plans::frozen(undo)?;
-        let mut undone = PairPlan::default();
-        for operation in &body.operations {
-            match operation.remote {
-                Remote::ServiceNow => undone.servicenow.extend(operation.fields.iter().cloned()),
-                Remote::Ehr => undone.ehr.extend(operation.fields.iter().cloned()),
-            }
-        }
+        let undone = written_by(&plans::frozen(undo)?);
         let Some(context) = self.context(self.pair(&undo.pair).await?).await? else { return Ok(()) };
         let state = PairState { ..context.state(&self.lenses) };
         let base = reconcile::undo::base_after_undo(&state, &undone, now_ms, &undo.maker);
@@ -428,6 +445,18 @@ impl Engine {
         self.store.commit(changes).await?;
         Ok(())
     }
+}
+
+/// The writes of a plan, by remote.
+fn written_by(body: &plans::PlanBody) -> PairPlan {
+    let mut written = PairPlan::default();
+    for operation in &body.operations {
+        match operation.remote {
+            Remote::ServiceNow => written.servicenow.extend(operation.fields.iter().cloned()),
+            Remote::Ehr => written.ehr.extend(operation.fields.iter().cloned()),
+        }
+    }
+    written
 }
 
 /// Nothing was sent: the operation is due at once, and has its try back.

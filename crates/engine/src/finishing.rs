@@ -12,6 +12,7 @@ use crate::judge::{SideState, Terms, judge};
 use crate::overwritten::Overwritten;
 use crate::plans::Intent;
 use crate::step::{Blocked, Effects, Engine, Notice, context_of, side_state};
+use reconcile::plan::{PairPlan, base_where_put_back};
 use record::{Record, Remote};
 use remote::Written;
 use std::collections::{HashMap, HashSet};
@@ -246,6 +247,12 @@ impl Engine {
                     false,
                     Blocked::default(),
                 )?;
+                // What a person may have put back on the other side meanwhile is found out by steps.
+                let written = by_remote(operation.remote, &one.intent);
+                let state = context.state(&self.lenses);
+                if base_where_put_back(&state, &written, |_| true, now_ms, &own.plan_maker).is_some() {
+                    return Ok(None);
+                }
                 let terms = Terms { write: true, agreed_by: &own.plan_maker, now_ms };
                 judged = judge(&context, &self.lenses, terms, &mut || self.new_id(now_ms))?.changes;
                 plan_done = (own.plan_state == PlanState::Approved).then(|| Change::MovePlan {
@@ -334,6 +341,15 @@ impl Engine {
             .filter(|side| Some(&side.snapshot.version) == operation.expected_version.as_ref())
             .map(|side| side.record);
         Ok(Some(self.overwritten(operation, intent, before.as_ref(), record, &row.version)))
+    }
+}
+
+/// What an operation writes, as of a plan.
+fn by_remote(remote: Remote, intent: &Intent) -> PairPlan {
+    let fields = intent.fields.clone();
+    match remote {
+        Remote::ServiceNow => PairPlan { servicenow: fields, ..PairPlan::default() },
+        Remote::Ehr => PairPlan { ehr: fields, ..PairPlan::default() },
     }
 }
 

@@ -262,15 +262,44 @@ impl Engine {
             }
             side => {
                 self.in_flight.remove(&operation.id);
-                if let Some(known) =
-                    side.and_then(|side| self.may_have_overwritten(&operation, &intent, &side))
-                {
-                    // Before it is given up: who finds it given up has nothing left that says so.
-                    self.ask_about_overwritten(&operation.lane, &known, now_ms).await?;
+                // Before it is given up: who finds it given up has nothing left that says so.
+                if let Some(side) = side {
+                    if let Some(known) = self.may_have_overwritten(&operation, &intent, &side) {
+                        self.ask_about_overwritten(&operation.lane, &known, now_ms).await?;
+                    }
+                    Box::pin(self.forget_what_may_be_put_back(&operation, &intent, &side)).await?;
                 }
                 self.give_up(operation, now_ms, effects).await
             }
         }
+    }
+
+    /// A write whose answer was lost, to a record that says again what it said before it, and was written more than once
+    /// since: either ours never arrived, or somebody put back what it had changed. Nobody can tell, so what both had
+    /// agreed on there is not known any more, and where they differ somebody is asked.
+    async fn forget_what_may_be_put_back(
+        &self,
+        operation: &OperationRow,
+        intent: &Intent,
+        side: &SideState,
+    ) -> Result<()> {
+        let Some(expected) = operation.expected_version.as_deref() else { return Ok(()) };
+        if writes_between(expected, &side.snapshot.version).is_some_and(|writes| writes < 2) {
+            return Ok(());
+        }
+        let mut pair = self.pair(&operation.lane).await?;
+        let Some(mut base) = pair.base.as_deref().map(crate::stored::base).transpose()? else {
+            return Ok(());
+        };
+        for write in &intent.fields {
+            let says_it_again = reconcile::sides::same(side.record.field(write.field), &write.from);
+            if let (true, Some(known)) = (says_it_again, base.fields.get_mut(usize::from(write.field.0))) {
+                *known = reconcile::compare::BaseField::default();
+            }
+        }
+        pair.base_digest = Some(lens::digest(base.fields.iter().map(|field| &field.state)));
+        pair.base = Some(reconcile::stored::encode_base(&base));
+        Ok(self.store.commit(vec![Change::PutPair(pair)]).await?)
     }
 
     /// A write whose answer was lost, to a record that holds something else now. Its version tells how many wrote since: with

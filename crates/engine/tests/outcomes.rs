@@ -12,10 +12,10 @@ use common::{Bench, NEW, OLD, chart, one_write, row};
 use engine::Policy;
 use engine::execute::{Answer, ReadBack};
 use engine::health::OPEN_FOR_MS;
-use engine::step::{Event, Request};
+use engine::step::{Command, Event, Request, Ticket};
 use record::Remote;
 use remote::{Fetched, RemoteError, Written};
-use store::{ConflictCause, OperationState, PairStatus, PlanState};
+use store::{Change, ConflictCause, OperationState, PairStatus, PlanState};
 
 const SAME: &str = "+14155550100";
 const OTHER: &str = "4155550111";
@@ -152,6 +152,77 @@ async fn a_lost_answer_is_not_ours_where_the_record_holds_something_else() {
     bench.reads(&now).await;
     assert_eq!(open_cause(&bench).await, Some(ConflictCause::FieldsDiffer), "both changed the phone");
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+}
+
+/// The record says again what it said before the write, and was written twice since: either the write never arrived, or
+/// it did and somebody put back what it had changed. Nobody can tell; somebody is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_may_have_been_put_back_after_a_lost_answer_is_asked_about() {
+    for (version, cause) in [(4, None), (5, Some(ConflictCause::FieldsDiffer))] {
+        let (mut bench, operation) = lost_then_moved().await;
+        let now = [row("r1", version, OLD, "p1"), chart("p1", 2, NEW, "r1")];
+        bench.reads(&now).await;
+        assert_eq!(bench.operations(&[OperationState::Cancelled]).await[0].id, operation);
+        bench.reads(&now).await;
+        assert_eq!(open_cause(&bench).await, cause, "version {version}");
+        let again = bench.sent.iter().filter(|request| matches!(request, Request::Write { .. })).count();
+        assert_eq!(
+            again,
+            usize::from(cause.is_none()),
+            "one write since was somebody else's: {:?}",
+            bench.sent
+        );
+    }
+}
+
+/// It was carried out, and meanwhile a colleague put back, on the side it came from, what both had agreed on before:
+/// that is the newer change, and it is what comes over. Our own write is not carried back over it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_person_puts_back_while_it_is_carried_over_stays() {
+    let (mut bench, operation) = lost_then_moved().await;
+    bench.reads(&[row("r1", 4, NEW, "p1"), chart("p1", 3, SAME, "r1")]).await;
+    assert_eq!(bench.operation(OperationState::Done).await.id, operation);
+    let (_, remote, write) = bench.write();
+    assert_eq!((remote, write.key.as_deref()), (Remote::ServiceNow, Some("r1")), "{}", write.body);
+    assert!(write.body.contains("415"), "the phone is put back here too: {}", write.body);
+}
+
+/// The same, where the reading that shows it came in before the answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_put_back_before_the_answer_came_stays_too() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    let pair = bench.pair(Remote::ServiceNow, "r1").await.id;
+    let look = Command::Observe { pair, write: true, actor: "anna".to_owned() };
+    bench.step(Event::Asked { ticket: Ticket(1), command: look }).await;
+    bench.reads(&[row("r1", 3, OLD, "p1"), chart("p1", 3, SAME, "r1")]).await;
+    assert!(bench.sent.is_empty(), "its write is under way: {:?}", bench.sent);
+    bench.answer(&operation, Ok(stored(row("r1", 4, NEW, "p1")))).await;
+    let (_, remote, write) = bench.write();
+    assert_eq!((remote, write.key.as_deref()), (Remote::ServiceNow, Some("r1")), "{}", write.body);
+}
+
+/// Its receipt could be written down, and nothing after it: what follows is done later, and no plan is left standing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_finished_without_what_follows_is_followed_later() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    let row_of = bench.store.operation(&operation).await.unwrap().unwrap();
+    let finished = Change::FinishOperation {
+        id: operation.clone(),
+        claim: row_of.claims,
+        state: OperationState::Done,
+        due_at_ms: bench.now_ms,
+        errors: "[]".to_owned(),
+        key: row_of.key,
+        cause: None,
+        costs_a_try: true,
+        at_ms: bench.now_ms,
+    };
+    bench.store.commit(vec![finished]).await.unwrap();
+    bench.answer(&operation, Ok(stored(row("r1", 4, NEW, "p1")))).await;
+    let plan = bench.store.plan(&row_of.plan).await.unwrap().unwrap();
+    assert_eq!(plan.state, PlanState::Done, "nothing is under way for it any more");
 }
 
 /// An answer that was never lost leaves no doubt: a moved record is read again and planned again on what it is now.

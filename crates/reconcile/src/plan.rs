@@ -359,3 +359,37 @@ pub fn base_after(
         .collect();
     Base { fields }
 }
+
+/// The base of a pair whose plan was carried out while a person put back, on the other side, what both had agreed on
+/// before; `None` where nothing of that kind happened.
+///
+/// `written` is what the plan wrote, and `moved` says whether a side moved since it was made. What stood on the other
+/// side then was written here: on that value both had agreed, and the putting back is the newer change. Compared with
+/// the base of before, our own write would pass for a person's change, and be carried over what was put back.
+pub fn base_where_put_back(
+    pair: &PairState<'_>,
+    written: &PairPlan,
+    moved: impl Fn(Remote) -> bool,
+    agreed_at_ms: i64,
+    agreed_by: &str,
+) -> Option<Base> {
+    let mut base = pair.base?.clone();
+    let mut put_back = false;
+    for remote in Remote::BOTH.into_iter().filter(|remote| moved(remote.other())) {
+        for write in written.writes(remote) {
+            let (before, servicenow, ehr) = pair.states(write.field);
+            let (here, there) = match remote {
+                Remote::ServiceNow => (servicenow, ehr),
+                Remote::Ehr => (ehr, servicenow),
+            };
+            let is_back =
+                sides::same(here, &write.to) && sides::same(there, before) && !sides::same(there, &write.to);
+            if let (true, Some(field)) = (is_back, base.fields.get_mut(usize::from(write.field.0))) {
+                let state = write.to.clone();
+                *field = BaseField { state, agreed_at_ms, agreed_by: agreed_by.to_owned() };
+                put_back = true;
+            }
+        }
+    }
+    put_back.then_some(base)
+}
