@@ -10,6 +10,7 @@ use crate::reasons::Act;
 use engine::braking::{Braked, braked};
 use engine::{Command, Reply};
 use reconcile::brake::Brake;
+use record::RecordKind;
 
 fn small(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
@@ -28,7 +29,7 @@ impl Console {
                 format!(
                     "{} had asked to let {} go on. Since then it came to another count, so nothing was written; this one is asked anew.",
                     self.name_of(&before.maker),
-                    patients(before.patients)
+                    records(braked.kind, before.patients)
                 )
             }),
             run_id: braked.run,
@@ -108,13 +109,13 @@ impl Console {
     }
 }
 
-fn patients(count: u64) -> String {
-    if count == 1 { "1 patient".to_owned() } else { format!("{count} patients") }
+fn records(kind: RecordKind, count: u64) -> String {
+    if count == 1 { format!("1 {}", kind.as_str()) } else { format!("{count} {}s", kind.as_str()) }
 }
 
 /// How many would be changed, and which limit that is over.
 fn stopped_words(braked: &Braked) -> String {
-    let touched = patients(braked.patients);
+    let touched = records(braked.kind, braked.patients);
     match braked.brake {
         Some(Brake::TooManyPairs { limit, .. }) => {
             format!("Stopped before the first write: {touched} would be changed, the limit is {limit}.")

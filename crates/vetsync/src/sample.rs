@@ -36,6 +36,9 @@ pub struct Simulate {
     /// Also write settings and secrets into this folder, ready for `--config FOLDER/vetsync.toml`.
     #[arg(long, value_name = "FOLDER")]
     config_out: Option<PathBuf>,
+    /// The settings synchronise appointments too, of the clinicians whom both systems know.
+    #[arg(long, requires = "config_out")]
+    appointments: bool,
     /// Every answer of ServiceNow and the EHR takes so long, as it does of systems that are far away.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     answer_ms: u64,
@@ -111,10 +114,11 @@ pub async fn simulate(simulate: Simulate, _json: bool) -> Outcome {
     let mut description = running.describe();
     let temporary = tempfile::tempdir().context("no temporary folder")?;
     let mut ca_file = temporary.path().join("ca.pem");
+    let kinds = if simulate.appointments { Kinds::All } else { Kinds::Patients };
     let config = match &simulate.config_out {
         Some(folder) => {
             ca_file = folder.join("ca.pem");
-            Some(write_config(&running, folder, Kinds::All).await?)
+            Some(write_config(&running, folder, kinds).await?)
         }
         None => {
             std::fs::write(&ca_file, &running.ca_pem)

@@ -51,8 +51,18 @@ fn weight_in(extensions: &Value) -> Result<&Value> {
 }
 
 impl Clinic {
-    /// Starts the simulators with a seeded clinic; settings, secrets and data stand in `folder`.
+    /// Starts the simulators with a seeded clinic; settings, secrets and data stand in `folder`. Patients alone are
+    /// synchronised.
     pub async fn start(folder: &Path, patients: u32, seed: u64) -> Result<Clinic> {
+        Clinic::of(folder, patients, seed, &[]).await
+    }
+
+    /// The same, with appointments.
+    pub async fn with_appointments(folder: &Path, patients: u32, seed: u64) -> Result<Clinic> {
+        Clinic::of(folder, patients, seed, &["--appointments"]).await
+    }
+
+    async fn of(folder: &Path, patients: u32, seed: u64, more: &[&str]) -> Result<Clinic> {
         let mut child = Command::new(program("VETSYNC_BIN", "vetsync")?)
             .args([
                 "simulate",
@@ -64,6 +74,7 @@ impl Clinic {
                 "--config-out",
             ])
             .arg(folder)
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

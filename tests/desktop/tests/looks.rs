@@ -41,6 +41,18 @@ async fn look_round(window: &Window, name: &str) -> Result<()> {
     window.press(&["g", "u"]).await?;
     window.wait("unreadable-total").await?;
     look(window, "unreadable", name).await?;
+    window.press(&["g", "c"]).await?;
+    window.wait("run-row").await?;
+    look(window, "reconciliation", name).await?;
+    window.press(&["g", "a"]).await?;
+    window.wait("span-week").await?;
+    window.press(&["w"]).await?;
+    window.wait("week-table").await?;
+    window.wait("visit").await?;
+    look(window, "appointments-week", name).await?;
+    window.press(&["j", "Enter"]).await?;
+    window.wait("patient-fields").await?;
+    look(window, "appointment", name).await?;
     window.press(&["g", "p"]).await?;
     window.wait("patient-row").await?;
     look(window, "patients", name).await?;
@@ -51,7 +63,7 @@ async fn look_round(window: &Window, name: &str) -> Result<()> {
 
 async fn both_sizes(name: &'static str, theme: &str, is_light: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let clinic = Clinic::start(folder.path(), PATIENTS, 3).await?;
+    let clinic = Clinic::with_appointments(folder.path(), PATIENTS, 3).await?;
     let mut environment = clinic.environment("dana");
     environment.push(("VETSYNC_RUN_AT_START", "1".into()));
     environment.push(("GTK_THEME", theme.into()));
@@ -67,6 +79,37 @@ async fn both_sizes(name: &'static str, theme: &str, is_light: bool) -> Result<(
             window.resize(width, height).await?;
             look_round(&window, &format!("{name}-{width}")).await?;
         }
+        Ok(())
+    })
+    .await
+}
+
+/// What the window saves lies among the person's downloads, whole, and is said.
+#[tokio::test]
+async fn a_calendar_is_saved_among_the_downloads() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let clinic = Clinic::with_appointments(folder.path(), 40, 3).await?;
+    let (config, downloads) = (folder.path().join("config"), folder.path().join("taken out"));
+    std::fs::create_dir_all(&config)?;
+    std::fs::write(config.join("user-dirs.dirs"), format!("XDG_DOWNLOAD_DIR={:?}\n", downloads.display()))?;
+    let mut environment = clinic.environment("dana");
+    environment.push(("VETSYNC_RUN_AT_START", "1".into()));
+    environment.push(("XDG_CONFIG_HOME", config.into()));
+    in_window("calendar", &environment, move |window| async move {
+        window.wait_for_text("last-run", "Done").await?;
+        window.press(&["g", "a"]).await?;
+        window.wait("span-week").await?;
+        window.press(&["w"]).await?;
+        window.wait("visit").await?;
+        window.press(&["e"]).await?;
+        let told = "return document.body.innerText.includes('saved: ')";
+        window.wait_for_script("the file to be told", told).await?;
+        let [file] = &std::fs::read_dir(&downloads)?.collect::<Result<Vec<_>, _>>()?[..] else {
+            anyhow::bail!("not one file among the downloads")
+        };
+        let text = std::fs::read_to_string(file.path())?;
+        ensure!(text.starts_with("BEGIN:VCALENDAR") && text.trim_end().ends_with("END:VCALENDAR"), "{text}");
+        ensure!(text.matches("BEGIN:VEVENT").count() == window.count("visit").await?, "{text}");
         Ok(())
     })
     .await
