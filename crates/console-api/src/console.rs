@@ -296,11 +296,12 @@ impl Console {
 /// Progress as the console shows it.
 pub(crate) fn progress_dto(progress: &engine::step::RunProgress) -> Progress {
     let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    let of_kind = format!("{}s", progress.kind.as_str());
     let (phase, verb, noun) = match progress.phase {
         Phase::Reading => (RunPhase::ReadingServiceNow, "Reading both systems", "records"),
         Phase::Linking => (RunPhase::Linking, "Finding who belongs together", "records"),
-        Phase::Comparing => (RunPhase::Comparing, "Comparing", "patients"),
-        Phase::Settling => (RunPhase::Writing, "Settling by rule", "patients"),
+        Phase::Comparing => (RunPhase::Comparing, "Comparing", of_kind.as_str()),
+        Phase::Settling => (RunPhase::Writing, "Settling by rule", of_kind.as_str()),
         Phase::Writing => (RunPhase::Writing, "Writing", "records"),
         Phase::Finished => (RunPhase::Finished, "Finished", "records"),
     };

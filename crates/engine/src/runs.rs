@@ -445,6 +445,9 @@ impl Engine {
     }
 }
 
+/// Before that, how many were done in a second is a guess.
+const RATE_AFTER_MS: u64 = 1_000;
+
 impl RunState {
     pub(crate) fn enter(&mut self, phase: Phase, total: u64, now_ms: i64) {
         self.phase = phase;
@@ -589,14 +592,14 @@ impl RunState {
             }
             _ => (self.done_in_phase, (self.total_in_phase > 0).then_some(self.total_in_phase)),
         };
-        let elapsed_ms = u64::try_from(now_ms - self.phase_started_ms).unwrap_or(0).max(1);
+        let elapsed_ms = u64::try_from(now_ms - self.phase_started_ms).unwrap_or(0);
         RunProgress {
             run: self.row.id.clone(),
             kind: self.kind,
             phase: self.phase,
             done,
             total,
-            per_second: done * 1_000 / elapsed_ms,
+            per_second: if elapsed_ms < RATE_AFTER_MS { 0 } else { done * 1_000 / elapsed_ms },
         }
     }
 }

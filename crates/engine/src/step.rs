@@ -278,7 +278,7 @@ pub struct RunProgress {
     pub done: u64,
     /// Of how many, where that is known.
     pub total: Option<u64>,
-    /// Done a second, over this phase.
+    /// Done a second, over this phase; 0 in its first second.
     pub per_second: u64,
 }
 

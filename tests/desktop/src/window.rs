@@ -72,6 +72,9 @@ async fn end(process: u32) -> Result<()> {
     waited.with_context(|| format!("the app did not end within {CLOSES_WITHIN:?}"))
 }
 
+/// An element that was seen so often in the same place does not move any more.
+const STANDS_STILL: u32 = 2;
+
 impl Window {
     /// Starts the app with these variables and waits for its page.
     pub async fn open(environment: &[(&str, OsString)]) -> Result<Window> {
@@ -167,8 +170,20 @@ impl Window {
         self.client.execute(script, Vec::new()).await.context("running a script")
     }
 
-    /// Clicks the first element of that test id, as soon as it is there.
+    /// Clicks the first element of that test id, as soon as it is there and stands still: what moves while numbers beside
+    /// it arrive is missed by a click that is on its way.
     pub async fn click(&self, testid: &str) -> Result<()> {
+        let script = format!(
+            "const element = document.querySelector(\"[data-testid='{testid}']\"); \
+             if (element === null) return false; \
+             const {{ x, y, width, height }} = element.getBoundingClientRect(); \
+             const place = JSON.stringify(['{testid}', x, y, width, height]); \
+             const stood = window.stoodAt === place ? window.stoodFor + 1 : 0; \
+             window.stoodAt = place; \
+             window.stoodFor = stood; \
+             return stood >= {STANDS_STILL}"
+        );
+        self.wait_for_script(&format!("{testid} to stand still"), &script).await?;
         self.wait(testid).await?.click().await.with_context(|| format!("clicking {testid}"))
     }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use desktop::{Clinic, Window, in_window};
 
 /// A lively clinic.
-const PATIENTS: u32 = 150;
+const PATIENTS: u32 = 90;
 const SIZES: [(u32, u32); 2] = [(1280, 800), (1920, 1080)];
 
 /// Looks at a screen: at rest, and with nothing beyond the window's right edge.

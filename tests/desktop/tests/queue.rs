@@ -106,6 +106,8 @@ async fn a_refused_write_is_edited_seen_as_a_plan_and_sent() -> Result<()> {
         clinic.mend("servicenow").await?;
 
         window.press(&["g", "q"]).await?;
+        // The chips move when their numbers come.
+        window.wait_for_text("chip-parked", "1").await?;
         narrow(window, "chip-parked").await?;
         wait_for_state(window, "a refused write", "Needs an edit").await?;
         window.shot("queue-edit-1-parked").await?;
