@@ -15,7 +15,7 @@ use std::{
 use trial::{Built, Fate, Trial};
 
 /// The share of a sample that has to be noticed, in percent.
-const WANTED_PERCENT: usize = 90;
+const WANTED_PERCENT: f64 = 90.0;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -27,11 +27,14 @@ pub struct Arguments {
     /// Which random order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Instead of a sample, those mutants whose name holds this; may be given several times.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["sample", "seed"])]
+    only: Vec<String>,
     /// Inputs a property test tries.
     #[arg(long, default_value_t = 64)]
     cases: u32,
     /// Instead of a sample, the part K/N of all mutants, from 0/N on, each built by itself: minutes for each.
-    #[arg(long, value_name = "K/N", conflicts_with_all = ["sample", "seed", "parts"])]
+    #[arg(long, value_name = "K/N", conflicts_with_all = ["sample", "seed", "only", "parts"])]
     shard: Option<String>,
     /// Handed on to `cargo mutants` with `--shard`, such as `-- --file crates/record/src/json.rs`.
     #[arg(last = true, requires = "shard")]
@@ -106,17 +109,26 @@ fn one_by_one(tree: &Path, shard: &str, arguments: &Arguments) -> Result<ExitCod
 fn sampled(tree: &Path, arguments: &Arguments) -> Result<ExitCode> {
     let parts = if arguments.parts.is_empty() { &Part::ALL[..] } else { &arguments.parts };
     let packages: Vec<_> = parts.iter().flat_map(|part| part.packages()).copied().collect();
+    let listed = listed::list(tree)?;
     let mut mutants = Vec::new();
     let mut drawn = Vec::new();
     for part in parts {
-        let listed = listed::list(tree, part.packages())?;
-        let all = listed.len();
-        let sample = listed::sample(listed, arguments.sample, arguments.seed);
-        drawn.push((*part, all, mutants.len()..mutants.len() + sample.len()));
+        let all = listed.iter().filter(|mutant| part.packages().contains(&mutant.package.as_str()));
+        let all: Vec<_> = all.cloned().collect();
+        let count = all.len();
+        let sample = if arguments.only.is_empty() {
+            listed::sample(all, arguments.sample, arguments.seed)
+        } else {
+            let named = |mutant: &Mutant| arguments.only.iter().any(|text| mutant.name.contains(text));
+            all.into_iter().filter(named).collect()
+        };
+        drawn.push((*part, count, mutants.len()..mutants.len() + sample.len()));
         mutants.extend(sample);
     }
     let (programs, without) = build_all(tree, &mutants, &packages)?;
-    eprintln!("{} mutants, {} of them do not compile", mutants.len(), without.len());
+    for (number, why) in &without {
+        eprintln!("does not compile ({why}): {}", mutants[*number].name);
+    }
 
     let trial = Trial {
         cases: arguments.cases,
@@ -126,54 +138,105 @@ fn sampled(tree: &Path, arguments: &Arguments) -> Result<ExitCode> {
     std::fs::create_dir_all(&trial.scratch)?;
     let tests = trial.learn(&programs)?;
     eprintln!("{} tests", tests.len());
-    let mut enough = true;
+    let mut tallies = Vec::new();
     for (part, all, numbers) in drawn {
-        let numbers: Vec<_> = numbers.filter(|number| !without.contains(number)).collect();
-        let fates = trial.judge(&numbers, &tests, part.packages())?;
-        let noticed = fates.iter().filter(|fate| fate.is_noticed()).count();
-        let out_of_time = fates.iter().filter(|fate| **fate == Fate::OutOfTime).count();
-        for (number, fate) in numbers.iter().zip(&fates).filter(|(_, fate)| !fate.is_noticed()) {
-            let reached = if *fate == Fate::Unreached { ", reached by no test" } else { "" };
-            println!("survived{reached}: {}", mutants[*number].name);
+        let viable: Vec<_> = numbers.clone().filter(|number| !without.contains_key(number)).collect();
+        let fates = trial.judge(&viable, &tests, part.packages(), |number, fate| {
+            eprintln!("{fate}: {}", mutants[number].name);
+        })?;
+        for (number, fate) in viable.iter().zip(&fates) {
+            if matches!(fate, Fate::Survived | Fate::Unreached) {
+                println!("{fate}: {}", mutants[*number].name);
+            }
         }
-        println!(
-            "{part:?}: {noticed} of {} noticed ({:.1} %), {out_of_time} of them by a test that did not end; \
-             drawn from {all} with seed {}",
-            numbers.len(),
-            100.0 * noticed as f64 / numbers.len().max(1) as f64,
-            arguments.seed,
-        );
-        enough &= noticed * 100 >= numbers.len() * WANTED_PERCENT;
+        tallies.push((part, all, Tally::of(&fates, numbers.len() - viable.len())));
     }
+    print!("{}", table(&tallies));
+    let enough = tallies.iter().all(|(.., tally)| tally.share_percent() >= WANTED_PERCENT);
     Ok(if enough { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Puts the mutants into the clone and builds it, without those that do not compile.
+/// What became of a part's sample.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    killed: usize,
+    out_of_time: usize,
+    survived: usize,
+    unviable: usize,
+}
+
+impl Tally {
+    fn of(fates: &[Fate], unviable: usize) -> Self {
+        let mut tally = Self { unviable, ..Self::default() };
+        for fate in fates {
+            match fate {
+                Fate::Killed(_) => tally.killed += 1,
+                Fate::OutOfTime(_) => tally.out_of_time += 1,
+                Fate::Survived | Fate::Unreached => tally.survived += 1,
+            }
+        }
+        tally
+    }
+
+    /// Those that compile.
+    fn viable(self) -> usize {
+        self.killed + self.out_of_time + self.survived
+    }
+
+    /// The share of them that a test noticed; nothing to notice is nothing missed.
+    fn share_percent(self) -> f64 {
+        match self.viable() {
+            0 => 100.0,
+            viable => 100.0 * (self.killed + self.out_of_time) as f64 / viable as f64,
+        }
+    }
+}
+
+/// A line for each part.
+fn table(tallies: &[(Part, usize, Tally)]) -> String {
+    let mut table =
+        String::from("part       places  compile   killed  out of time  survived  do not compile  noticed\n");
+    for (part, places, tally) in tallies {
+        let part = format!("{part:?}").to_lowercase();
+        let Tally { killed, out_of_time, survived, unviable } = *tally;
+        table += &format!(
+            "{part:<9} {places:>7} {:>8} {killed:>8} {out_of_time:>12} {survived:>9} {unviable:>15} {:>6.1} %\n",
+            tally.viable(),
+            tally.share_percent(),
+        );
+    }
+    table
+}
+
+/// Puts the mutants into the clone and builds it, without those that do not compile; of these it says why.
 fn build_all(
     tree: &Path,
     mutants: &[Mutant],
     packages: &[&str],
-) -> Result<(Vec<trial::Program>, BTreeSet<usize>)> {
-    let mut without = BTreeSet::new();
+) -> Result<(Vec<trial::Program>, BTreeMap<usize, String>)> {
+    let mut without = BTreeMap::new();
     loop {
         put_in(tree, mutants, &mut without)?;
         match trial::build(tree, &built(tree), packages)? {
             Built::Programs(programs) => return Ok((programs, without)),
             // A mutant that is left out already cannot be at fault once more.
-            Built::Without(more) if more.is_subset(&without) => {
+            Built::Without(more) if more.keys().all(|mutant| without.contains_key(mutant)) => {
                 bail!("the packages with their mutants do not compile, and no mutant is to blame")
             }
-            Built::Without(more) => without.extend(more),
+            Built::Without(more) => {
+                eprintln!("built again without {} that do not compile", more.len());
+                without.extend(more);
+            }
         }
     }
 }
 
 /// The sources as they are committed, with these mutants in them.
-fn put_in(tree: &Path, mutants: &[Mutant], without: &mut BTreeSet<usize>) -> Result<()> {
+fn put_in(tree: &Path, mutants: &[Mutant], without: &mut BTreeMap<usize, String>) -> Result<()> {
     let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
     for (number, mutant) in mutants.iter().enumerate() {
         let of_file = by_file.entry(&mutant.file).or_default();
-        if !without.contains(&number) {
+        if !without.contains_key(&number) {
             of_file.push((number, mutant));
         }
     }
@@ -181,7 +244,7 @@ fn put_in(tree: &Path, mutants: &[Mutant], without: &mut BTreeSet<usize>) -> Res
     for (file, mutants) in by_file {
         let (text, missing) = switches::put_in(&committed(tree, file)?, &mutants)
             .with_context(|| format!("putting mutants into {file}"))?;
-        without.extend(missing);
+        without.extend(missing.into_iter().map(|mutant| (mutant, "no place of its own".to_owned())));
         write(&tree.join(file), &text)?;
         roots.extend(file.split_once("/src/").map(|(package, _)| package.to_owned()));
     }
@@ -224,4 +287,33 @@ fn clone_into(tree: &Path) -> Result<()> {
         .context("the tests of what is committed are run; commit first")?;
     git(&["clean", "--quiet", "--force", "-d", "crates"])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fate, Part, Tally, table};
+
+    #[test]
+    fn the_share_is_of_those_that_compile_and_what_does_not_end_is_noticed() {
+        let fates = [
+            Fate::Killed("a test".to_owned()),
+            Fate::Killed("another".to_owned()),
+            Fate::OutOfTime("a program".to_owned()),
+            Fate::Survived,
+            Fate::Unreached,
+        ];
+        let tally = Tally::of(&fates, 3);
+        assert_eq!(tally, Tally { killed: 2, out_of_time: 1, survived: 2, unviable: 3 });
+        assert_eq!(tally.viable(), 5);
+        assert_eq!(
+            table(&[(Part::Outbox, 612, tally)])
+                .lines()
+                .last()
+                .unwrap()
+                .split_whitespace()
+                .collect::<Vec<_>>(),
+            ["outbox", "612", "5", "2", "1", "2", "3", "60.0", "%"],
+        );
+        assert!((Tally::of(&[], 1).share_percent() - 100.0).abs() < f64::EPSILON);
+    }
 }

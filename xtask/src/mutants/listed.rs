@@ -31,8 +31,8 @@ pub struct Mutant {
     pub replacement: String,
 }
 
-/// All mutants of these packages, in the order of the sources.
-pub fn list(tree: &Path, packages: &[&str]) -> Result<Vec<Mutant>> {
+/// All mutants, in the order of the sources.
+pub fn list(tree: &Path) -> Result<Vec<Mutant>> {
     let output = cargo()
         .current_dir(tree)
         .args(["mutants", "--workspace", "--list", "--json"])
@@ -43,9 +43,7 @@ pub fn list(tree: &Path, packages: &[&str]) -> Result<Vec<Mutant>> {
     }
     let all: Vec<Value> = serde_json::from_slice(&output.stdout)?;
     let read: Option<Vec<_>> = all.iter().map(read).collect();
-    let mut read = read.context("`cargo mutants --list` writes something new; is it another version?")?;
-    read.retain(|mutant| packages.contains(&mutant.package.as_str()));
-    Ok(read)
+    read.context("`cargo mutants --list` writes something new; is it another version?")
 }
 
 fn read(listed: &Value) -> Option<Mutant> {

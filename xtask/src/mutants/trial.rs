@@ -7,38 +7,49 @@ use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
+    fmt,
+    io::Read as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    process::{Command, ExitStatus, Stdio},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
 
-/// What a test may take with a mutant, beyond ten times what it took without: a changed loop may never end.
-const AT_LEAST: Duration = Duration::from_mins(1);
-/// How often a running test is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// What tests may take of a processor with a mutant, beyond ten times what they took without: a changed loop may never
+/// end. The processor's time is what counts where it can be limited (Linux), for it does not depend on what else runs.
+const PROCESSOR_AT_LEAST: Duration = Duration::from_secs(30);
+/// What they may take by the clock, beyond twenty times what they took without: they may wait for what never comes.
+const CLOCK_AT_LEAST: Duration = Duration::from_mins(4);
+/// What they may take of the memory: a changed loop may fill it.
+#[cfg(target_os = "linux")]
+const MEMORY_BYTES: u64 = 4 << 30;
 /// So many tests are one process; a mutant that is noticed early spares the rest.
 const TESTS_A_PROCESS: usize = 40;
 
 /// What became of a mutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// A test failed.
-    Noticed,
-    /// A test did not end, which is noticed too.
-    OutOfTime,
+    /// This test failed, or the program ended before it could say which did.
+    Killed(String),
+    /// Tests of this program did not end, which is noticed too.
+    OutOfTime(String),
     /// All tests that come by it passed.
     Survived,
     /// No test comes by it.
     Unreached,
 }
 
-impl Fate {
-    pub fn is_noticed(self) -> bool {
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Noticed | Self::OutOfTime => true,
-            Self::Survived | Self::Unreached => false,
+            Self::Killed(test) => write!(f, "killed by {test}"),
+            Self::OutOfTime(program) => write!(f, "out of time in {program}"),
+            Self::Survived => f.write_str("survived"),
+            Self::Unreached => f.write_str("survived, reached by no test"),
         }
     }
 }
@@ -47,8 +58,8 @@ impl Fate {
 pub enum Built {
     /// The test programs, and the folder of each one's package.
     Programs(Vec<Program>),
-    /// The mutants that do not compile.
-    Without(BTreeSet<usize>),
+    /// The mutants that do not compile, and the compiler's first word about each.
+    Without(BTreeMap<usize, String>),
 }
 
 /// One test program.
@@ -72,7 +83,7 @@ pub fn build(tree: &Path, target: &Path, packages: &[&str]) -> Result<Built> {
     let output = command.stderr(Stdio::inherit()).output().context("cargo test --no-run")?;
     let messages = String::from_utf8_lossy(&output.stdout);
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let (mut programs, mut without, mut unexplained) = (Vec::new(), BTreeSet::new(), String::new());
+    let (mut programs, mut without, mut unexplained) = (Vec::new(), BTreeMap::new(), String::new());
     for message in messages {
         match message["reason"].as_str() {
             Some("compiler-artifact") => programs.extend(program(&message)),
@@ -81,7 +92,8 @@ pub fn build(tree: &Path, target: &Path, packages: &[&str]) -> Result<Built> {
                 if about.is_empty() {
                     unexplained.push_str(message["message"]["rendered"].as_str().unwrap_or_default());
                 }
-                without.extend(about);
+                let why = why(&message["message"]);
+                without.extend(about.into_iter().map(|mutant| (mutant, why.clone())));
             }
             _ => {}
         }
@@ -100,6 +112,12 @@ fn program(message: &Value) -> Option<Program> {
     let folder = Path::new(message["manifest_path"].as_str()?).parent()?.to_path_buf();
     let package = folder.file_name()?.to_str()?.to_owned();
     Some(Program { package, name: message["target"]["name"].as_str()?.to_owned(), path, folder })
+}
+
+/// The code and the words of a compiler error.
+fn why(message: &Value) -> String {
+    let part = |at: &str| message.pointer(at).and_then(Value::as_str).unwrap_or_default();
+    format!("{} {}", part("/code/code"), part("/message")).trim().to_owned()
 }
 
 /// The mutants that a compiler error is about.
@@ -153,9 +171,9 @@ impl Trial {
             let list = self.scratch.join(format!("reached-{nth}"));
             drop(std::fs::remove_file(&list));
             let begun = Instant::now();
-            let passed = self.passes(program, &[name], ("MUTANTS_REACHED", list.as_os_str()), Duration::MAX);
+            let ended = self.run(program, &[name], ("MUTANTS_REACHED", list.as_os_str()), None);
             let took = begun.elapsed();
-            if !matches!(passed, Ok(Some(true))) {
+            if !matches!(ended, Ok(Ended::Passed)) {
                 eprintln!("left out, because it fails without a mutant: {} {name}", program.name);
                 return None;
             }
@@ -166,18 +184,20 @@ impl Trial {
         Ok(tests.into_iter().flatten().collect())
     }
 
-    /// What becomes of each of these mutants, by the tests of these packages.
-    pub fn judge(&self, mutants: &[usize], tests: &[Test], packages: &[&str]) -> Result<Vec<Fate>> {
+    /// What becomes of each of these mutants, by the tests of these packages; each is told as soon as it is known.
+    pub fn judge(
+        &self,
+        mutants: &[usize],
+        tests: &[Test],
+        packages: &[&str],
+        told: impl Fn(usize, &Fate) + Sync,
+    ) -> Result<Vec<Fate>> {
         let tests: Vec<_> =
             tests.iter().filter(|test| packages.contains(&test.program.package.as_str())).collect();
-        let done = AtomicUsize::new(0);
         let fates = in_parallel(mutants, |_, mutant| {
-            let fate = self.fate(*mutant, &tests);
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if done.is_multiple_of(25) {
-                eprintln!("{done} of {}", mutants.len());
-            }
-            fate
+            let fate = self.fate(*mutant, &tests)?;
+            told(*mutant, &fate);
+            Ok(fate)
         });
         fates.into_iter().collect()
     }
@@ -197,25 +217,26 @@ impl Trial {
         for tests in groups.values().flat_map(|group| group.chunks(TESTS_A_PROCESS)) {
             let Some(Test { program, .. }) = tests.first() else { continue };
             let names: Vec<_> = tests.iter().map(|test| test.name.as_str()).collect();
-            let most = AT_LEAST + tests.iter().map(|test| test.took).sum::<Duration>() * 10;
-            match self.passes(program, &names, ("MUTANT", number.as_ref()), most)? {
-                Some(true) => {}
-                Some(false) => return Ok(Fate::Noticed),
-                None => return Ok(Fate::OutOfTime),
+            let took = tests.iter().map(|test| test.took).sum();
+            match self.run(program, &names, ("MUTANT", number.as_ref()), Some(took))? {
+                Ended::Passed => {}
+                Ended::Failed(test) => return Ok(Fate::Killed(format!("{} {test}", program.name))),
+                Ended::OutOfTime => return Ok(Fate::OutOfTime(program.name.clone())),
             }
         }
         Ok(Fate::Survived)
     }
 
-    /// Whether these tests pass; `None` if they do not end in time.
-    fn passes<Name: AsRef<str>>(
+    /// Runs these tests; those that took so long without a mutant may not take very much longer with one.
+    fn run<Name: AsRef<str>>(
         &self,
         program: &Program,
         names: &[Name],
         (variable, value): (&str, &OsStr),
-        most: Duration,
-    ) -> Result<Option<bool>> {
-        let mut child = Command::new(&program.path)
+        took: Option<Duration>,
+    ) -> Result<Ended> {
+        let mut command = Command::new(&program.path);
+        command
             .args(["--exact", "--test-threads", "1"])
             .args(names.iter().map(AsRef::as_ref))
             .current_dir(&program.folder)
@@ -223,25 +244,103 @@ impl Trial {
             .env("PROPTEST_CASES", self.cases.to_string())
             .env("VETSYNC_FHIR_DEFINITIONS", &self.definitions)
             .env("TMPDIR", &self.scratch)
-            .env("RUST_BACKTRACE", "0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("{} could not be started", program.path.display()))?;
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(Some(status.success()));
-            }
-            if begun.elapsed() > most {
+            .env("RUST_BACKTRACE", "0");
+        let limits = took.map(|took| Limits {
+            processor: PROCESSOR_AT_LEAST + took * 10,
+            clock: CLOCK_AT_LEAST + took * 20,
+        });
+        run_within(&mut command, limits).with_context(|| program.path.display().to_string())
+    }
+}
+
+/// How a test program ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    Passed,
+    /// The first test it told to have failed, or how it ended.
+    Failed(String),
+    /// It was stopped at one of its limits.
+    OutOfTime,
+}
+
+/// What a test program may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Of the processors' time.
+    processor: Duration,
+    /// By the clock.
+    clock: Duration,
+}
+
+/// Runs a test program until it ends or has to be stopped.
+fn run_within(command: &mut Command, limits: Option<Limits>) -> Result<Ended> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    if let Some(limits) = limits {
+        limit(&child, limits)?;
+    }
+    // Its output ends when it does. The thread is not joined: what the program started may keep the output open.
+    let (ended, end) = mpsc::channel();
+    if let Some(mut stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut output = Vec::new();
+            drop(stdout.read_to_end(&mut output));
+            drop(ended.send(String::from_utf8_lossy(&output).into_owned()));
+        });
+    }
+    let output = match limits {
+        Some(limits) => match end.recv_timeout(limits.clock) {
+            Ok(output) => output,
+            Err(_) => {
                 child.kill()?;
                 child.wait()?;
-                return Ok(None);
+                return Ok(Ended::OutOfTime);
             }
-            thread::sleep(LOOK_EVERY);
+        },
+        None => end.recv().unwrap_or_default(),
+    };
+    let status = child.wait()?;
+    if status.success() {
+        return Ok(Ended::Passed);
+    }
+    if was_out_of_processor_time(status) {
+        return Ok(Ended::OutOfTime);
+    }
+    let failed = |line: &str| Some(line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?.to_owned());
+    Ok(Ended::Failed(output.lines().find_map(failed).unwrap_or_else(|| status.to_string())))
+}
+
+/// The system ends what takes more than this of processor or memory.
+#[cfg(target_os = "linux")]
+fn limit(child: &std::process::Child, limits: Limits) -> Result<()> {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let at = |most: u64| Rlimit { current: Some(most), maximum: Some(most + 1) };
+    for (resource, most) in [(Resource::Cpu, limits.processor.as_secs()), (Resource::As, MEMORY_BYTES)] {
+        match prlimit(pid, resource, at(most)) {
+            // It may have ended by now.
+            Ok(_) | Err(rustix::io::Errno::SRCH) => {}
+            Err(error) => return Err(error).context("limiting a test program"),
         }
     }
+    Ok(())
+}
+
+/// Elsewhere the clock alone limits it.
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps, reason = "as on Linux")]
+fn limit(_child: &std::process::Child, _limits: Limits) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn was_out_of_processor_time(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.signal() == Some(rustix::process::Signal::XCPU.as_raw())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn was_out_of_processor_time(_status: ExitStatus) -> bool {
+    false
 }
 
 /// One result for each item, in their order; as many at a time as there are processors.
@@ -266,4 +365,39 @@ fn in_parallel<Item: Sync, Outcome: Send>(
     });
     outcomes.sort_by_key(|(nth, _)| *nth);
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::{Ended, Limits, run_within};
+    use std::{process::Command, time::Duration};
+
+    /// A shell that does this.
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn what_does_not_end_is_stopped_whether_it_works_or_waits() {
+        let generous = Limits { processor: Duration::from_mins(1), clock: Duration::from_mins(10) };
+        let hasty = Limits { clock: Duration::from_millis(1), ..generous };
+        let busy = Limits { processor: Duration::from_secs(1), ..generous };
+        let cases = [
+            ("true", Some(generous), Ended::Passed),
+            ("true", None, Ended::Passed),
+            (
+                "echo test a ... ok; echo test b::c ... FAILED; echo test d ... FAILED; exit 101",
+                Some(generous),
+                Ended::Failed("b::c".to_owned()),
+            ),
+            ("exit 101", None, Ended::Failed("exit status: 101".to_owned())),
+            ("while :; do :; done", Some(busy), Ended::OutOfTime),
+            ("exec tail -f /dev/null", Some(hasty), Ended::OutOfTime),
+        ];
+        for (script, limits, ended) in cases {
+            assert_eq!(run_within(&mut shell(script), limits).unwrap(), ended, "{script}");
+        }
+    }
 }
