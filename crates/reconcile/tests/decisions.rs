@@ -321,6 +321,26 @@ fn undo_leaves_out_what_changed_since() {
     assert_eq!((gone.plan.is_empty(), gone.left_out.len()), (true, 3));
 }
 
+/// ServiceNow holds no partial date: what it shows of one is filled up, and that is no change. In the EHR, which holds
+/// one, a person entered the day.
+#[test]
+fn a_date_that_servicenow_filled_up_is_taken_back_and_one_that_the_ehr_filled_up_is_not() {
+    let catalogue = catalogue();
+    let birth = field(&catalogue, "date_of_birth");
+    let dated = |text| state(&catalogue, "date_of_birth", Some(text));
+    let now = record(&catalogue, "x", &[("date_of_birth", Some("2019-01-01"))]);
+    let write = FieldWrite { field: birth, from: dated("2018-05-04"), to: dated("2019") };
+    let back = FieldWrite { field: birth, from: dated("2019-01-01"), to: dated("2018-05-04") };
+
+    let executed = PairPlan { servicenow: vec![write.clone()], ..PairPlan::default() };
+    let undo = undo_writes(&catalogue, &executed, Some(&now), Some(&now));
+    assert_eq!((undo.plan.servicenow, undo.left_out), (vec![back], vec![]));
+
+    let executed = PairPlan { ehr: vec![write], ..PairPlan::default() };
+    let undo = undo_writes(&catalogue, &executed, Some(&now), Some(&now));
+    assert_eq!((undo.plan.is_empty(), undo.left_out), (true, vec![birth]));
+}
+
 #[test]
 fn the_brake_stops_bulk_changes() {
     let limits = BrakeLimits { pairs_max: 100, share_max_percent: 30, share_from_pairs: 20, blanked_max: 5 };

@@ -276,6 +276,14 @@ fn allergies() {
             other => panic!("{written}: {other:?}"),
         }
     }
+    // Without a blank behind it, a bullet belongs to the word.
+    match read(&ValueType::Substances, "*Penicillin, - Chicken") {
+        Some(Value::Substances(set)) => {
+            let texts: Vec<&str> = set.items.iter().map(|item| item.text.as_str()).collect();
+            assert_eq!(texts, ["*Penicillin", "Chicken"]);
+        }
+        other => panic!("{other:?}"),
+    }
     // Nothing but separators is nothing said.
     assert_eq!(parse(&ValueType::Substances, " ; ,\n", &Conventions::default()), Ok(None));
 }
