@@ -1,9 +1,13 @@
-//! Overlapping appointments.
+//! Overlapping appointments, and appointments that may be one.
+#![allow(clippy::expect_used, reason = "a test says so by failing")]
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use reconcile::calendar::{Overlap, Visit, overlaps};
+use reconcile::calendar::{Overlap, Visit, alike, contradict, overlaps, patient_of};
+use reconcile::identity::{Evidence, Tier};
 use record::codes::appointment_status::Stage;
+use record::value::{Instant, PatientLink, Value};
+use record::{Catalogue, FieldState, Record, RecordKind};
 use std::collections::BTreeSet;
 
 const NINE: i64 = 1_741_597_200;
@@ -34,6 +38,56 @@ fn what_overlaps_and_what_does_not() {
         assert_eq!(overlaps(&[one, other]), expected, "{one:?} {other:?}");
     }
     assert!(Overlap::<usize>::PROBLEM.len() + Overlap::<usize>::WAY_OUT.len() > 40);
+}
+
+/// An appointment of a patient, whose keys it knows as far as it is linked, at a moment.
+fn appointment(patient: (Option<&str>, Option<&str>), at: &str) -> Record {
+    let catalogue = Catalogue::appointment_default();
+    let mut record = Record {
+        kind: RecordKind::Appointment,
+        key: "a".to_owned(),
+        other_key: None,
+        active: true,
+        deceased: false,
+        fields: vec![FieldState::Unknown; catalogue.fields.len()],
+    };
+    let (servicenow, ehr) = (patient.0.map(str::to_owned), patient.1.map(str::to_owned));
+    let link = PatientLink { servicenow, ehr, name: None };
+    let values = [
+        ("patient", Value::PatientLink(link)),
+        ("appointment_date", Value::Instant(Instant::parse(at).expect("a moment"))),
+    ];
+    for (id, value) in values {
+        record.fields[usize::from(catalogue.index_of(id).expect("a field").0)] = FieldState::Value(value);
+    }
+    record
+}
+
+#[test]
+fn appointments_of_one_patient_within_an_hour_may_be_one() {
+    let catalogue = Catalogue::appointment_default();
+    let (bella, rex) = ((Some("s1"), Some("p1")), (Some("s2"), Some("p2")));
+    let noon = appointment(bella, "2025-03-10 12:00:00");
+    // (when the other begins, how likely it is the same)
+    let cases = [
+        ("2025-03-10 12:00:00", Some((Tier::Probable, Evidence::SameTime))),
+        ("2025-03-10 12:59:59", Some((Tier::Possible, Evidence::TimeAlike))),
+        ("2025-03-10 11:00:01", Some((Tier::Possible, Evidence::TimeAlike))),
+        ("2025-03-10 13:00:00", None),
+        ("2025-03-10 11:00:00", None),
+    ];
+    for (at, expected) in cases {
+        let expected = expected.map(|(tier, evidence)| (tier, vec![Evidence::SamePatient, evidence]));
+        assert_eq!(alike(&catalogue, &noon, &appointment(bella, at)), expected, "{at}");
+        assert_eq!(alike(&catalogue, &noon, &appointment(rex, at)), None, "{at}");
+    }
+    // A patient is known where both systems' keys are.
+    assert_eq!(patient_of(&catalogue, &noon), Some("s1"));
+    let unlinked = appointment((Some("s1"), None), "2025-03-10 12:00:00");
+    assert_eq!(patient_of(&catalogue, &unlinked), None);
+    let of_rex = appointment(rex, "2025-03-10 12:00:00");
+    let contradicted = [&noon, &of_rex, &unlinked].map(|other| contradict(&catalogue, &noon, other));
+    assert_eq!(contradicted, [false, true, false]);
 }
 
 #[test]

@@ -133,6 +133,8 @@ fn changes_apart_merge_and_neighbours_dispute() {
     assert_eq!(merge_lines("a\r\nb\r\nc", "A\r\nb\r\nc", "a\nb\nC"), clean("A\nb\nC"));
     // The same addition on both sides is taken once, though one side also changed something else.
     assert_eq!(merge_lines("a\nb\nc", "a\nb\nc\nd", "A\nb\nc\nd"), clean("A\nb\nc\nd"));
+    // The same change on both sides is taken as the left wrote it, line ends and all.
+    assert_eq!(merge_lines("a\r\nb", "A\r\nb", "A\nb"), clean("A\r\nb"));
     let dispute = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
     assert_eq!(
         merge_lines("a\nb\nc\nd", "a\nB\nc\nd", "a\nb\nC\nd"),

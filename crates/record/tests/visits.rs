@@ -83,6 +83,8 @@ fn moments_are_read_and_compared_in_utc() {
         ("2025-03-10 24:00:00", "no such day"),
         ("2025-03-10T14:30:00+15:00", "no such day"),
         ("2025-03-10 14:30:00Z", "not a date with a time"),
+        ("2025-03-10T14.30:00Z", "not a date with a time"),
+        ("2025-03-10T14:30.00Z", "not a date with a time"),
         ("03/10/2025 2:30 pm", "not a date with a time"),
         ("2025-03-10T14:30:00.Z", "not a date with a time"),
     ];
@@ -137,6 +139,7 @@ fn durations_are_whole_minutes_in_many_spellings() {
         "1970-01-01 00:30:30",
         "30 seconds",
         "5 min 1 h",
+        "1:60",
         "1:75",
         "h",
         "999999999",
@@ -189,6 +192,11 @@ fn staff_is_the_same_under_either_systems_key() {
     assert_eq!(referred(Some("Practitioner/99"), None).display(), "Practitioner/99");
     assert_eq!(referred(Some("Practitioner/99"), Some("Dr Who")).known, None);
     assert_eq!(Person::from_reference(None, None, &conventions), None);
+    // Thirty-two hexadecimal digits are a key; a name may be of such letters alone, or as long.
+    for name in ["Dee", "Maximiliana von Hohenlohe-Langen"] {
+        let named = person(name);
+        assert_eq!((named.key, named.name.as_deref()), (None, Some(name)));
+    }
 }
 
 #[test]

@@ -383,6 +383,44 @@ fn patient_and_clinician_are_found_and_replaced() {
         let record = lens().get(&written).expect("readable");
         assert_eq!(record.field(field("patient")).display(), "Patient/p-2", "{written}");
         assert_eq!(record.field(field("assigned_clinician")).display(), "Ana López", "{written}");
+        lens().put(&mut written, field("assigned_clinician"), &FieldState::Blank).expect("writable");
+        let record = lens().get(&written).expect("readable");
+        assert_eq!(record.field(field("patient")).display(), "Patient/p-2", "{written}");
+        assert_eq!(record.field(field("assigned_clinician")), &FieldState::Blank, "{written}");
+    }
+}
+
+#[test]
+fn another_patient_is_named_in_the_form_that_stands_there() {
+    // (what stands there, what is written)
+    let cases = [
+        ("Patient/p-1", "Patient/p-2"),
+        ("https://ehr.example/r4/Patient/p-1/_history/3", "https://ehr.example/r4/Patient/p-2"),
+        // No form of a patient's reference.
+        ("https://ehr.example/r4/Animal/a-1", "Patient/p-2"),
+        ("urn:uuid:0", "Patient/p-2"),
+    ];
+    for (stands, expected) in cases {
+        let mut document = json(&of!({"resourceType": "Appointment", "status": "proposed",
+            "participant": [{"actor": {"type": "Patient", "reference": stands}}]}));
+        lens().put(&mut document, field("patient"), &state("patient", "Patient/p-2")).expect("writable");
+        let written: Serde = serde_json::from_str(&document.to_string()).expect("JSON");
+        assert_eq!(written["participant"][0]["actor"]["reference"], expected, "{stands}");
+    }
+}
+
+/// R4, app-4: why it was called off is said beside that it was.
+#[test]
+fn a_reason_to_call_off_stays_only_where_it_is_called_off() {
+    for (status, stays) in [("noshow", true), ("cancelled", true), ("scheduled", false), ("completed", false)]
+    {
+        let mut document = fixture();
+        document.set("status", Json::str("cancelled"));
+        document.set("cancelationReason", Json::object([("text", Json::str("ill"))]));
+        let before = document.clone();
+        let status = state("appointment_status", status);
+        lens().put(&mut document, field("appointment_status"), &status).expect("writable");
+        assert_eq!(document.get("cancelationReason").is_some(), stays, "{before} {document}");
     }
 }
 

@@ -533,3 +533,50 @@ fn own_checks_find_what_validators_miss() {
         }
     }
 }
+
+/// Emptied, a detail of the owner goes, and the others stay.
+#[test]
+fn an_emptied_detail_of_the_owner_goes_alone() {
+    let email = of!({"system": "email", "value": "amy@example.org"});
+    let phone = of!({"system": "phone", "value": "(415) 555-2671", "use": "mobile"});
+    let document = of!({"resourceType": "Patient", "contact": [{"telecom": [phone, email]}]});
+    let emptied = put(&document, "owner_phone", &FieldState::Blank).expect("writable");
+    assert_eq!(emptied["contact"][0]["telecom"], of!([email]));
+}
+
+/// A date keeps to the form in which the extension holds it, and of a moment the date counts as it is written.
+#[test]
+fn a_date_in_an_extension_is_read_from_a_moment_and_rewritten_as_a_date() {
+    let holding = |key: &str, value: &str| of!({"resourceType": "Patient", "extension": [{"url": "https://clinic.example/fhir/vaccinated", key: value}]});
+    assert_eq!(read(&holding("valueDateTime", "2024-02-29T23:30:00-08:00"), "vaccinated"), "2024-02-29");
+    let written = write(&holding("valueDate", "2024-02-29"), "vaccinated", "2025-03-01");
+    assert_eq!(written, holding("valueDate", "2025-03-01"));
+}
+
+#[test]
+fn a_note_is_written_into_an_extension_that_holds_nothing_yet() {
+    let written = write(
+        &of!({"resourceType": "Patient", "extension": [{"url": NOTE, "id": "n1"}]}),
+        "medical_notes",
+        "limps",
+    );
+    assert_eq!(written["extension"], of!([{"url": NOTE, "id": "n1", "valueAnnotation": {"text": "limps"}}]));
+}
+
+/// Of a Bundle with two patients nobody can say in bulk whose fields those are.
+#[test]
+fn a_bundle_is_printed_where_it_holds_one_patient_alone() {
+    let entry = |kind: &str, id: &str| of!({"resource": {"resourceType": kind, "id": id}});
+    let printed = |entries: serde_json::Value| {
+        let bundle = of!({"resourceType": "Bundle", "type": "collection", "entry": entries}).to_string();
+        let mut prints = Vec::new();
+        let keys = patient_lens().print(&bundle, &mut mapping::fast::Printer::default(), &mut prints);
+        (keys.is_some(), prints.len())
+    };
+    let fields = catalogue().fields.len();
+    assert_eq!(
+        printed(of!([entry("Patient", "p-1"), entry("Basic", "b-1"), entry("Basic", "b-2")])),
+        (true, fields)
+    );
+    assert_eq!(printed(of!([entry("Patient", "p-1"), entry("Patient", "p-2")])), (false, 0));
+}
