@@ -21,7 +21,7 @@ use std::{
 
 /// What tests may take of a processor with a mutant, beyond ten times what they took without: a changed loop may never
 /// end. The processor's time is what counts where it can be limited (Linux), for it does not depend on what else runs.
-const PROCESSOR_AT_LEAST: Duration = Duration::from_secs(30);
+const PROCESSOR_AT_LEAST: Duration = Duration::from_secs(10);
 /// What they may take by the clock, beyond twenty times what they took without: they may wait for what never comes.
 const CLOCK_AT_LEAST: Duration = Duration::from_mins(4);
 /// What they may take of the memory: a changed loop may fill it.
