@@ -83,6 +83,7 @@ fn one(seed: u64, whole: bool) -> ExitCode {
     for one in &wrong {
         println!("WRONG: {one}");
     }
+    connections_closed();
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -105,6 +106,7 @@ fn mutated(name: &str, seed: u64, runs: u64) -> ExitCode {
             None => println!("{mutation:?}: NOT found within {runs} days"),
         }
     }
+    connections_closed();
     if escaped { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

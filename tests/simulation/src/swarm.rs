@@ -23,7 +23,7 @@ pub struct Burst {
 pub struct Skew {
     /// When, Unix milliseconds.
     pub at_ms: i64,
-    /// Whose: 0 ServiceNow, 1 EHR, 2 identity provider, 3 ours.
+    /// Whose: 0 ServiceNow, 1 EHR, 2 identity provider, 3 the one of the computer that VetSync runs on.
     pub whose: u64,
     /// By how much.
     pub by_ms: i64,
@@ -68,6 +68,8 @@ pub struct Swarm {
     pub slow_lists_ms: Option<i64>,
     /// People compare everything while what they approved is still being carried out.
     pub hasty: bool,
+    /// The computer is suspended: from, until.
+    pub suspensions: Vec<(i64, i64)>,
 }
 
 /// What becomes of one request.
@@ -108,6 +110,7 @@ impl Swarm {
         let mut swarm = Swarm { latency_ms: draw.between(2, 400), ..Swarm::default() };
         swarm.events = draw.percent(60).then_some([0; 4]);
         swarm.draw_conduct(&mut Draw::of(seed, 21));
+        swarm.draw_own_computer(&mut Draw::of(seed, 30), from_ms, until_ms);
         // One day in eight is quiet: what fails there fails without any help.
         if draw.percent(12) {
             return swarm;
@@ -180,6 +183,24 @@ impl Swarm {
         // Together they show what a list says that is older than what was written meanwhile.
         let share = if self.hasty { 70 } else { 10 };
         self.slow_lists_ms = draw.percent(share).then(|| draw.between(500, 20_000));
+    }
+
+    /// What befalls the computer that VetSync runs on: its clock is put wrong, and it is suspended. With chance of its own,
+    /// so that everything else about a day stays what it is.
+    fn draw_own_computer(&mut self, draw: &mut Draw, from_ms: i64, until_ms: i64) {
+        let span = until_ms - from_ms;
+        if draw.percent(12) {
+            let begin = from_ms + draw.between(0, span - 1);
+            self.suspensions.push((begin, begin + draw.between(30_000, 90 * 60_000)));
+        }
+        if draw.percent(12) {
+            // Put wrong, by seconds or by hours, and put right again some time later.
+            let most_ms = if draw.percent(50) { 150_000 } else { 5 * 3_600_000 };
+            let at_ms = from_ms + draw.between(0, span - 1);
+            self.skews.push(Skew { at_ms, whose: 3, by_ms: draw.between(-most_ms, most_ms) });
+            let right_ms = at_ms + draw.between(1_000, 60 * 60_000);
+            self.skews.push(Skew { at_ms: right_ms, whose: 3, by_ms: 0 });
+        }
     }
 
     /// Nothing goes wrong any more.

@@ -18,11 +18,20 @@ impl Day {
         if self.hidden.is_some() {
             self.hide(false);
         }
+        self.skew_ms.store(0, Ordering::Relaxed);
+        self.asleep_until_ms = 0;
         self.history.note(self.now(), Happening::Calm);
         self.agenda.retain(|_, due| {
             !matches!(
                 due,
-                Due::Act | Due::Desk | Due::Run | Due::Skew(_) | Due::Revoke | Due::Hide(_) | Due::Kill
+                Due::Act
+                    | Due::Desk
+                    | Due::Run
+                    | Due::Skew(_)
+                    | Due::Revoke
+                    | Due::Hide(_)
+                    | Due::Suspend(_)
+                    | Due::Kill
             )
         });
         if self.process.is_none() && !self.agenda.values().any(|due| matches!(due, Due::Restart)) {

@@ -28,6 +28,11 @@ impl Day {
                 self.remotes.ehr.clock.set_skew_ms(skew.by_ms);
                 "the EHR's"
             }
+            3 => {
+                self.skew_ms.store(skew.by_ms, Ordering::Relaxed);
+                self.clock_jumped = true;
+                "our own"
+            }
             _ => {
                 self.remotes.idp.clock.set_skew_ms(skew.by_ms);
                 "the identity provider's"

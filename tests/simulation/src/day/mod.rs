@@ -53,8 +53,26 @@ enum Due {
     Skew(usize),
     Revoke,
     Hide(bool),
+    Suspend(i64),
     Kill,
     Message { arrival: Arrival, tries: u32 },
+}
+
+impl Due {
+    /// Whether the computer that VetSync runs on has to be awake for it.
+    const fn needs_us(&self) -> bool {
+        match self {
+            Due::Answer { .. }
+            | Due::Ring { .. }
+            | Due::Wake(_)
+            | Due::Desk
+            | Due::Run
+            | Due::Restart
+            | Due::Kill
+            | Due::Message { .. } => true,
+            Due::Arrive(_) | Due::Act | Due::Skew(_) | Due::Revoke | Due::Hide(_) | Due::Suspend(_) => false,
+        }
+    }
 }
 
 /// What a day came to.
@@ -78,6 +96,8 @@ pub struct Outcomes {
     pub brake_pairs: u64,
     /// How often two persons let a run over the brake go on.
     pub went_on: usize,
+    /// The product's clock was put wrong: its books and the history do not tell the same time.
+    pub clock_jumped: bool,
 }
 
 /// A day under way.
@@ -109,6 +129,9 @@ pub struct Day {
     deliveries: u64,
     next_call: u64,
     calm: bool,
+    /// The computer sleeps until then.
+    asleep_until_ms: i64,
+    clock_jumped: bool,
     /// Entries of the history of which the remotes have sent their events.
     told: usize,
     messages: u64,
@@ -159,6 +182,8 @@ impl Day {
             deliveries: 0,
             next_call: 0,
             calm: false,
+            asleep_until_ms: 0,
+            clock_jumped: false,
             told: 0,
             messages: 0,
             _folder: folder,
@@ -204,6 +229,9 @@ impl Day {
         for at in 0..self.swarm.skews.len() {
             let at_ms = self.swarm.skews[at].at_ms;
             self.at(at_ms, Due::Skew(at));
+        }
+        for (from_ms, until_ms) in self.swarm.suspensions.clone() {
+            self.at(from_ms, Due::Suspend(until_ms));
         }
         for at_ms in self.swarm.revocations.clone() {
             self.at(at_ms, Due::Revoke);
@@ -255,10 +283,15 @@ impl Day {
             one_person: self.set_up.one_person,
             brake_pairs: self.set_up.brake_pairs,
             went_on: self.desk.went_on,
+            clock_jumped: self.clock_jumped,
         }
     }
 
     async fn happen(&mut self, due: Due) {
+        if self.now() < self.asleep_until_ms && due.needs_us() {
+            self.at(self.asleep_until_ms, due);
+            return;
+        }
         match due {
             Due::Arrive(call) => self.arrive(call),
             Due::Answer { call, generation, outcome } => {
@@ -293,6 +326,10 @@ impl Day {
                 self.trouble("all tokens revoked");
             }
             Due::Hide(hide) => self.hide(hide),
+            Due::Suspend(until_ms) => {
+                self.trouble(&format!("the computer is suspended for {} ms", until_ms - self.now()));
+                self.asleep_until_ms = until_ms;
+            }
             Due::Kill => self.crash("between two steps").await,
             Due::Message { arrival, tries } => self.message(arrival, tries).await,
         }
