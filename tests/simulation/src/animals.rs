@@ -104,6 +104,25 @@ pub struct Values {
     next: u64,
 }
 
+/// The animal with one field of another.
+pub fn with_field_of(animal: &Animal, other: &Animal, field: Field) -> Animal {
+    let (mut new, other) = (animal.clone(), other.clone());
+    match field {
+        Field::Name => new.name = other.name,
+        Field::Species => new.species = other.species,
+        Field::Breed => new.breed = other.breed,
+        Field::Birth => new.birth = other.birth,
+        Field::Gender => (new.male, new.neutered) = (other.male, other.neutered),
+        Field::Chip => new.chip = other.chip,
+        Field::Owner => new.owner = other.owner,
+        Field::Phone => new.phone = other.phone,
+        Field::Email => new.email = other.email,
+        Field::Allergies => new.allergies = other.allergies,
+        Field::Notes => new.notes = other.notes,
+    }
+    new
+}
+
 fn letters(mut number: u64) -> String {
     let mut out = String::new();
     for _ in 0..3 {

@@ -23,6 +23,8 @@ pub struct Books {
     pub open: Vec<ConflictRow>,
     /// Conflicts that are.
     pub closed: Vec<ConflictRow>,
+    /// Operations about which it waits to be asked whether they overwrote something.
+    pub asked_later: String,
     /// Runs, newest first.
     pub runs: Vec<RunRow>,
     /// Payloads nobody could read.
@@ -53,6 +55,11 @@ impl Books {
             let every = OperationFilter { lane: None, plan: None, states };
             operations = store.operations(&every, 0, ALL).await.expect("operations");
         }
+        let mut asked_later = String::new();
+        for page in Books::pairs(store).await {
+            let waiting = store.value(&format!("questions.{}", page.pair.id)).await.expect("a value");
+            asked_later.push_str(&waiting.unwrap_or_default());
+        }
         let receipts = store.receipts(None, 0, ALL).await.expect("receipts");
         let states = vec![ConflictState::Open, ConflictState::AwaitingSecond, ConflictState::Executing];
         let open = ConflictFilter { states, ..ConflictFilter::default() };
@@ -70,6 +77,7 @@ impl Books {
                 .map(|plan| (plan.id.clone(), plan))
                 .collect(),
             operations,
+            asked_later,
             receipts: receipts.into_iter().map(|receipt| (receipt.operation.clone(), receipt)).collect(),
             closed: {
                 let closed =

@@ -19,6 +19,10 @@ pub struct People {
     pub values: Values,
     animals: BTreeMap<Place, u64>,
     next_animal: u64,
+    /// Chance of what only some days know.
+    conduct: Draw,
+    scripts: u32,
+    reverts: u32,
 }
 
 /// What a person sees in a record.
@@ -76,7 +80,21 @@ impl Work<'_> {
 impl People {
     /// The staff of that day.
     pub fn of(seed: u64) -> People {
-        People { draw: Draw::of(seed, 4), values: Values::of(seed), animals: BTreeMap::new(), next_animal: 0 }
+        People {
+            draw: Draw::of(seed, 4),
+            values: Values::of(seed),
+            animals: BTreeMap::new(),
+            next_animal: 0,
+            conduct: Draw::of(seed, 36),
+            scripts: 0,
+            reverts: 0,
+        }
+    }
+
+    /// Of a hundred changes, how many scripts make, past the change counter, and how many put an earlier value back.
+    #[must_use]
+    pub fn who(self, scripts: u32, reverts: u32) -> People {
+        People { scripts, reverts, ..self }
     }
 
     /// Whether two records are the same animal.
@@ -193,8 +211,37 @@ impl People {
     fn edit(&mut self, place: &Place, field: Field, work: &mut Work<'_>) {
         let Some(raw) = work.raw(place) else { return };
         let mut animal = animal_of(&read(place.0, &raw));
+        if self.conduct.percent(self.reverts)
+            && let Some(earlier) = self.earlier(place, &animal, field, work)
+        {
+            self.keep(place, &earlier, field, "earlier value", work);
+            return;
+        }
         let Some(what) = self.values.change(&mut animal, field) else { return };
         self.keep(place, &animal, field, what, work);
+    }
+
+    /// The animal as it stands, but for a field that says again what it said some time before.
+    fn earlier(&mut self, place: &Place, now: &Animal, field: Field, work: &Work<'_>) -> Option<Animal> {
+        let mut known: Vec<Animal> = Vec::new();
+        for entry in &work.history.entries {
+            let (remote, key, state) = match &entry.happening {
+                Happening::Begins { remote, key, state } => (remote, key, Some(state)),
+                Happening::Person { remote, key, after, .. }
+                | Happening::Write { remote, key: Some(key), after, .. } => (remote, key, after.as_ref()),
+                _ => continue,
+            };
+            if *remote != place.0 || *key != place.1 {
+                continue;
+            }
+            if let Some(state) = state {
+                let animal = animals::with_field_of(now, &animal_of(&read(place.0, state)), field);
+                if animal != *now && !known.contains(&animal) {
+                    known.push(animal);
+                }
+            }
+        }
+        self.conduct.pick(&known).cloned()
     }
 
     fn blank(&mut self, place: &Place, work: &mut Work<'_>) {
@@ -207,11 +254,16 @@ impl People {
 
     fn keep(&mut self, place: &Place, animal: &Animal, field: Field, what: &str, work: &mut Work<'_>) {
         let columns = self.values.columns(animal, field);
+        let script = self.conduct.percent(self.scripts);
         work.doing(place, what, |remotes| match place.0 {
             Remote::ServiceNow => {
                 let columns: Vec<(&str, &str)> =
                     columns.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                remotes.servicenow.edit_row(TABLE, &place.1, &columns, "front.desk");
+                if script {
+                    remotes.servicenow.edit_row_unseen(TABLE, &place.1, &columns);
+                } else {
+                    remotes.servicenow.edit_row(TABLE, &place.1, &columns, "front.desk");
+                }
             }
             Remote::Ehr => {
                 remotes.ehr.edit_chart(&place.1, |chart| animals::edit_chart(chart, animal, field));

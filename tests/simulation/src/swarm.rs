@@ -70,6 +70,10 @@ pub struct Swarm {
     pub hasty: bool,
     /// The computer is suspended: from, until.
     pub suspensions: Vec<(i64, i64)>,
+    /// Of a hundred changes of rows of ServiceNow, how many a script makes without moving their change counter.
+    pub scripts: u32,
+    /// Of a hundred edits, how many put back what a field said earlier.
+    pub reverts: u32,
 }
 
 /// What becomes of one request.
@@ -111,6 +115,7 @@ impl Swarm {
         swarm.events = draw.percent(60).then_some([0; 4]);
         swarm.draw_conduct(&mut Draw::of(seed, 21));
         swarm.draw_own_computer(&mut Draw::of(seed, 30), from_ms, until_ms);
+        swarm.draw_reverts(&mut Draw::of(seed, 33));
         // One day in eight is quiet: what fails there fails without any help.
         if draw.percent(12) {
             return swarm;
@@ -201,6 +206,12 @@ impl Swarm {
             let right_ms = at_ms + draw.between(1_000, 60 * 60_000);
             self.skews.push(Skew { at_ms: right_ms, whose: 3, by_ms: 0 });
         }
+    }
+
+    /// Changes that look like none: an earlier value is put back, and a script writes without moving the change counter.
+    fn draw_reverts(&mut self, draw: &mut Draw) {
+        self.reverts = if draw.percent(20) { 40 } else { 0 };
+        self.scripts = if draw.percent(15) { 40 } else { 0 };
     }
 
     /// Nothing goes wrong any more.

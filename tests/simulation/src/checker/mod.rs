@@ -227,8 +227,10 @@ impl<'a> Judge<'a> {
             .filter(|substance| !substance.starts_with("no known") && *substance != "none known")
             .cloned()
             .collect();
-        // Without a version to hold on to, an EHR loses what was written in the same moment; the product says so.
-        let excused = two || (told && stale);
+        // Without a version to hold on to, an EHR loses what was written in the same moment; the product says so. Of a
+        // script that moves no counter in the moment between reading and writing, nobody can know.
+        let raced = (told && stale) || self.slipped_in(&place, write);
+        let excused = two || raced;
         if !lost.is_empty() && !excused {
             wrong.push(Self::say(write, &format!("allergies {lost:?} dropped without two persons")));
         }
@@ -244,10 +246,13 @@ impl<'a> Judge<'a> {
                 wrong.push(Self::say(write, &format!("{field:?} changed without two persons")));
             }
             // What a person decided on is what stood there: the version said so.
-            if behind.is_decided() && !stale {
+            if behind.is_decided()
+                && !stale
+                && !self.script_wrote_since(&place, behind.plan.made_at_ms, write)
+            {
                 continue;
             }
-            if told && stale {
+            if raced {
                 continue;
             }
             if let Some(why) = self.overwrites(&place, field, &was, &is, write.entry) {
@@ -256,9 +261,28 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The product says by itself that somebody else wrote at the same moment.
+    /// Whether a script wrote the record, past its change counter, after this time of the history and before a write.
+    fn script_wrote_since(&self, place: &Place, since_ms: i64, write: &Written<'_>) -> bool {
+        self.timeline
+            .scripted(place, write.entry)
+            .any(|entry| self.day.history.entries.get(entry).is_some_and(|entry| entry.at_ms > since_ms))
+    }
+
+    /// Whether a script wrote the record after the product had looked at it for the last time before a write.
+    fn slipped_in(&self, place: &Place, write: &Written<'_>) -> bool {
+        let looked = self.timeline.looked_at(place, write.entry);
+        self.timeline.scripted(place, write.entry).any(|entry| looked.is_none_or(|looked| looked < entry))
+    }
+
+    /// The product says by itself that somebody else wrote at the same moment: in the receipt, or where the answer was
+    /// lost and there is none, by what it asks or will ask.
     fn told_raced(&self, behind: &Behind<'_>) -> bool {
-        self.books.receipts.get(&behind.operation.id).is_some_and(|receipt| {
+        let asks = self.books.asked_later.contains(&behind.operation.id)
+            || self.books.open.iter().chain(&self.books.closed).any(|conflict| {
+                conflict.cause == ConflictCause::Overwritten
+                    && conflict.comparison.contains(&behind.operation.id)
+            });
+        asks || self.books.receipts.get(&behind.operation.id).is_some_and(|receipt| {
             let read_back: Value = serde_json::from_str(&receipt.read_back).unwrap_or_default();
             read_back["raced"] == true
         })

@@ -66,6 +66,8 @@ pub struct Timeline<'a> {
     hidden: BTreeSet<Place>,
     /// When the product read one record by itself: its key and the time, Unix milliseconds.
     read_alone: Vec<(&'a str, i64)>,
+    /// Entries at which the product looked: at one record by its key, or, without one, at the first page of all.
+    looks: Vec<(Remote, Option<&'a str>, usize)>,
 }
 
 impl<'a> Timeline<'a> {
@@ -102,9 +104,12 @@ impl<'a> Timeline<'a> {
                 Happening::Hidden { remote, key, hidden: true } => {
                     timeline.hidden.insert((*remote, key.clone()));
                 }
-                Happening::Read { target, .. } => {
+                Happening::Read { target, status, .. } => {
                     let path = target.split('?').next().unwrap_or_default();
                     timeline.read_alone.extend(path.rsplit('/').next().map(|key| (key, entry.at_ms)));
+                    if *status == 200 {
+                        timeline.looks.extend(look(target).map(|(remote, key)| (remote, key, at)));
+                    }
                 }
                 _ => {}
             }
@@ -122,6 +127,33 @@ impl<'a> Timeline<'a> {
     pub fn was_ever_out_of_sight(&self, place: &Place) -> bool {
         let states = self.states.get(place).map(Vec::as_slice).unwrap_or_default();
         self.hidden.contains(place) || states.is_empty() || states.iter().any(|state| state.seen.is_none())
+    }
+
+    /// When the product last read a record by its key before an entry.
+    pub fn looked_at(&self, place: &Place, entry: usize) -> Option<usize> {
+        let by_key = |(remote, key, _): &&(Remote, Option<&str>, usize)| {
+            *remote == place.0 && *key == Some(place.1.as_str())
+        };
+        self.looks.iter().rev().filter(by_key).map(|(_, _, at)| *at).find(|at| *at < entry)
+    }
+
+    /// Up to where the product can know what a record said: the last reading of it, or of all records, before an entry.
+    fn known_up_to(&self, place: &Place, entry: usize) -> usize {
+        let shows =
+            |key: &Option<&str>, remote: Remote| remote == place.0 && key.is_none_or(|key| key == place.1);
+        let looks = self.looks.iter().rev().filter(|(remote, key, _)| shows(key, *remote));
+        looks.map(|(_, _, at)| *at).find(|at| *at < entry).unwrap_or(0)
+    }
+
+    /// Entries before this one at which a record was written without its version moving.
+    pub fn scripted(&self, place: &Place, entry: usize) -> impl Iterator<Item = usize> {
+        let states = self.states.get(place).map(Vec::as_slice).unwrap_or_default();
+        states.windows(2).filter_map(move |two| {
+            let [before, after] = two else { return None };
+            let version = |state: &State| state.seen.as_ref().map(|seen| seen.version.clone());
+            let unmoved = after.by == By::Person && version(before) == version(after);
+            (unmoved && after.entry < entry).then_some(after.entry)
+        })
     }
 
     fn note(&mut self, remote: Remote, key: &str, entry: usize, by: By, raw: Option<&Raw>) {
@@ -148,7 +180,8 @@ impl<'a> Timeline<'a> {
     }
 
     /// The value both records last held at the same time before an entry, and since which entry the second one held
-    /// other values: what they agreed on, and what the second one has said since.
+    /// other values: what they agreed on, and what the second one has said since. That a person made them agree by
+    /// changing the second one after it was last read, nobody can know who writes the first.
     pub fn agreement(
         &self,
         one: &Place,
@@ -167,11 +200,16 @@ impl<'a> Timeline<'a> {
             let state = states.iter().rev().find(|state| state.entry <= moment)?;
             Some(state.seen.as_ref()?.field(field))
         };
+        let known_up_to = self.known_up_to(other, entry);
+        let came_unseen = |moment: usize| {
+            let state = theirs.iter().find(|state| state.entry == moment);
+            moment > known_up_to && state.is_some_and(|state| state.by == By::Person)
+        };
         let mut agreed = None;
         let mut since = Vec::new();
         for moment in moments {
             let (mine, other) = (at(ours, moment), at(theirs, moment));
-            if mine.is_some() && mine == other {
+            if mine.is_some() && mine == other && !came_unseen(moment) {
                 agreed.clone_from(&mine);
                 since.clear();
             }
@@ -258,5 +296,19 @@ impl<'a> Timeline<'a> {
             }
         }
         emptied
+    }
+}
+
+/// What a reading looked at: one record, or the first page of all.
+fn look(target: &str) -> Option<(Remote, Option<&str>)> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (remote, rest) = match path.split_once("/table/u_patient_record") {
+        Some((_, rest)) => (Remote::ServiceNow, rest),
+        None => (Remote::Ehr, path.split_once("/patients")?.1),
+    };
+    match rest.strip_prefix('/') {
+        Some(key) => Some((remote, Some(key))),
+        None => (query.starts_with("sysparm_query=ORDERBYsys_id&") || query.starts_with("_count="))
+            .then_some((remote, None)),
     }
 }

@@ -3,7 +3,7 @@
 use super::{Day, Due, MINUTE_MS};
 use crate::checker::reading::read;
 use crate::desk::Pending;
-use crate::history::Happening;
+use crate::history::{Happening, Raw};
 use engine::inbox::Arrival;
 use engine::step::Event;
 use record::Remote;
@@ -25,8 +25,12 @@ impl Day {
                         (_, None) => "deleted",
                         _ => "updated",
                     };
-                    let version = after.as_ref().map(|raw| read(*remote, raw).version);
-                    changed.push((*remote, key.clone(), verb, version.unwrap_or_default()));
+                    let version = |raw: &Option<Raw>| raw.as_ref().map(|raw| read(*remote, raw).version);
+                    if version(before) == version(after) {
+                        // A script wrote it past everything that tells.
+                        continue;
+                    }
+                    changed.push((*remote, key.clone(), verb, version(after).unwrap_or_default()));
                 }
                 _ => {}
             }

@@ -145,6 +145,7 @@ impl Day {
         let mut chance = Draw::of(seed, 1);
         let remotes = Remotes::stand(seed, &now_ms, &mut chance);
         let swarm = Swarm::of(seed, MORNING_MS, MORNING_MS + WORKDAY_MS);
+        let people = People::of(seed).who(swarm.scripts, swarm.reverts);
         let folder = medium::folder().expect("a temporary folder");
         let (medium, path) = Medium::begin(folder.path(), mutation).await;
         let set_up = SetUp {
@@ -175,7 +176,7 @@ impl Day {
             net: Draw::of(seed, 3),
             conduct: Draw::of(seed, 20),
             hidden: None,
-            people: People::of(seed),
+            people,
             desk: Desk::of(seed),
             chance,
             meddling,
