@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use store::sqlite::{OpenOptions, SqliteStore};
 use store::{
-    AuditRow, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
+    AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
     IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests,
     PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter,
-    QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, UnpairedRow,
+    QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, StoreError,
+    UnpairedRow,
 };
 use tokio::sync::Notify;
 
@@ -30,6 +31,7 @@ pub enum Edge {
 pub struct Gate {
     commits: AtomicU64,
     armed: Mutex<Option<(u64, Edge)>>,
+    full: Mutex<Option<(u64, u64)>>,
     closed: AtomicBool,
     /// Told when the process has ended.
     pub ended: Notify,
@@ -45,6 +47,7 @@ impl Gate {
     /// Nothing ends any more.
     pub fn disarm(&self) {
         *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn next(&self) -> Option<Edge> {
@@ -53,8 +56,13 @@ impl Gate {
         armed.filter(|(at, _)| *at == number).map(|(_, edge)| edge)
     }
 
-    async fn through<T>(&self, commit: impl Future<Output = T>) -> T {
-        match self.next() {
+    async fn through<T>(&self, commit: impl Future<Output = Result<T>>) -> Result<T> {
+        let edge = self.next();
+        if self.disk_is_full() {
+            // What was not written is given up with the future.
+            return Err(StoreError::DiskFull);
+        }
+        match edge {
             Some(Edge::Before) => self.end().await,
             Some(Edge::After) => {
                 let _told_to_nobody = commit.await;
@@ -64,6 +72,18 @@ impl Gate {
         }
     }
 
+    /// There is no room left on the disk for so many commits (1 is one), from the one that many from now on.
+    pub fn fill_the_disk(&self, commits_ahead: u64, commits: u64) {
+        let from = self.commits.load(Ordering::SeqCst) + commits_ahead;
+        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some((from, from + commits));
+    }
+
+    fn disk_is_full(&self) -> bool {
+        let number = self.commits.load(Ordering::SeqCst);
+        let full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.is_some_and(|(from, until)| (from..until).contains(&number))
+    }
+
     async fn end<T>(&self) -> T {
         self.closed.store(true, Ordering::SeqCst);
         self.ended.notify_one();
@@ -71,12 +91,21 @@ impl Gate {
     }
 }
 
+/// A transaction that many commits share.
+struct Held {
+    batch: Arc<dyn Batch>,
+    /// The disk was full: everything in it is gone, and nothing more is taken, as with the real one.
+    lost: AtomicBool,
+}
+
 /// The store as the engine sees it.
 pub struct Medium {
-    inner: SqliteStore,
+    inner: Arc<dyn Store>,
+    /// The transaction that is held, if this is one.
+    held: Option<Held>,
     mutation: Option<Mutation>,
     /// What a dead process has still to say about operations it had under way.
-    lingering: Mutex<Lingering>,
+    lingering: Arc<Mutex<Lingering>>,
     /// Where it ends.
     pub gate: Arc<Gate>,
 }
@@ -139,7 +168,26 @@ impl Medium {
     async fn open(path: &Path, mutation: Option<Mutation>) -> Medium {
         let key = SecretBox::new(Box::new(KEY));
         let inner = SqliteStore::open_with(path, &key, 0, &options()).await.expect("the database opens");
-        Medium { inner, mutation, lingering: Mutex::default(), gate: Arc::default() }
+        Medium {
+            inner: Arc::new(inner),
+            held: None,
+            mutation,
+            lingering: Arc::default(),
+            gate: Arc::default(),
+        }
+    }
+
+    /// Writes through the gate: where the process may end, or the disk be full.
+    async fn write<T>(&self, commit: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(held) = &self.held else { return self.gate.through(commit).await };
+        if held.lost.load(Ordering::SeqCst) {
+            return Err(StoreError::Other("the transaction is over".to_owned()));
+        }
+        let written = self.gate.through(commit).await;
+        if matches!(written, Err(StoreError::DiskFull)) {
+            held.lost.store(true, Ordering::SeqCst);
+        }
+        written
     }
 
     fn lingering(&self) -> MutexGuard<'_, Lingering> {
@@ -166,6 +214,10 @@ impl Medium {
 
     /// A dead process speaks.
     async fn hear_the_dead(&self) {
+        if self.held.is_some() {
+            // Others wait until the transaction has ended.
+            return;
+        }
         let due = std::mem::take(&mut self.lingering().due);
         for word in due {
             let mut claim = word.claim;
@@ -207,17 +259,38 @@ impl Medium {
 }
 
 #[async_trait]
+impl Batch for Medium {
+    async fn seal(&self) -> Result<()> {
+        match &self.held {
+            // A seal that is given up leaves nothing behind.
+            Some(held) => self.write(held.batch.seal()).await,
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
 impl Store for Medium {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
         self.hear_the_dead().await;
         let mut changes = mutations::changes(changes, self.mutation);
         if self.mutation == Some(Mutation::BaseBeforeVerified) {
-            changes = mutations::agreed_too_early(&self.inner, changes).await;
+            changes = mutations::agreed_too_early(&*self.inner, changes).await;
         }
         if changes.is_empty() {
             return Ok(());
         }
-        self.gate.through(self.inner.commit(changes)).await
+        self.write(self.inner.commit(changes)).await
+    }
+    async fn batch(&self) -> Result<Option<Arc<dyn Batch>>> {
+        let Some(held) = self.inner.batch().await? else { return Ok(None) };
+        Ok(Some(Arc::new(Medium {
+            inner: Arc::clone(&held) as Arc<dyn Store>,
+            held: Some(Held { batch: held, lost: AtomicBool::new(false) }),
+            mutation: self.mutation,
+            lingering: Arc::clone(&self.lingering),
+            gate: Arc::clone(&self.gate),
+        })))
     }
     async fn claim_operations(
         &self,
@@ -225,7 +298,7 @@ impl Store for Medium {
         limit: u32,
         remotes: &[Remote],
     ) -> Result<Vec<OperationRow>> {
-        let mut claimed = self.gate.through(self.inner.claim_operations(now_ms, limit, remotes)).await?;
+        let mut claimed = self.write(self.inner.claim_operations(now_ms, limit, remotes)).await?;
         self.claimed_again(&claimed);
         if self.mutation == Some(Mutation::DropLaneOrder) {
             for head in claimed.clone() {
@@ -240,7 +313,7 @@ impl Store for Medium {
         Ok(claimed)
     }
     async fn claim_events(&self, now_ms: i64, records: u32) -> Result<Vec<InboxRow>> {
-        self.gate.through(self.inner.claim_events(now_ms, records)).await
+        self.write(self.inner.claim_events(now_ms, records)).await
     }
     async fn slot(&self, schedule: store::ScheduleName, slot: &str) -> Result<Option<store::SlotRow>> {
         self.inner.slot(schedule, slot).await

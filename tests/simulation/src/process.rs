@@ -5,6 +5,8 @@ use crate::mutations::{Mutation, mutated};
 use crate::network::Network;
 use crate::remotes::{CLIENT, EHR_URL, Remotes, SECRET, SERVICENOW_URL, TABLE, ehr_key};
 use engine::clock::SeededIds;
+use engine::health::Gate;
+use engine::judge::index;
 use engine::step::{Engine, Event, Request};
 use engine::{Ids, Lenses, Policy};
 use mapping::fhir::PatientLens;
@@ -17,7 +19,7 @@ use remote::http::{Ceiling, NewId, Now, Transport, Wait};
 use remote::servicenow::{ServiceNow, ServiceNowSettings, TableSettings};
 use remote::signin::{KeyAlgorithm, SignIn, SignInMethod, SigningKey, TokenAddress};
 use secrecy::SecretString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct SetUp {
     pub lanes: u32,
     /// One person may approve alone.
     pub one_person: bool,
+    /// Answers share steps, and steps a transaction, as with the product's driver.
+    pub together: bool,
     /// Patients that a run may write to without being asked.
     pub brake_pairs: u64,
     /// A deliberate bug.
@@ -51,8 +55,43 @@ pub struct Process {
     clients: [Arc<dyn RemoteApi>; 2],
     tasks: BTreeMap<u64, Task>,
     next_task: u64,
+    lanes: Option<Lanes>,
     wait: Wait,
     now: Now,
+}
+
+/// What the product's driver does where answers share a step: operations that were claimed ahead wait for a lane, and
+/// after a failure nothing more is sent until the engine has seen it.
+#[derive(Debug, Default)]
+struct Lanes {
+    most: usize,
+    busy: BTreeSet<u64>,
+    ahead: VecDeque<Request>,
+    failed: bool,
+}
+
+const fn is_failure(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Found { result: Err(_), .. }
+            | Event::Wrote { result: Err(_), .. }
+            | Event::RecordRead { result: Err(_), .. }
+            | Event::PageRead { result: Err(_), .. }
+            | Event::Probed { result: Err(_), .. }
+    )
+}
+
+/// Where a request takes up a lane: its remote and its operation.
+fn lane_of(request: &Request) -> Option<(Remote, &str)> {
+    match request {
+        Request::FindByOurKey { operation, remote, .. } | Request::Write { operation, remote, .. } => {
+            Some((*remote, operation))
+        }
+        Request::ReadPage { .. }
+        | Request::ReadRecord { .. }
+        | Request::Probe { .. }
+        | Request::GoOn { .. } => None,
+    }
 }
 
 /// Both lenses, over the default catalogue.
@@ -175,14 +214,59 @@ impl Process {
             clients,
             tasks: BTreeMap::new(),
             next_task: 0,
+            lanes: set_up.together.then(|| Lanes {
+                most: usize::try_from(set_up.lanes).unwrap_or(usize::MAX),
+                ..Lanes::default()
+            }),
             now: Arc::clone(now),
         }
     }
 
-    /// Begins what the engine asked for.
-    pub fn carry(&mut self, request: Request) {
+    /// Begins what the engine asked for after a step. What waited for a lane and may not be sent any more is told.
+    pub fn stepped(&mut self, requests: Vec<Request>, now_ms: i64) -> Vec<Event> {
+        let open = Remote::BOTH.map(|remote| self.engine.health(remote).gate(now_ms) == Gate::Open);
+        let may_go = |request: &Request| lane_of(request).is_none_or(|(remote, _)| open[index(remote)]);
+        let Some(lanes) = &mut self.lanes else {
+            for request in requests {
+                self.carry(request);
+            }
+            return Vec::new();
+        };
+        lanes.failed = false;
+        let (ahead, unsent): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut lanes.ahead).into_iter().partition(may_go);
+        lanes.ahead = ahead;
+        let (waits, goes): (Vec<_>, Vec<_>) =
+            requests.into_iter().partition(|request| lane_of(request).is_some() && may_go(request));
+        lanes.ahead.extend(waits);
+        for request in goes {
+            self.carry(request);
+        }
+        self.fill();
+        unsent
+            .iter()
+            .filter_map(lane_of)
+            .map(|(_, operation)| Event::NotSent { operation: operation.to_owned() })
+            .collect()
+    }
+
+    fn fill(&mut self) {
+        while let Some(lanes) = &mut self.lanes
+            && !lanes.failed
+            && lanes.busy.len() < lanes.most
+            && let Some(request) = lanes.ahead.pop_front()
+        {
+            self.carry(request);
+        }
+    }
+
+    /// Sends a request.
+    fn carry(&mut self, request: Request) {
         let (clients, wait, now) = (self.clients.clone(), Arc::clone(&self.wait), Arc::clone(&self.now));
         self.next_task += 1;
+        if let Some(lanes) = self.lanes.as_mut().filter(|_| lane_of(&request).is_some()) {
+            lanes.busy.insert(self.next_task);
+        }
         // tokio's own fairness would let a task wait although it could go on.
         let task = tokio::task::unconstrained(carry(request, clients, wait, now));
         self.tasks.insert(self.next_task, Box::pin(task));
@@ -192,19 +276,25 @@ impl Process {
     pub fn advance(&mut self) -> Vec<Event> {
         let mut context = Context::from_waker(Waker::noop());
         let mut done = Vec::new();
-        self.tasks.retain(|_, task| match task.as_mut().poll(&mut context) {
+        let lanes = &mut self.lanes;
+        self.tasks.retain(|number, task| match task.as_mut().poll(&mut context) {
             Poll::Ready(event) => {
+                if let Some(lanes) = lanes {
+                    lanes.busy.remove(number);
+                    lanes.failed |= is_failure(&event);
+                }
                 done.push(event);
                 false
             }
             Poll::Pending => true,
         });
+        self.fill();
         done
     }
 
     /// Whether anything is under way.
     pub fn is_busy(&self) -> bool {
-        !self.tasks.is_empty()
+        !self.tasks.is_empty() || self.lanes.as_ref().is_some_and(|lanes| !lanes.ahead.is_empty())
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Swarm {
     pub events: Option<[u32; 4]>,
     /// Usual way to a remote and back, milliseconds.
     pub latency_ms: i64,
+    /// The disk is full, from the commit that many after a start on, for so many commits.
+    pub disk_full: Option<(u64, u64)>,
     /// A brake so low that a day's work reaches it: patients a run may write to.
     pub brake_pairs: Option<u64>,
     /// Lists are slow there: how much longer an answer to one takes at most, milliseconds.
@@ -74,6 +76,9 @@ pub struct Swarm {
     pub scripts: u32,
     /// Of a hundred edits, how many put back what a field said earlier.
     pub reverts: u32,
+    /// Answers come in at multiples of this many milliseconds, and those that come together share a step and a
+    /// transaction; `None`: each is a step of its own.
+    pub together_ms: Option<i64>,
 }
 
 /// What becomes of one request.
@@ -115,6 +120,7 @@ impl Swarm {
         swarm.events = draw.percent(60).then_some([0; 4]);
         swarm.draw_conduct(&mut Draw::of(seed, 21));
         swarm.draw_own_computer(&mut Draw::of(seed, 30), from_ms, until_ms);
+        swarm.draw_own_store(&mut Draw::of(seed, 31));
         swarm.draw_reverts(&mut Draw::of(seed, 33));
         // One day in eight is quiet: what fails there fails without any help.
         if draw.percent(12) {
@@ -208,6 +214,12 @@ impl Swarm {
         }
     }
 
+    /// What its own driver and disk do: answers that come together share a step and a transaction, and the disk is full.
+    fn draw_own_store(&mut self, draw: &mut Draw) {
+        self.together_ms = draw.percent(40).then(|| draw.between(1, 400));
+        self.disk_full = draw.percent(12).then(|| (1 + draw.below(120), 1 + draw.below(6)));
+    }
+
     /// Changes that look like none: an earlier value is put back, and a script writes without moving the change counter.
     fn draw_reverts(&mut self, draw: &mut Draw) {
         self.reverts = if draw.percent(20) { 40 } else { 0 };
@@ -217,7 +229,8 @@ impl Swarm {
     /// Nothing goes wrong any more.
     pub fn calm(&mut self) {
         let events = self.events.map(|_| [0; 4]);
-        *self = Swarm { latency_ms: self.latency_ms, events, ..Swarm::default() };
+        let (latency_ms, together_ms) = (self.latency_ms, self.together_ms);
+        *self = Swarm { events, latency_ms, together_ms, ..Swarm::default() };
     }
 
     /// Draws what becomes of a request. `may_come_late`: its remote tells a request that arrives after its client gave up

@@ -119,6 +119,9 @@ impl Day {
             self.medium.gate.arm(ahead, edge);
         }
         self.step(Event::Started).await;
+        if let Some((ahead, commits)) = self.swarm.disk_full {
+            self.medium.gate.fill_the_disk(ahead, commits);
+        }
         if self.chance.percent(60) && !self.calm {
             self.start_run("start").await;
         }

@@ -85,6 +85,11 @@ impl Day {
             }
             Some(accepted) => {
                 let reply = format!("{accepted:?}");
+                if accepted.is_err() && tries < 10 {
+                    // A sender that is not acknowledged tries again.
+                    let at_ms = self.now() + (20_000 << tries.min(5));
+                    self.at(at_ms, Due::Message { arrival: again, tries: tries + 1 });
+                }
                 self.history.note(self.now(), Happening::Answered { ticket, reply });
                 self.step(Event::Arrived).await;
             }

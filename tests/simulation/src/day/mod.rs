@@ -153,6 +153,7 @@ impl Day {
             per_minute: if chance.percent(25) { 40 } else { 1_200 },
             lanes: u32::try_from(chance.between(1, 16)).unwrap_or(4),
             one_person: chance.percent(30),
+            together: swarm.together_ms.is_some(),
             brake_pairs: swarm.brake_pairs.unwrap_or(BrakeLimits::default().pairs_max),
             mutation,
         };
@@ -300,6 +301,7 @@ impl Day {
                     && let Some(process) = &self.process
                 {
                     process.network.answer(call, outcome);
+                    self.answered_with_it();
                     self.pump().await;
                 }
             }
@@ -370,15 +372,29 @@ impl Day {
 
     /// A step of the engine and everything that follows at once.
     async fn step(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
+        self.steps(vec![event]).await;
+    }
+
+    async fn steps(&mut self, events: Vec<Event>) {
+        let mut events = VecDeque::from(events);
+        let together = self.swarm.together_ms.is_some();
         while let Some(event) = events.pop_front() {
             let (true_ms, now_ms) = (self.now(), self.our_now());
             let gate = Arc::clone(&self.medium.gate);
             let Some(process) = self.process.as_mut() else { return };
+            let step = async {
+                if together {
+                    // As the product's driver does: what has come in goes in together.
+                    let all = std::iter::once(event).chain(events.drain(..)).collect();
+                    process.engine.step_many(all, now_ms).await
+                } else {
+                    process.engine.step(event, now_ms).await
+                }
+            };
             let effects = tokio::select! {
                 biased;
                 () = gate.ended.notified() => None,
-                effects = process.engine.step(event, now_ms) => Some(effects),
+                effects = step => Some(effects),
             };
             let Some(Effects { requests, replies, wake_at_ms, .. }) = effects else {
                 self.crash("at a commit").await;
@@ -387,10 +403,12 @@ impl Day {
             for (operation, taken) in self.medium.late_finishes() {
                 self.history.note(true_ms, Happening::LateFinish { operation, taken });
             }
-            for request in requests {
-                match request {
-                    Request::GoOn { run } => events.push_back(Event::GoOn { run }),
-                    other => process.carry(other),
+            let (on_and_on, requests): (Vec<_>, Vec<_>) =
+                requests.into_iter().partition(|request| matches!(request, Request::GoOn { .. }));
+            events.extend(process.stepped(requests, now_ms));
+            for request in on_and_on {
+                if let Request::GoOn { run } = request {
+                    events.push_back(Event::GoOn { run });
                 }
             }
             for (Ticket(ticket), reply) in replies {
@@ -419,8 +437,35 @@ impl Day {
         }
     }
 
+    /// Whatever else is answered at this very moment, where answers share a step.
+    fn answered_with_it(&mut self) {
+        if self.swarm.together_ms.is_none() {
+            return;
+        }
+        let now_ms = self.now();
+        let with_it: Vec<(i64, u64)> = self
+            .agenda
+            .range(..=(now_ms, u64::MAX))
+            .filter(
+                |(_, due)| matches!(due, Due::Answer { generation, .. } if *generation == self.generation),
+            )
+            .map(|(at, _)| *at)
+            .collect();
+        for at in with_it {
+            if let (Some(Due::Answer { call, outcome, .. }), Some(process)) =
+                (self.agenda.remove(&at), &self.process)
+            {
+                process.network.answer(call, outcome);
+            }
+        }
+    }
+
     async fn pump(&mut self) {
         let events = self.advance();
+        if self.swarm.together_ms.is_some() {
+            self.steps(events).await;
+            return;
+        }
         for event in events {
             self.step(event).await;
         }

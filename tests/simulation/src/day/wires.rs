@@ -62,7 +62,7 @@ impl Day {
                     what: format!("{what}: {} {}", request.method(), request.uri().path()),
                 },
             );
-            self.at(now_ms + fate.answered_ms, Due::Answer { call, generation, outcome });
+            self.answer_at(now_ms + fate.answered_ms, Due::Answer { call, generation, outcome });
         }
         if fate.arrives_ms.is_some() {
             self.flights.insert(call, Flight { request, place, fate, sent_ms: now_ms, generation });
@@ -147,7 +147,13 @@ impl Day {
             }
         };
         let at_ms = flight.sent_ms + flight.fate.answered_ms;
-        self.at(at_ms, Due::Answer { call, generation: flight.generation, outcome });
+        self.answer_at(at_ms, Due::Answer { call, generation: flight.generation, outcome });
+    }
+
+    /// An answer comes in: on a day on which answers share a step, with others.
+    fn answer_at(&mut self, at_ms: i64, due: Due) {
+        let grid_ms = self.swarm.together_ms.unwrap_or(1);
+        self.at(at_ms + (grid_ms - at_ms % grid_ms) % grid_ms, due);
     }
 
     fn all(&self, remote: Remote) -> BTreeMap<String, Raw> {
