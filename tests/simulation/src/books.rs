@@ -102,11 +102,20 @@ impl Books {
         store.pairs_named(&ids).await.expect("patients")
     }
 
-    /// Whether the outbox holds nothing that will be sent by itself.
+    /// Whether the outbox holds nothing that will be sent by itself: what stands behind a refused write of its patient
+    /// waits for a person with it.
     pub async fn nothing_waits(store: &dyn Store) -> bool {
         let filter = OperationFilter { lane: None, plan: None, states: UNFINISHED.to_vec() };
-        if !store.operations(&filter, 0, 1).await.expect("operations").is_empty() {
-            return false;
+        let waiting = store.operations(&filter, 0, ALL).await.expect("operations");
+        if !waiting.is_empty() {
+            let filter = OperationFilter { states: vec![OperationState::Parked], ..filter };
+            let parked = store.operations(&filter, 0, ALL).await.expect("operations");
+            let stands_behind = |operation: &OperationRow| {
+                parked.iter().any(|head| head.lane == operation.lane && head.seq < operation.seq)
+            };
+            if !waiting.iter().all(stands_behind) {
+                return false;
+            }
         }
         let events = store.event_counts().await.expect("events");
         !events

@@ -61,7 +61,7 @@ pub struct Approved {
 pub struct Desk {
     draw: Draw,
     /// Chance of what only some days know.
-    conduct: Draw,
+    pub(crate) conduct: Draw,
     next_ticket: u64,
     waiting: BTreeMap<u64, Pending>,
     shown: Vec<Shown>,
@@ -151,6 +151,10 @@ impl Day {
             if self.look_at_the_brake(person).await {
                 return;
             }
+        }
+        if self.swarm.corrections && self.desk.conduct.percent(30) {
+            self.put_right().await;
+            return;
         }
         match self.desk.draw.below(100) {
             0..=19 => self.second_person().await,
@@ -283,7 +287,7 @@ impl Day {
         }
     }
 
-    fn someone(&mut self) -> String {
+    pub(crate) fn someone(&mut self) -> String {
         self.desk.draw.pick(&PEOPLE).copied().unwrap_or("anna").to_owned()
     }
 
@@ -325,6 +329,9 @@ impl Day {
                 ("allergies", 0..=5) => Choice::KeepBoth,
                 (_, 9) => Choice::LeaveOpen,
                 (_, 8) => Choice::TakeBase,
+                _ if self.swarm.corrections && self.desk.conduct.percent(20) => {
+                    self.own_value(field).map_or_else(|| all.clone(), Choice::Own)
+                }
                 _ => all.clone(),
             };
             decisions.push(FieldDecision { field, choice });

@@ -6,6 +6,7 @@
 pub mod animals;
 pub mod books;
 pub mod checker;
+pub mod corrections;
 pub mod day;
 pub mod desk;
 pub mod draw;

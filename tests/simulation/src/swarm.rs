@@ -70,12 +70,16 @@ pub struct Swarm {
     pub slow_lists_ms: Option<i64>,
     /// People compare everything while what they approved is still being carried out.
     pub hasty: bool,
+    /// Of a thousand writes, how many a rule over there refuses for good.
+    pub refused_writes: u32,
     /// The computer is suspended: from, until.
     pub suspensions: Vec<(i64, i64)>,
     /// Of a hundred changes of rows of ServiceNow, how many a script makes without moving their change counter.
     pub scripts: u32,
     /// Of a hundred edits, how many put back what a field said earlier.
     pub reverts: u32,
+    /// People at the console look after the quarantine, correct refused writes, and decide by values of their own.
+    pub corrections: bool,
     /// Answers come in at multiples of this many milliseconds, and those that come together share a step and a
     /// transaction; `None`: each is a step of its own.
     pub together_ms: Option<i64>,
@@ -121,6 +125,7 @@ impl Swarm {
         swarm.draw_conduct(&mut Draw::of(seed, 21));
         swarm.draw_own_computer(&mut Draw::of(seed, 30), from_ms, until_ms);
         swarm.draw_own_store(&mut Draw::of(seed, 31));
+        swarm.draw_corrections(&mut Draw::of(seed, 32));
         swarm.draw_reverts(&mut Draw::of(seed, 33));
         // One day in eight is quiet: what fails there fails without any help.
         if draw.percent(12) {
@@ -218,6 +223,15 @@ impl Swarm {
     fn draw_own_store(&mut self, draw: &mut Draw) {
         self.together_ms = draw.percent(40).then(|| draw.between(1, 400));
         self.disk_full = draw.percent(12).then(|| (1 + draw.below(120), 1 + draw.below(6)));
+    }
+
+    /// What people at the console put right, and what there is to be put right.
+    fn draw_corrections(&mut self, draw: &mut Draw) {
+        self.corrections = draw.percent(25);
+        // A refusal alone is a question that nobody answers.
+        let share = if self.corrections { 50 } else { 8 };
+        self.refused_writes =
+            if draw.percent(share) { 1 + u32::try_from(draw.below(150)).unwrap_or(0) } else { 0 };
     }
 
     /// Changes that look like none: an earlier value is put back, and a script writes without moving the change counter.

@@ -98,7 +98,7 @@ impl Day {
 }
 
 /// An event as the remote words it.
-fn message_of(remote: Remote, key: &str, verb: &str, version: &str) -> String {
+pub(crate) fn message_of(remote: Remote, key: &str, verb: &str, version: &str) -> String {
     match remote {
         Remote::ServiceNow => {
             let operation = match verb {

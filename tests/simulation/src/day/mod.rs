@@ -5,7 +5,7 @@
 
 mod evening;
 mod faults;
-mod messages;
+pub(crate) mod messages;
 mod wires;
 
 use crate::animals::Values;
@@ -122,7 +122,7 @@ pub struct Day {
     conduct: Draw,
     /// The row that an access rule hides.
     hidden: Option<String>,
-    people: People,
+    pub(crate) people: People,
     pub(crate) desk: Desk,
     /// Deliveries at which people act, right before the request arrives.
     meddling: BTreeSet<u64>,

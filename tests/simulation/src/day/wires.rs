@@ -7,6 +7,7 @@ use crate::remotes::{Place, Remotes};
 use crate::swarm::{Back, Fate, TIMEOUT_MS};
 use record::Remote;
 use remote::http::TransportFailure;
+use simulator::Fault;
 use std::collections::BTreeMap;
 
 /// A request on its way.
@@ -35,6 +36,11 @@ impl Day {
         let reads_many = request.method() == http::Method::GET && near_key(request.uri().path()).is_none();
         if let (Some(most_ms), true) = (self.swarm.slow_lists_ms, reads_many && place != Place::SignIn) {
             fate.answered_ms = (fate.answered_ms + self.conduct.between(0, most_ms)).min(TIMEOUT_MS);
+        }
+        let writes = place != Place::SignIn && request.method() != http::Method::GET;
+        let refused = self.swarm.refused_writes;
+        if writes && refused > 0 && fate.fault.is_none() && self.net.per_mille(refused) {
+            fate.fault = Some(Fault::ServerError { status: if self.net.percent(50) { 403 } else { 422 } });
         }
         if let Some(arrives_ms) = fate.arrives_ms {
             self.at(now_ms + arrives_ms, Due::Arrive(call));
