@@ -214,11 +214,12 @@ impl People {
         if self.conduct.percent(self.reverts)
             && let Some(earlier) = self.earlier(place, &animal, field, work)
         {
-            self.keep(place, &earlier, field, "earlier value", work);
+            self.keep(place, &earlier, field, "earlier value", false, work);
             return;
         }
         let Some(what) = self.values.change(&mut animal, field) else { return };
-        self.keep(place, &animal, field, what, work);
+        let script = self.conduct.percent(self.scripts);
+        self.keep(place, &animal, field, what, script, work);
     }
 
     /// The animal as it stands, but for a field that says again what it said some time before.
@@ -249,12 +250,20 @@ impl People {
         let Some(raw) = work.raw(place) else { return };
         let mut animal = animal_of(&read(place.0, &raw));
         let Some(what) = self.values.blank(&mut animal, field) else { return };
-        self.keep(place, &animal, field, what, work);
+        self.keep(place, &animal, field, what, false, work);
     }
 
-    fn keep(&mut self, place: &Place, animal: &Animal, field: Field, what: &str, work: &mut Work<'_>) {
+    /// Writes a field as a person does, or as a script that does not move a row's change counter.
+    fn keep(
+        &mut self,
+        place: &Place,
+        animal: &Animal,
+        field: Field,
+        what: &str,
+        script: bool,
+        work: &mut Work<'_>,
+    ) {
         let columns = self.values.columns(animal, field);
-        let script = self.conduct.percent(self.scripts);
         work.doing(place, what, |remotes| match place.0 {
             Remote::ServiceNow => {
                 let columns: Vec<(&str, &str)> =

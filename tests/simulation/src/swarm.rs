@@ -209,7 +209,7 @@ impl Swarm {
             let begin = from_ms + draw.between(0, span - 1);
             self.suspensions.push((begin, begin + draw.between(30_000, 90 * 60_000)));
         }
-        if draw.percent(12) {
+        if draw.percent(8) {
             // Put wrong, by seconds or by hours, and put right again some time later.
             let most_ms = if draw.percent(50) { 150_000 } else { 5 * 3_600_000 };
             let at_ms = from_ms + draw.between(0, span - 1);
@@ -222,7 +222,7 @@ impl Swarm {
     /// What its own driver and disk do: answers that come together share a step and a transaction, and the disk is full.
     fn draw_own_store(&mut self, draw: &mut Draw) {
         self.together_ms = draw.percent(40).then(|| draw.between(1, 400));
-        self.disk_full = draw.percent(12).then(|| (1 + draw.below(120), 1 + draw.below(6)));
+        self.disk_full = draw.percent(10).then(|| (1 + draw.below(120), 1 + draw.below(6)));
     }
 
     /// What people at the console put right, and what there is to be put right.

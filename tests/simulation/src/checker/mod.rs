@@ -318,7 +318,7 @@ impl<'a> Judge<'a> {
             return None;
         }
         if was.is_empty() {
-            return self.refilled(place, field, entry);
+            return self.refilled(place, field, is, entry);
         }
         let lines = |text: &str| text.split(" / ").map(str::to_owned).collect::<Vec<_>>();
         if field == Said::Notes && lines(was).iter().all(|line| lines(is).contains(line)) {
@@ -360,9 +360,13 @@ impl<'a> Judge<'a> {
 
     /// A blank was filled. Wrong where a person had emptied it, and the product had seen before that both sides agreed on
     /// a value: a whole run had gone by meanwhile. Without that it knows no more than that one side is blank.
-    fn refilled(&self, place: &Place, field: Said, entry: usize) -> Option<String> {
-        self.timeline.emptied_by_a_person(place, field, entry)?;
+    fn refilled(&self, place: &Place, field: Said, is: &str, entry: usize) -> Option<String> {
+        let (_, emptied) = self.timeline.emptied_by_a_person(place, field, entry)?;
         let partner = self.partners.get(place)?;
+        // Both were blank then, and what came over is the newer change.
+        if self.timeline.filled_anew(partner, field, is, emptied, entry) {
+            return None;
+        }
         let linked_ms = self.linked_ms(place).filter(|_| !self.day.clock_jumped)?;
         let (from, until) = self.timeline.agreed_stretch(place, partner, field, entry)?;
         // Whoever takes a plan back takes back that both agreed, too.

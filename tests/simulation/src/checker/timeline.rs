@@ -139,9 +139,8 @@ impl<'a> Timeline<'a> {
 
     /// Up to where the product can know what a record said: the last reading of it, or of all records, before an entry.
     fn known_up_to(&self, place: &Place, entry: usize) -> usize {
-        let shows =
-            |key: &Option<&str>, remote: Remote| remote == place.0 && key.is_none_or(|key| key == place.1);
-        let looks = self.looks.iter().rev().filter(|(remote, key, _)| shows(key, *remote));
+        let shows = |key: Option<&str>| key.is_none_or(|key| key == place.1);
+        let looks = self.looks.iter().rev().filter(|(remote, key, _)| *remote == place.0 && shows(*key));
         looks.map(|(_, _, at)| *at).find(|at| *at < entry).unwrap_or(0)
     }
 
@@ -276,6 +275,26 @@ impl<'a> Timeline<'a> {
             }
         }
         last
+    }
+
+    /// Whether a record was blank itself at an entry or after it, and a person gave it this value then, before another.
+    pub fn filled_anew(&self, place: &Place, field: Said, value: &str, since: usize, entry: usize) -> bool {
+        let states = self.states.get(place).map(Vec::as_slice).unwrap_or_default();
+        let within = states.iter().filter(|state| state.entry < entry);
+        let mut blank = false;
+        for state in within {
+            let Some(seen) = &state.seen else { continue };
+            let now = seen.field(field);
+            if state.entry <= since {
+                blank = now.is_empty();
+                continue;
+            }
+            if blank && now == value && state.by == By::Person {
+                return true;
+            }
+            blank |= now.is_empty();
+        }
+        false
     }
 
     /// The entries during which a person had emptied this field, if nobody filled it since: where the value still stood
