@@ -48,6 +48,11 @@ const ONCE_MISJUDGED: &[(u64, &str)] = &[
          could be read back",
     ),
     (
+        8_972,
+        "two people changed both sides to the same, and one took it back, between two of the product's readings: that \
+         they had agreed nobody could know",
+    ),
+    (
         9_529,
         "a phone was emptied on both sides, and then a person gave a new one in one of them: that is the newer change",
     ),

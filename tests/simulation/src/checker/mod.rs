@@ -334,18 +334,22 @@ impl<'a> Judge<'a> {
         if self.timeline.came_over(place, partner, field, entry, is) {
             return None;
         }
-        let (agreed, since) = self.timeline.agreement(place, partner, field, entry);
-        match agreed {
-            Some(agreed) if agreed == was && since.iter().any(|said| said == is) => None,
-            // Lines of both sides were merged; each line was said by one of them.
-            Some(_) if field == Said::Notes => {
-                let said: Vec<String> = since.iter().flat_map(|text| lines(text)).collect();
-                let merged = lines(is).iter().all(|line| said.contains(line) || lines(was).contains(line));
-                (!merged).then(|| "the notes are no merge of both".to_owned())
+        let why = |only_seen: bool| {
+            let (agreed, since) = self.timeline.agreement(place, partner, field, entry, only_seen);
+            match agreed {
+                Some(agreed) if agreed == was && since.iter().any(|said| said == is) => None,
+                // Lines of both sides were merged; each line was said by one of them.
+                Some(_) if field == Said::Notes => {
+                    let said: Vec<String> = since.iter().flat_map(|text| lines(text)).collect();
+                    let merged =
+                        lines(is).iter().all(|line| said.contains(line) || lines(was).contains(line));
+                    (!merged).then(|| "the notes are no merge of both".to_owned())
+                }
+                Some(agreed) => Some(format!("both last agreed on {agreed:?}")),
+                None => Some("both never agreed".to_owned()),
             }
-            Some(agreed) => Some(format!("both last agreed on {agreed:?}")),
-            None => Some("both never agreed".to_owned()),
-        }
+        };
+        why(false).filter(|_| why(true).is_some())
     }
 
     /// When a record was linked, as the product's books have it.

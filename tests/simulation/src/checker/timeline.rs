@@ -137,11 +137,11 @@ impl<'a> Timeline<'a> {
         self.looks.iter().rev().filter(by_key).map(|(_, _, at)| *at).find(|at| *at < entry)
     }
 
-    /// Up to where the product can know what a record said: the last reading of it, or of all records, before an entry.
-    fn known_up_to(&self, place: &Place, entry: usize) -> usize {
-        let shows = |key: Option<&str>| key.is_none_or(|key| key == place.1);
-        let looks = self.looks.iter().rev().filter(|(remote, key, _)| *remote == place.0 && shows(*key));
-        looks.map(|(_, _, at)| *at).find(|at| *at < entry).unwrap_or(0)
+    /// Whether the product read a record, or all records, between two entries.
+    fn looked_between(&self, place: &Place, from: usize, until: usize) -> bool {
+        self.looks.iter().any(|(remote, key, at)| {
+            (from..until).contains(at) && *remote == place.0 && key.is_none_or(|key| key == place.1)
+        })
     }
 
     /// Entries before this one at which a record was written without its version moving.
@@ -179,14 +179,15 @@ impl<'a> Timeline<'a> {
     }
 
     /// The value both records last held at the same time before an entry, and since which entry the second one held
-    /// other values: what they agreed on, and what the second one has said since. That a person made them agree by
-    /// changing the second one after it was last read, nobody can know who writes the first.
+    /// other values: what they agreed on, and what the second one has said since. With `only_seen`, what people made
+    /// them agree on and took back between two of the product's readings does not count: nobody can know of it.
     pub fn agreement(
         &self,
         one: &Place,
         other: &Place,
         field: Said,
         entry: usize,
+        only_seen: bool,
     ) -> (Option<String>, Vec<String>) {
         let empty = Vec::new();
         let ours = self.states.get(one).unwrap_or(&empty);
@@ -199,16 +200,23 @@ impl<'a> Timeline<'a> {
             let state = states.iter().rev().find(|state| state.entry <= moment)?;
             Some(state.seen.as_ref()?.field(field))
         };
-        let known_up_to = self.known_up_to(other, entry);
-        let came_unseen = |moment: usize| {
-            let state = theirs.iter().find(|state| state.entry == moment);
-            moment > known_up_to && state.is_some_and(|state| state.by == By::Person)
+        // Where people alone brought an agreement about, it is known if both were read while it stood.
+        let seen = |moment: usize| {
+            let by_people = |state: &State| state.entry == moment && state.by == By::Person;
+            if !ours.iter().chain(theirs).any(by_people) {
+                return true;
+            }
+            let said = at(ours, moment);
+            let stands = |later: usize| at(ours, later) == said && at(theirs, later) == said;
+            let until = moments.iter().copied().find(|later| *later > moment && !stands(*later));
+            let until = until.unwrap_or(entry);
+            [one, other].into_iter().all(|place| self.looked_between(place, moment, until))
         };
         let mut agreed = None;
         let mut since = Vec::new();
-        for moment in moments {
+        for moment in moments.iter().copied() {
             let (mine, other) = (at(ours, moment), at(theirs, moment));
-            if mine.is_some() && mine == other && !came_unseen(moment) {
+            if mine.is_some() && mine == other && (!only_seen || seen(moment)) {
                 agreed.clone_from(&mine);
                 since.clear();
             }
