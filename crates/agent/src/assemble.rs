@@ -11,7 +11,7 @@ use engine::clock::{SeededIds, SystemClock};
 use engine::drive::{Handle, Remotes};
 use engine::{Clock, Command, DocumentLens, Engine, Lenses, Policy};
 use mapping::fhir::{BareAllergies, PatientLens};
-use mapping::servicenow::{ColumnType, RowLens};
+use mapping::servicenow::{ColumnType, Completion, RowLens};
 use record::{RecordKind, Remote};
 use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
 use remote::http::{Ceiling, Elapsed, HttpsSettings, HttpsTransport, SettingProblem, TlsMinimum, Transport};
@@ -450,6 +450,7 @@ fn table_of(settings: &Settings, kind: RecordKind) -> Result<TableSettings, Star
         RecordKind::Treatment => {
             let mut columns = visits(record::Catalogue::treatment_default(), &own.treatments.columns);
             columns.push(own.treatments.status_column.clone());
+            columns.extend(own.treatments.appointment_column.clone());
             TableSettings {
                 kind,
                 table: own.treatments.table.clone(),
@@ -604,7 +605,15 @@ async fn lenses(
         names.push(&table.ehr_id_column);
         let found = found_columns(client, store, kind, &names).await?;
         let catalogue = Arc::clone(lenses.catalogue(kind));
-        let row = row_lens(&catalogue, &conventions, &table.columns, &table.ehr_id_column, &found);
+        let mut row = row_lens(&catalogue, &conventions, &table.columns, &table.ehr_id_column, &found);
+        if kind == RecordKind::Treatment {
+            let own = &own.treatments;
+            row.completion = Some(Completion {
+                column: column_of(&found, &own.status_column),
+                values: own.completed_values.clone(),
+            });
+            row.appointment_column = own.appointment_column.as_deref().map(|asked| column_of(&found, asked));
+        }
         let system = settings.identifier_system_of(kind).unwrap_or_default();
         let of_kind = match kind {
             RecordKind::Patient => continue,
@@ -626,7 +635,7 @@ async fn lenses(
 
 /// What the engine synchronises besides patients.
 fn synchronised(settings: &Settings) -> Vec<RecordKind> {
-    settings.kinds().into_iter().filter(|kind| *kind == RecordKind::Appointment).collect()
+    settings.kinds().into_iter().filter(|kind| *kind != RecordKind::Patient).collect()
 }
 
 fn people(settings: &Settings) -> Vec<Person> {
@@ -670,10 +679,7 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
     for kind in &kinds {
         tables.push((table_of(&opened.settings, *kind)?.table, *kind));
     }
-    if opened.settings.kinds().contains(&RecordKind::Treatment) {
-        tracing::warn!("treatments.read_by_clients_alone");
-    }
-    let rules = engine::Rules::default();
+    let rules = engine::Rules { treatments: opened.settings.compliance_rules(), ..engine::Rules::default() };
     let engine = Engine::new(Arc::clone(&opened.store), Arc::clone(&opened.lenses), policy, ids)
         .with_events(mapping::event::EventLens { tables })
         .with_kinds(&kinds, rules.clone())

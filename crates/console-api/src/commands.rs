@@ -24,6 +24,8 @@ macro_rules! with_commands {
             "appointments.get" => appointments_get(Id) -> VisitPage, Some(Capability::SeePatients);
             "appointments.calendar" => appointments_calendar(CalendarQuery) -> CalendarView, Some(Capability::SeePatients);
             "appointments.export" => appointments_export(CalendarQuery) -> TextFile, Some(Capability::SeePatients);
+            "treatments.list" => treatments_list(VisitQuery) -> VisitRows, Some(Capability::SeePatients);
+            "treatments.get" => treatments_get(Id) -> VisitPage, Some(Capability::SeePatients);
             "conflicts.list" => conflicts_list(ConflictQuery) -> ConflictList, Some(Capability::SeeConflicts);
             "conflicts.get" => conflicts_get(Id) -> CompareView, Some(Capability::SeeConflicts);
             "conflicts.claim" => conflicts_claim(Claim) -> ConflictItem, Some(Capability::SeeConflicts);

@@ -275,9 +275,13 @@ impl Console {
                 )
             }
             ConflictCause::CannotCreate => {
-                let mut why =
+                // The fields are named where both systems have it: a treatment that was changed.
+                let mut why = if row.fields.is_empty() {
                     "Only one system has this record, and it cannot be created in the other as it is."
-                        .to_owned();
+                } else {
+                    "It was changed in ServiceNow, and cannot be written to the EHR as a new version as it is."
+                }
+                .to_owned();
                 for hindrance in hindrances(row) {
                     if let Hindrance::Finding { problem, way_out, .. } = hindrance {
                         why.push_str(&format!(" {} {}", sentence(&problem), sentence(&way_out)));

@@ -99,7 +99,7 @@ impl Console {
                 .operations
                 .first()
                 .map(|operation| {
-                    self.write_sentence(kind, operation.remote, operation.key.is_none(), &operation.fields)
+                    self.write_sentence(kind, operation.remote, operation.creates(), &operation.fields)
                 })
                 .unwrap_or_default();
             let patient = pair.map(|pair| pair.card.name).unwrap_or_default();

@@ -93,24 +93,20 @@ impl Console {
             key: operation.key.clone(),
             body: operation.body.clone(),
             expected_version: operation.expected_version.clone(),
-            idempotency_key: operation
-                .cross_reference
-                .as_deref()
-                .map(|key| self.parts.lenses.of(kind).our_key(operation.remote, key))
-                .unwrap_or_default(),
+            idempotency_key: operation.looked_up_by(self.parts.lenses.of(kind)).unwrap_or_default(),
         };
         let preview = self.parts.remotes.get(operation.remote).preview(&write);
         let mut side_effects = Vec::new();
-        if operation.key.is_none() {
+        if operation.creates() {
             side_effects
                 .push("A created record cannot be undone: nothing is ever deleted remotely.".to_owned());
         }
-        if operation.cross_reference.is_some() && operation.key.is_some() {
+        if operation.cross_reference.is_some() && !operation.creates() {
             side_effects.push("The other system's number for this record is written along.".to_owned());
         }
         PlannedWrite {
             remote: remote_name(operation.remote),
-            sentence: self.write_sentence(kind, operation.remote, operation.key.is_none(), &operation.fields),
+            sentence: self.write_sentence(kind, operation.remote, operation.creates(), &operation.fields),
             changes: self.changes(kind, &operation.fields),
             method: preview.method,
             url: preview.url,

@@ -114,7 +114,7 @@ impl Console {
                 .operations
                 .iter()
                 .map(|operation| {
-                    self.write_sentence(kind, operation.remote, operation.key.is_none(), &operation.fields)
+                    self.write_sentence(kind, operation.remote, operation.creates(), &operation.fields)
                 })
                 .collect(),
             approver: plan.approver.as_deref().map(|id| self.name_of(id)).unwrap_or_default(),
@@ -182,7 +182,12 @@ impl Console {
             id: row.id.clone(),
             patient_id: row.lane.clone(),
             remote: remote_name(row.remote),
-            sentence: self.write_sentence(row.kind, row.remote, row.key.is_none(), &intent.fields),
+            sentence: self.write_sentence(
+                row.kind,
+                row.remote,
+                row.key.is_none() || engine::treatments::is_version(row.kind, row.remote),
+                &intent.fields,
+            ),
             status: operation_status(row.state),
             hold,
             words: words_of(row, hold, exhausted, health, around, |id| self.name_of(id)),
@@ -226,6 +231,8 @@ impl Console {
         let planned = PlannedOperation {
             remote: row.remote,
             key: if row.action == store::OperationAction::Create { None } else { row.key.clone() },
+            our_key: (row.action == store::OperationAction::Create)
+                .then(|| engine::plans::our_key(&row).to_owned()),
             expected_version: row.expected_version.clone(),
             fields: intent.fields.clone(),
             cross_reference: intent.cross_reference.clone(),

@@ -6,6 +6,7 @@ use crate::permissions::who_can;
 use crate::shown::remote_name;
 use engine::error::decode;
 use engine::execute::{Answer, ReadBack, SentRequest};
+use engine::treatments;
 use remote::Write;
 use store::{OperationFilter, PlanState, ReceiptRow};
 
@@ -32,7 +33,8 @@ impl Console {
         }
         request.push_str("\n\n");
         request.push_str(&sent.body);
-        let sentence = self.write_sentence(kind, row.remote, sent.key.is_none(), &sent.fields);
+        let created = sent.key.is_none() || treatments::is_version(kind, row.remote);
+        let sentence = self.write_sentence(kind, row.remote, created, &sent.fields);
         // The half of a plan that was done can be taken back when the other half was refused or called off.
         let done = match plan.as_ref().map(|plan| plan.state) {
             Some(PlanState::Done | PlanState::Superseded) => true,
@@ -41,7 +43,7 @@ impl Console {
         };
         let not_undoable = if row.undone_by.is_some() {
             Some("It is undone already.".to_owned())
-        } else if sent.key.is_none() {
+        } else if created {
             Some("A created record stays: nothing is ever deleted in the other system.".to_owned())
         } else if sent.fields.is_empty() {
             Some("The other system's number is not a value that could be put back.".to_owned())

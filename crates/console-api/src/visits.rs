@@ -10,11 +10,11 @@ use crate::errors::{api, sentence};
 use crate::patients::{status, stored_status};
 use crate::shown::{remote_name, shown, side};
 use engine::judge::SideState;
-use engine::links;
 use engine::step::{load_context, load_side};
 use engine::visits::{Booked, booked};
+use engine::{links, treatments};
 use reconcile::calendar::{self, Overlap};
-use record::validate::Severity;
+use record::validate::{Finding, Severity};
 use record::{FieldState, Record, RecordKind, Remote};
 use store::{PairRow, PairStatus};
 
@@ -32,6 +32,14 @@ impl Console {
 
     pub(crate) async fn appointments_get(&self, request: Id) -> Result<VisitPage, ApiError> {
         self.visit(RecordKind::Appointment, &request.id).await
+    }
+
+    pub(crate) async fn treatments_list(&self, request: VisitQuery) -> Result<VisitRows, ApiError> {
+        self.visits(RecordKind::Treatment, &request).await
+    }
+
+    pub(crate) async fn treatments_get(&self, request: Id) -> Result<VisitPage, ApiError> {
+        self.visit(RecordKind::Treatment, &request.id).await
     }
 
     async fn visits(&self, kind: RecordKind, request: &VisitQuery) -> Result<VisitRows, ApiError> {
@@ -152,6 +160,7 @@ impl Console {
             conflict_id: conflict.map(|row| row.id),
             timeline: self.timeline(&pair).await?,
             linked_by: pair.linked_by.as_deref().map(|by| self.linked_words(by)),
+            version: sides[1].as_ref().and_then(|ehr| lenses.of(kind).version_of(&ehr.snapshot.raw)),
         })
     }
 
@@ -163,14 +172,9 @@ impl Console {
         sides: &[Option<SideState>; 2],
     ) -> Result<Vec<FindingView>, ApiError> {
         let mut views: Vec<FindingView> = Vec::new();
-        if pair.kind != RecordKind::Appointment {
-            return Ok(views);
-        }
-        let (store, lenses, rules) = (&*self.parts.store, &*self.parts.lenses, &*self.parts.rules);
         for (remote, side) in Remote::BOTH.into_iter().zip(sides) {
             let Some(side) = side else { continue };
-            let found = engine::visits::findings(store, lenses, rules, &side.record, self.now_ms()).await?;
-            for finding in found {
+            for finding in self.findings_of(pair.kind, remote, side).await? {
                 let sentence = format!(
                     "{}. {}",
                     sentence(&finding.problem).trim_end_matches('.'),
@@ -192,13 +196,37 @@ impl Console {
                 }
             }
         }
-        views.extend(self.overlapping(pair, sides).await?);
+        if pair.kind == RecordKind::Appointment {
+            views.extend(self.overlapping(pair, sides).await?);
+        }
         views.sort_by_key(|view| match view.severity {
             FindingSeverity::Error => 0,
             FindingSeverity::Warning => 1,
             FindingSeverity::Note => 2,
         });
         Ok(views)
+    }
+
+    async fn findings_of(
+        &self,
+        kind: RecordKind,
+        remote: Remote,
+        side: &SideState,
+    ) -> Result<Vec<Finding>, ApiError> {
+        let (store, lenses, rules) = (&*self.parts.store, &*self.parts.lenses, &*self.parts.rules);
+        let (record, now_ms) = (&side.record, self.now_ms());
+        Ok(match (kind, remote) {
+            (RecordKind::Appointment, _) => {
+                engine::visits::findings(store, lenses, rules, record, now_ms).await?
+            }
+            (RecordKind::Treatment, Remote::ServiceNow) => {
+                let surroundings =
+                    treatments::surroundings(store, lenses, &side.snapshot.raw, record).await?;
+                treatments::findings(lenses, rules, record, &surroundings, now_ms)
+            }
+            // What the EHR holds was checked before it was sent. Patients are no visits.
+            (RecordKind::Treatment, Remote::Ehr) | (RecordKind::Patient, _) => Vec::new(),
+        })
     }
 
     /// Other appointments of the same clinician at the same time.
@@ -264,6 +292,13 @@ fn name_patient(fields: &mut [FieldView], key: &str, name: &str) {
 
 /// What a visit waits for, besides writes that are under way.
 pub(crate) fn waits(pair: &PairRow, sides: &[Option<SideState>; 2]) -> Option<String> {
+    if sides[0].as_ref().is_some_and(|side| treatments::is_unfinished(&side.record)) {
+        return Some(
+            "It is not completed in ServiceNow. It follows by itself once its status there says so; which values \
+             count as completed stands in the settings under [servicenow.treatments]."
+                .to_owned(),
+        );
+    }
     let unresolved = sides.iter().flatten().any(|side| links::is_unresolved(&side.record));
     (unresolved && pair.status != PairStatus::Agreed).then(|| {
         "Its patient is not linked to one in the other system. It follows by itself once the patient is: run \

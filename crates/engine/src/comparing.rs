@@ -5,7 +5,7 @@ use crate::braking;
 use crate::error::Result;
 use crate::judge::{self, PairContext, Terms, index};
 use crate::runs::RunState;
-use crate::step::{Blocked, Engine, blocked, context_of, resolved_side};
+use crate::step::{Blocked, Engine, blocked, context_of, resolved_side, surrounded};
 use futures_util::StreamExt as _;
 use futures_util::future::try_join;
 use futures_util::stream::FuturesOrdered;
@@ -148,7 +148,7 @@ impl Engine {
     async fn judge_pairs(&self, run: &mut RunState, ids: &[String], now_ms: i64) -> Result<()> {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let pages = self.store.pairs_named(&ids).await?;
-        let terms = Terms { write: false, agreed_by: "first comparison", now_ms };
+        let terms = Terms { write: false, agreed_by: "first comparison", now_ms, rules: &self.rules };
         let mut changes = Vec::new();
         for context in self.contexts(pages).await? {
             let judgement = judge::judge(&context, &self.lenses, terms, &mut || self.ids.next(now_ms))?;
@@ -203,7 +203,7 @@ impl Engine {
             } else {
                 (false, Blocked::default())
             };
-            contexts.push(context_of(
+            let context = context_of(
                 &self.lenses,
                 pair,
                 resolved_side(&*self.store, servicenow).await?,
@@ -211,7 +211,8 @@ impl Engine {
                 open_conflict,
                 lane_busy,
                 blocked,
-            )?);
+            )?;
+            contexts.push(surrounded(&*self.store, &self.lenses, context).await?);
         }
         Ok(contexts)
     }

@@ -2,10 +2,11 @@
 
 use crate::errands::Purpose;
 use crate::error::{EngineError, Result, encode};
-use crate::judge;
+use crate::judge::{self, PairContext};
 use crate::lens;
-use crate::plans::{self, PlanBody};
+use crate::plans::{self, Drafting, PlanBody};
 use crate::step::{Effects, Engine, Notice, Reply, Ticket};
+use crate::treatments;
 use reconcile::PairPlan;
 use reconcile::plan::FieldDecision;
 use record::{FieldIx, RecordKind, Remote};
@@ -80,10 +81,23 @@ impl Engine {
         let grade = grade.max(
             reconcile::plan::grade_of_writes(self.lenses.catalogue(context.pair.kind), &pair_plan).number(),
         );
-        let body = plans::body_of(&context, &self.lenses, &pair_plan, decisions)?;
+        let body = self.body_of(&context, &pair_plan, decisions, now_ms)?;
         let row = self.draft(&context.pair, Some(conflict.id), &body, grade, maker, reason, None, now_ms)?;
         self.store.commit(vec![Change::PutPlan(row.clone())]).await?;
         Ok(row)
+    }
+
+    /// [`plans::body_of`] with the engine's own ids. A treatment's is refused where it cannot be written as a version.
+    pub(crate) fn body_of(
+        &self,
+        context: &PairContext,
+        plan: &PairPlan,
+        decisions: Vec<FieldDecision>,
+        now_ms: i64,
+    ) -> Result<PlanBody> {
+        treatments::refuse_half_a_version(context, &self.lenses, &self.rules, plan, now_ms)?;
+        let mut drafting = Drafting { now_ms, next_id: &mut || self.new_id(now_ms) };
+        plans::body_of(context, &self.lenses, plan, decisions, &mut drafting)
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
@@ -155,7 +169,7 @@ impl Engine {
             carried_out.iter().any(|row| row.remote == planned.remote && row.body == planned.body)
         };
         for operation in done.operations.iter().filter(was_done) {
-            if operation.key.is_none() {
+            if operation.creates() {
                 return Err(EngineError::NotNow {
                     what: "a created record cannot be taken back: nothing is ever deleted remotely"
                         .to_owned(),
@@ -180,7 +194,7 @@ impl Engine {
                 way_out: "change the fields in the work list or in the systems themselves".to_owned(),
             });
         }
-        let mut body = plans::body_of(&context, &self.lenses, &pair_plan, Vec::new())?;
+        let mut body = self.body_of(&context, &pair_plan, Vec::new(), now_ms)?;
         body.left_out = undo.left_out;
         let grade = reconcile::plan::grade_of_writes(self.lenses.catalogue(context.pair.kind), &pair_plan)
             .number()

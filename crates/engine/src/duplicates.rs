@@ -200,7 +200,7 @@ impl Engine {
         }
         self.outbox_touched = true;
         let reason = Some(answer.reason.to_owned());
-        creation_plan(self, pair, &side.snapshot, &side.record, &answer.maker(), reason, answer.now_ms)
+        creation_plan(self, pair, &side.snapshot, &side.record, &answer.maker(), reason, answer.now_ms).await
     }
 
     /// The same answer settles the question that stands on the other record, when it was its only candidate.

@@ -3,7 +3,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::execute::CREATE_STALE_MS;
-use crate::plans::{self, PlanBody, PlannedOperation};
+use crate::plans::{self, Drafting, PlanBody, PlannedOperation};
 use crate::step::Engine;
 use reconcile::plan::{Choice, FieldDecision, FieldWrite};
 use reconcile::{PairPlan, sides};
@@ -43,7 +43,13 @@ impl Engine {
         let old = self.store.plan(&operation.plan).await?.ok_or(EngineError::NotFound { what: "plan" })?;
         let pair = self.pair(&operation.lane).await?;
         let (mut body, written) = match operation.action {
-            OperationAction::Update => self.edited_update(&operation, &old, pair.clone(), values).await?,
+            OperationAction::Update => {
+                self.edited_update(&operation, &old, pair.clone(), values, now_ms).await?
+            }
+            // A new version of a treatment that the EHR has already: both sides are there.
+            OperationAction::Create if pair.servicenow_key.is_some() && pair.ehr_key.is_some() => {
+                self.edited_update(&operation, &old, pair.clone(), values, now_ms).await?
+            }
             OperationAction::Create => self.edited_creation(&operation, &pair, values, now_ms).await?,
         };
         body.replaces = Some(operation.id.clone());
@@ -62,6 +68,7 @@ impl Engine {
         old: &PlanRow,
         pair: PairRow,
         values: &[(FieldIx, FieldState)],
+        now_ms: i64,
     ) -> Result<(PlanBody, PairPlan)> {
         let context = self.context(pair).await?.ok_or_else(|| EngineError::NotNow {
             what: "one side of this patient is missing".to_owned(),
@@ -110,7 +117,7 @@ impl Engine {
                 way_out: "call the refused write off".to_owned(),
             });
         }
-        let body = plans::body_of(&context, &self.lenses, &written, decisions)?;
+        let body = self.body_of(&context, &written, decisions, now_ms)?;
         Ok((body, written))
     }
 
@@ -163,11 +170,14 @@ impl Engine {
             });
         }
         writes.sort_by_key(|write| write.field);
+        let surroundings = self.surroundings_of(&source.snapshot.id, &record).await?;
         let mut body = plans::create_body_of(
             self.lenses.of(pair.kind),
             &record,
             source_remote,
             &source.snapshot.version,
+            &surroundings,
+            &mut Drafting { now_ms, next_id: &mut || self.new_id(now_ms) },
         )?;
         if now_ms - operation.enqueued_at_ms > CREATE_STALE_MS {
             body.operations.clear();
@@ -186,6 +196,7 @@ impl Engine {
                     None,
                 )?,
                 cross_reference: None,
+                our_key: None,
             },
         );
         let mut written = PairPlan::default();

@@ -3,8 +3,8 @@
 use crate::duplicates::Answer;
 use crate::error::{EngineError, Result};
 use crate::judge::{self, Terms, index};
-use crate::lens;
 use crate::step::{Command, Effects, Engine, Notice, Reply, Request, Ticket};
+use crate::{lens, one_sided};
 use record::{RecordKind, Remote};
 use remote::{Fetched, RemoteError};
 use store::{AuditRow, Change, PairRow, PairStatus, PlanRow, PlanState, Presence, SnapshotId};
@@ -258,7 +258,7 @@ impl Engine {
                 {
                     tracing::warn!(pair = %errand.pair, remote = remote.as_str(), error = %error.log_words(), "errand.unreadable");
                     if let Purpose::Confirm { operation } = errand.purpose {
-                        return self.confirm(*operation, Err(error), now_ms, effects).await;
+                        return Box::pin(self.confirm(*operation, Err(error), now_ms, effects)).await;
                     }
                     if let Some(plan) = errand.waiting_plan() {
                         return self.checked(plan, Err(error), now_ms, effects).await;
@@ -287,7 +287,7 @@ impl Engine {
         }
         if let Purpose::Confirm { operation } = errand.purpose {
             let read = errand.failed.map_or(Ok(()), |error| Err(EngineError::Remote(error)));
-            return self.confirm(*operation, read, now_ms, effects).await;
+            return Box::pin(self.confirm(*operation, read, now_ms, effects)).await;
         }
         if let Some(plan) = errand.waiting_plan() {
             let read = errand.failed.clone().map_or(Ok(()), |error| Err(EngineError::Remote(error)));
@@ -399,11 +399,15 @@ impl Engine {
         let Some(context) = self.context(pair).await? else {
             if write {
                 self.free_one_sided(pair_id, Vec::new(), now_ms).await?;
+                let pair = self.pair(pair_id).await?;
+                if pair.kind == RecordKind::Treatment {
+                    Box::pin(one_sided::send_treatment(self, pair, now_ms)).await?;
+                }
             }
             return self.refresh_card(pair_id).await.map(|()| None);
         };
         let ids = std::sync::Arc::clone(&self.ids);
-        let terms = Terms { write, agreed_by, now_ms };
+        let terms = Terms { write, agreed_by, now_ms, rules: &self.rules };
         let judgement = match judge::judge(&context, &self.lenses, terms, &mut || ids.next(now_ms)) {
             Err(EngineError::Mapping(problem)) if write => {
                 self.cannot_be_written(&context.pair, &problem, now_ms).await?;

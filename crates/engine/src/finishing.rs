@@ -13,7 +13,7 @@ use crate::overwritten::Overwritten;
 use crate::plans::Intent;
 use crate::step::{Blocked, Effects, Engine, Notice, context_of, side_state};
 use reconcile::plan::{PairPlan, base_where_put_back};
-use record::{Record, Remote};
+use record::{Record, RecordKind, Remote};
 use remote::Written;
 use std::collections::{HashMap, HashSet};
 use store::{
@@ -194,6 +194,10 @@ impl Engine {
     /// What follows from an operation that reads back as it was meant; `None` where that has to be found out by steps.
     fn follows(&self, one: &Finished, known: &Known, now_ms: i64) -> Result<Option<Follows>> {
         let Finished { operation, seen: Some((row, record)), .. } = one else { return Ok(None) };
+        if operation.kind == RecordKind::Treatment {
+            // What its next version depends on is looked up by the steps.
+            return Ok(None);
+        }
         let (Some(page), Some(lane)) = (known.pages.get(&operation.lane), known.work.get(&operation.lane))
         else {
             return Ok(None);
@@ -253,7 +257,7 @@ impl Engine {
                 if base_where_put_back(&state, &written, |_| true, now_ms, &own.plan_maker).is_some() {
                     return Ok(None);
                 }
-                let terms = Terms { write: true, agreed_by: &own.plan_maker, now_ms };
+                let terms = Terms { write: true, agreed_by: &own.plan_maker, now_ms, rules: &self.rules };
                 judged = judge(&context, &self.lenses, terms, &mut || self.new_id(now_ms))?.changes;
                 plan_done = (own.plan_state == PlanState::Approved).then(|| Change::MovePlan {
                     id: own.plan.clone(),

@@ -4,11 +4,14 @@
 
 use crate::error::{Result, encode};
 use crate::lens::{self, Lenses};
-use crate::plans::{self, PlanBody};
+use crate::one_sided::Hindrance;
+use crate::plans::{self, Drafting, PlanBody};
+use crate::rules::Rules;
 use crate::step::Blocked;
+use crate::treatments::{self, Surroundings};
 use reconcile::compare::Base;
 use reconcile::{Comparison, FieldComparison, PairPlan, PairState, Settlement};
-use record::{Catalogue, Record, Remote};
+use record::{Catalogue, Record, RecordKind, Remote};
 use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, PairRow, PairStatus, PlanRow, PlanState,
     Presence, SnapshotRow,
@@ -42,6 +45,8 @@ pub struct PairContext {
     pub blocked: Blocked,
     /// A side names a patient that is not linked: who it is for is left out until it is.
     pub unresolved: bool,
+    /// What the writing of a treatment depends on besides.
+    pub surroundings: Surroundings,
 }
 
 impl PairContext {
@@ -87,6 +92,31 @@ pub struct Terms<'a> {
     pub agreed_by: &'a str,
     /// Unix milliseconds.
     pub now_ms: i64,
+    /// What appointments and treatments are held to.
+    pub rules: &'a Rules,
+}
+
+/// What keeps a treatment from being written as a new version.
+enum Kept {
+    /// Nothing, or nothing is to be written.
+    Not,
+    /// It waits: for a person who is asked about something else of it, for its patient to be linked, or for its completion in
+    /// ServiceNow.
+    Waiting,
+    /// It fails the compliance check.
+    NotCompliant(Vec<Hindrance>),
+}
+
+/// A version says everything, so it is written with nothing left to ask about it, or not at all.
+fn kept(context: &PairContext, lenses: &Lenses, plan: &PairPlan, terms: Terms<'_>) -> Kept {
+    if context.pair.kind != RecordKind::Treatment || plan.is_empty() {
+        return Kept::Not;
+    }
+    if !plan.open.is_empty() || !context.servicenow.record.active || context.unresolved {
+        return Kept::Waiting;
+    }
+    let hindrances = treatments::hindrances(context, lenses, terms.rules, terms.now_ms);
+    if hindrances.is_empty() { Kept::Not } else { Kept::NotCompliant(hindrances) }
 }
 
 /// Which fields rules hold back.
@@ -106,7 +136,8 @@ fn held_back(context: &PairContext, lenses: &Lenses) -> Held {
     let catalogue = lenses.catalogue(context.pair.kind);
     let refused: Vec<record::FieldIx> =
         conflict.fields.split(',').filter_map(|id| catalogue.index_of(id)).collect();
-    if refused.is_empty() {
+    // Of a treatment either everything is written or nothing.
+    if refused.is_empty() || context.pair.kind == RecordKind::Treatment {
         return Held::Everything;
     }
     let group = |field| catalogue.spec(field).and_then(|spec| spec.group.clone());
@@ -185,10 +216,15 @@ pub fn judge(
 
     // What a system refused is not sent again and again; everything else goes on, additions of allergies above all.
     let held = held_back(context, lenses);
-    let to_write = without(&pair_plan, &held);
+    let kept = kept(context, lenses, &pair_plan, terms);
+    let to_write = match kept {
+        Kept::Not => without(&pair_plan, &held),
+        Kept::Waiting | Kept::NotCompliant(_) => PairPlan::default(),
+    };
     let may_write = terms.write && !context.lane_busy && !to_write.is_empty();
     if may_write {
-        let body = plans::body_of(context, lenses, &to_write, Vec::new())?;
+        let mut drafting = Drafting { now_ms: terms.now_ms, next_id };
+        let body = plans::body_of(context, lenses, &to_write, Vec::new(), &mut drafting)?;
         let plan_id = next_id();
         let row = automatic_plan(&plan_id, context, &comparison, &body, terms.now_ms)?;
         judgement.settled = settled_count(&comparison);
@@ -214,7 +250,12 @@ pub fn judge(
     }
 
     let open = pair_plan.open.clone();
-    conflict_changes(context, lenses, &comparison, &pair_plan, terms, next_id, &mut judgement)?;
+    match &kept {
+        Kept::NotCompliant(why) => about_compliance(context, why, terms, next_id, &mut judgement)?,
+        Kept::Not | Kept::Waiting => {
+            conflict_changes(context, lenses, &comparison, &pair_plan, terms, next_id, &mut judgement)?;
+        }
+    }
 
     let status = if judgement.conflict_grade.is_some() {
         PairStatus::Differs
@@ -237,8 +278,66 @@ pub fn judge(
     if pair != context.pair {
         judgement.changes.push(Change::PutPair(pair));
     }
-    judgement.plan = pair_plan;
+    judgement.plan = match kept {
+        Kept::Not => pair_plan,
+        Kept::Waiting | Kept::NotCompliant(_) => {
+            PairPlan { servicenow: Vec::new(), ehr: Vec::new(), ..pair_plan }
+        }
+    };
     Ok(judgement)
+}
+
+/// A treatment that fails the compliance check is asked about, with field, problem and way out; mended in ServiceNow, the
+/// question closes by itself. What is asked about it already goes first.
+fn about_compliance(
+    context: &PairContext,
+    why: &[Hindrance],
+    terms: Terms<'_>,
+    next_id: &mut dyn FnMut() -> String,
+    judgement: &mut Judgement,
+) -> Result<()> {
+    let existing = context.open_conflict.as_ref();
+    let stands = |open: &&ConflictRow| match open.cause {
+        // What differed is agreed by now, or ServiceNow's to say: nobody has to decide it.
+        ConflictCause::FieldsDiffer | ConflictCause::CannotCreate => {
+            open.state != ConflictState::Open || context.lane_busy
+        }
+        ConflictCause::NotStored
+        | ConflictCause::Overwritten
+        | ConflictCause::Vanished
+        | ConflictCause::MaybeDuplicate => true,
+    };
+    if let Some(open) = existing.filter(stands) {
+        judgement.conflict_grade = Some(open.grade);
+        return Ok(());
+    }
+    let comparison = encode("why", &why)?;
+    let card = &context.pair.card;
+    let asked = ConflictRow {
+        id: existing.map_or_else(next_id, |open| open.id.clone()),
+        pair: context.pair.id.clone(),
+        cause: ConflictCause::CannotCreate,
+        grade: 3,
+        state: ConflictState::Open,
+        fingerprint: lens::sha256_hex(&format!("{:?} {comparison}", ConflictCause::CannotCreate)),
+        comparison,
+        fields: why.iter().map(Hindrance::field).collect::<Vec<_>>().join(","),
+        title: lens::title(card),
+        owner: card.owner.clone(),
+        species: card.species.clone(),
+        opened_at_ms: existing.map_or(terms.now_ms, |open| open.opened_at_ms),
+        claimed_by: existing.and_then(|open| open.claimed_by.clone()),
+        snoozed_until_ms: existing.and_then(|open| open.snoozed_until_ms),
+        snooze_reason: existing.and_then(|open| open.snooze_reason.clone()),
+        draft: None,
+        closed_at_ms: None,
+        closed_by: None,
+    };
+    judgement.conflict_grade = Some(asked.grade);
+    if existing != Some(&asked) {
+        judgement.changes.push(Change::PutConflict(asked));
+    }
+    Ok(())
 }
 
 /// What is not there is neither compared nor written; the question about it stays until it is shown again. Where another

@@ -1,8 +1,8 @@
 //! Both lenses of each kind together: raw payload to record, record writes to the body that is sent.
 
 use crate::error::{EngineError, Result};
-use mapping::fhir::{AppointmentLens, PatientLens, TreatmentLens};
-use mapping::servicenow::RowLens;
+use mapping::fhir::{AppointmentLens, PatientLens, TreatmentLens, TreatmentVersion};
+use mapping::servicenow::{Completion, RowLens};
 use reconcile::FieldWrite;
 use record::{Catalogue, FieldIx, FieldState, Json, Record, RecordKind, Remote};
 use remote::Fetched;
@@ -58,7 +58,13 @@ impl Lenses {
                 }),
             },
             treatments: KindLenses {
-                row: RowLens::new(Arc::clone(&of_treatments), Arc::clone(&conventions)),
+                row: RowLens {
+                    completion: Some(Completion {
+                        column: "u_treatment_status".to_owned(),
+                        values: vec!["completed".to_owned(), "archived".to_owned()],
+                    }),
+                    ..RowLens::new(Arc::clone(&of_treatments), Arc::clone(&conventions))
+                },
                 document: DocumentLens::Treatment(TreatmentLens::new(
                     of_treatments,
                     conventions,
@@ -169,6 +175,34 @@ impl KindLenses {
         })
     }
 
+    /// The Bundle of one version of a treatment, byte for byte as it will be sent. `ids` gives UUIDs in lower case.
+    ///
+    /// # Errors
+    /// What the EHR cannot be told; records of another kind.
+    pub fn version_body(
+        &self,
+        record: &Record,
+        version: TreatmentVersion<'_>,
+        ids: &mut dyn FnMut() -> String,
+    ) -> Result<String> {
+        let DocumentLens::Treatment(lens) = &self.document else {
+            return Err(EngineError::Mapping(mapping::MappingError::NotThisKind {
+                what: "only treatments have versions".to_owned(),
+            }));
+        };
+        let body = lens.write(record, version, ids)?;
+        sound(&Json::Object(Vec::new()), &body)?;
+        Ok(body.to_string())
+    }
+
+    /// Which version of a treatment the EHR holds; none where it does not say, or of another kind.
+    pub fn version_of(&self, raw: &str) -> Option<u32> {
+        match &self.document {
+            DocumentLens::Treatment(lens) => lens.version(&Json::parse(raw).ok()?),
+            DocumentLens::Patient(_) | DocumentLens::Appointment(_) => None,
+        }
+    }
+
     fn document_body(
         &self,
         current: &Json,
@@ -185,7 +219,8 @@ impl KindLenses {
     }
 
     /// What a record that is to be created in a remote is looked up by there: the other remote's key, for the EHR with the
-    /// identifier system it stands under where that is not the one of patients, which the client adds by itself.
+    /// identifier system it stands under where that is not the one of patients, which the client adds by itself. The key of
+    /// a treatment there is that of one version ([`TreatmentLens::version_identifier`]).
     pub fn our_key(&self, target: Remote, key: &str) -> String {
         match (target, &self.document) {
             (Remote::ServiceNow, _) | (Remote::Ehr, DocumentLens::Patient(_)) => key.to_owned(),

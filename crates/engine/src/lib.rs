@@ -42,6 +42,7 @@ mod settling;
 pub mod step;
 pub mod storage;
 mod stored;
+pub mod treatments;
 pub mod visits;
 
 pub use clock::{Clock, Ids};

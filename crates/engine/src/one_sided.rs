@@ -6,8 +6,9 @@ use crate::lens;
 use crate::pairing::{
     Creation, Likeness, Linked, Walk, busy_lanes, candidates, flush, settled_itself, sides, snapshot_id,
 };
-use crate::plans;
+use crate::plans::{self, Drafting};
 use crate::step::Engine;
+use crate::treatments::{self, Surroundings};
 use crate::{links, visits};
 use record::{Record, RecordKind, Remote};
 use serde::{Deserialize, Serialize};
@@ -135,10 +136,13 @@ async fn outlook(
             _ => Outlook::Ask(ConflictCause::Vanished, encode("remote", &other)?),
         });
     }
-    if let Some(why) = cannot_create(engine, id, record, now_ms).await? {
+    let surroundings = engine.surroundings_of(id, record).await?;
+    if let Some(why) = cannot_create(engine, id, record, &surroundings, now_ms).await? {
         return Ok(Outlook::Ask(ConflictCause::CannotCreate, encode("why", &why)?));
     }
-    Ok(if proven[index(other)] { Outlook::Create } else { Outlook::Unknown })
+    // Only we enter treatments there, and each is looked up under its own identifier before it is sent.
+    let may_be_there = !proven[index(other)] && id.kind != RecordKind::Treatment;
+    Ok(if may_be_there { Outlook::Unknown } else { Outlook::Create })
 }
 
 #[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
@@ -229,6 +233,7 @@ async fn cannot_create(
     engine: &Engine,
     id: &SnapshotId,
     record: &Record,
+    surroundings: &Surroundings,
     now_ms: i64,
 ) -> Result<Option<Vec<Hindrance>>> {
     let findings = match id.kind {
@@ -239,7 +244,9 @@ async fn cannot_create(
         RecordKind::Appointment => {
             visits::findings(&*engine.store, &engine.lenses, &engine.rules, record, now_ms).await?
         }
-        RecordKind::Treatment => Vec::new(),
+        RecordKind::Treatment => {
+            treatments::findings(&engine.lenses, &engine.rules, record, surroundings, now_ms)
+        }
     };
     let mut hindrances: Vec<Hindrance> = findings
         .into_iter()
@@ -254,9 +261,11 @@ async fn cannot_create(
         })
         .collect();
     hindrances.dedup();
-    if hindrances.is_empty() && id.kind == RecordKind::Appointment {
+    if hindrances.is_empty() && id.kind != RecordKind::Patient {
         // Found now, so that the question stands until it is answered: a clinician whom the staff table does not know.
-        let body = plans::create_body_of(engine.lenses.of(id.kind), record, id.remote, "");
+        let mut drafting = Drafting { now_ms, next_id: &mut || engine.new_id(now_ms) };
+        let lenses = engine.lenses.of(id.kind);
+        let body = plans::create_body_of(lenses, record, id.remote, "", surroundings, &mut drafting);
         match body {
             Err(EngineError::Mapping(problem)) => hindrances = not_writable(id.kind, problem),
             other => {
@@ -449,6 +458,25 @@ async fn reconsider_one(
     Ok(())
 }
 
+/// A treatment that the EHR lacks is sent as soon as it is looked at and may be: completed, its patient linked, compliant.
+pub(crate) async fn send_treatment(engine: &mut Engine, pair: PairRow, now_ms: i64) -> Result<()> {
+    let Some(id) = only_key(&pair).filter(|id| id.remote == Remote::ServiceNow) else { return Ok(()) };
+    let Some(side) = engine.side(id.kind, id.remote, &id.key).await? else { return Ok(()) };
+    if engine.lane_busy(&pair.id).await? {
+        return Ok(());
+    }
+    let open = engine.store.open_conflict_of(&pair.id).await?;
+    let (mut linked, mut changes) = (Linked::default(), Vec::new());
+    let one_sided = OneSided { pair, id, side, open };
+    reconsider_one(engine, one_sided, &HashMap::new(), ([false; 2], now_ms), &mut linked, &mut changes)
+        .await?;
+    for creation in &linked.creations {
+        changes.extend(create_changes(engine, creation, now_ms).await?);
+        engine.outbox_touched = true;
+    }
+    flush(engine, &mut changes, 0).await
+}
+
 /// The automatic plan that creates a one-sided record on the other side.
 pub async fn create_changes(engine: &mut Engine, creation: &Creation, now_ms: i64) -> Result<Vec<Change>> {
     let pair = engine.pair(&creation.pair).await?;
@@ -458,7 +486,7 @@ pub async fn create_changes(engine: &mut Engine, creation: &Creation, now_ms: i6
         _ => None,
     };
     let Some(source) = source else { return Ok(Vec::new()) };
-    match creation_plan(engine, &pair, &source.snapshot, &source.record, "rule", None, now_ms) {
+    match creation_plan(engine, &pair, &source.snapshot, &source.record, "rule", None, now_ms).await {
         // What the other side could not hold keeps this patient waiting, nobody else.
         Err(EngineError::Mapping(problem)) => {
             tracing::warn!(pair = %pair.id, "create.cannot_be_written");
@@ -471,7 +499,7 @@ pub async fn create_changes(engine: &mut Engine, creation: &Creation, now_ms: i6
 }
 
 /// Plan and operation for creating one record, approved by `maker`.
-pub fn creation_plan(
+pub async fn creation_plan(
     engine: &Engine,
     pair: &PairRow,
     snapshot: &SnapshotRow,
@@ -480,8 +508,15 @@ pub fn creation_plan(
     reason: Option<String>,
     now_ms: i64,
 ) -> Result<Vec<Change>> {
-    let body =
-        plans::create_body_of(engine.lenses.of(pair.kind), record, snapshot.id.remote, &snapshot.version)?;
+    let surroundings = engine.surroundings_of(&snapshot.id, record).await?;
+    let body = plans::create_body_of(
+        engine.lenses.of(pair.kind),
+        record,
+        snapshot.id.remote,
+        &snapshot.version,
+        &surroundings,
+        &mut Drafting { now_ms, next_id: &mut || engine.new_id(now_ms) },
+    )?;
     let text = encode("plan", &body)?;
     let plan_id = engine.new_id(now_ms);
     let mut changes = vec![

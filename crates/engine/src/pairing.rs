@@ -3,9 +3,9 @@
 
 use crate::error::Result;
 use crate::judge::{SideState, Terms, judge};
-use crate::links;
 use crate::one_sided::{one_sided, reconsider};
-use crate::step::{Blocked, Engine, context_of, side_state};
+use crate::step::{Blocked, Engine, context_of, side_state, surrounded};
+use crate::{links, treatments};
 use reconcile::calendar;
 use reconcile::identity::{self, BlockIndex, CertainBy, Evidence, FeatureFields, Features, Match, Tier};
 use record::{Record, RecordKind, Remote};
@@ -201,6 +201,9 @@ impl Linking {
         servicenow.extend(alone_so_far(engine, kind, Remote::ServiceNow).await?);
         let mut ehr = unpaired(engine, kind, Remote::Ehr).await?;
         ehr.extend(alone_so_far(engine, kind, Remote::Ehr).await?);
+        if kind == RecordKind::Treatment {
+            latest_versions(engine, &mut servicenow, &mut ehr).await?;
+        }
         let claimed = cross_references(&servicenow, &ehr);
         Ok(Linking {
             kind,
@@ -291,6 +294,8 @@ impl Linking {
         let alone: Vec<SnapshotId> = Remote::BOTH
             .into_iter()
             .zip(self.unpaired.iter().zip(&self.taken))
+            // What the EHR documents by itself stays there, and so do superseded versions: neither is a pair.
+            .filter(|(remote, _)| !treatments::is_version(kind, *remote))
             .flat_map(|(remote, (rows, taken))| {
                 rows.iter()
                     .zip(taken)
@@ -301,6 +306,25 @@ impl Linking {
         one_sided(engine, kind, &alone, self.proven, now_ms, &mut self.linked).await?;
         reconsider(engine, kind, self.proven, now_ms, &mut self.linked).await
     }
+}
+
+/// Takes superseded versions of treatments out of what may be linked; a row that still names one of them means the latest.
+async fn latest_versions(
+    engine: &Engine,
+    servicenow: &mut [Unpaired],
+    ehr: &mut Vec<Unpaired>,
+) -> Result<()> {
+    let named: Vec<(&str, &str)> =
+        ehr.iter().filter_map(|row| Some((row.key.as_str(), row.other_key.as_deref()?))).collect();
+    let superseded: HashMap<String, String> =
+        treatments::superseded(engine, &named).await?.into_iter().collect();
+    ehr.retain(|row| !superseded.contains_key(&row.key));
+    for row in servicenow {
+        if let Some(latest) = row.other_key.as_ref().and_then(|key| superseded.get(key)) {
+            row.other_key = Some(latest.clone());
+        }
+    }
+    Ok(())
 }
 
 /// All of [`Linking`] at once, for the few records that came outside of a run.
@@ -439,7 +463,8 @@ async fn link_changes(
             false,
             Blocked::default(),
         )?;
-        let terms = Terms { write: false, agreed_by: "first comparison", now_ms };
+        let context = surrounded(&*engine.store, &engine.lenses, context).await?;
+        let terms = Terms { write: false, agreed_by: "first comparison", now_ms, rules: &engine.rules };
         let judgement = judge(&context, &engine.lenses, terms, &mut || engine.new_id(now_ms))?;
         if !judgement.changes.iter().any(|change| matches!(change, Change::PutPair(_))) {
             changes.push(Change::PutPair(row));

@@ -3,9 +3,10 @@
 use crate::error::{EngineError, Result, decode, encode};
 use crate::judge::PairContext;
 use crate::lens::{KindLenses, Lenses, sha256_hex};
+use crate::treatments::{self, Surroundings};
 use reconcile::plan::FieldDecision;
 use reconcile::{FieldWrite, PairPlan};
-use record::{FieldIx, FieldState, Record, Remote};
+use record::{FieldIx, FieldState, Record, RecordKind, Remote};
 use serde::{Deserialize, Serialize};
 use store::{OperationAction, OperationRow, OperationState, PairRow, PlanRow};
 
@@ -46,6 +47,34 @@ pub struct PlannedOperation {
     pub cross_reference: Option<String>,
     /// The body, byte for byte.
     pub body: String,
+    /// What a version of a treatment is looked up by before it is sent. Its `key` and `expected_version` are those of the
+    /// version it revises: if that one moved, nothing is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub our_key: Option<String>,
+}
+
+impl PlannedOperation {
+    /// Whether it creates a record; a new version of a treatment is one.
+    pub const fn creates(&self) -> bool {
+        self.key.is_none() || self.our_key.is_some()
+    }
+
+    /// What it is looked up by before it is sent, if it creates a record.
+    pub fn looked_up_by(&self, lenses: &KindLenses) -> Option<String> {
+        if !self.creates() {
+            return None;
+        }
+        let of_record = || Some(lenses.our_key(self.remote, self.cross_reference.as_deref()?));
+        self.our_key.clone().or_else(of_record)
+    }
+}
+
+/// What the making of a plan takes besides what is stored.
+pub struct Drafting<'a> {
+    /// Unix milliseconds.
+    pub now_ms: i64,
+    /// Gives ids, UUIDs in lower case.
+    pub next_id: &'a mut dyn FnMut() -> String,
 }
 
 /// What an operation is to have brought about, for the read-back.
@@ -63,11 +92,16 @@ pub fn body_of(
     lenses: &Lenses,
     plan: &PairPlan,
     decisions: Vec<FieldDecision>,
+    drafting: &mut Drafting<'_>,
 ) -> Result<PlanBody> {
     let mut operations = Vec::new();
     for remote in Remote::BOTH {
         let writes = plan.writes(remote);
         if writes.is_empty() {
+            continue;
+        }
+        if (remote, context.pair.kind) == (Remote::Ehr, RecordKind::Treatment) {
+            operations.push(treatments::new_version(context, lenses, plan, drafting)?);
             continue;
         }
         let side = context.side(remote);
@@ -85,6 +119,7 @@ pub fn body_of(
                 cross_reference.as_deref(),
             )?,
             cross_reference,
+            our_key: None,
         });
     }
     Ok(PlanBody {
@@ -105,6 +140,8 @@ pub fn create_body_of(
     source: &Record,
     source_remote: Remote,
     source_version: &str,
+    surroundings: &Surroundings,
+    drafting: &mut Drafting<'_>,
 ) -> Result<PlanBody> {
     let target = source_remote.other();
     let writes: Vec<FieldWrite> = lenses
@@ -121,7 +158,13 @@ pub fn create_body_of(
             FieldState::Unknown | FieldState::Blank | FieldState::Invalid { .. } => None,
         })
         .collect();
-    let body = lenses.create_body(target, &writes, &source.key)?;
+    let (body, our_key) = match (target, lenses.kind()) {
+        (Remote::Ehr, RecordKind::Treatment) => {
+            let (body, our_key) = treatments::first_version(lenses, source, surroundings, drafting)?;
+            (body, Some(our_key))
+        }
+        _ => (lenses.create_body(target, &writes, &source.key)?, None),
+    };
     let version = Some(source_version.to_owned());
     let (servicenow_version, ehr_version) = match source_remote {
         Remote::ServiceNow => (version, None),
@@ -135,6 +178,7 @@ pub fn create_body_of(
             fields: writes,
             cross_reference: Some(source.key.clone()),
             body,
+            our_key,
         }],
         decisions: Vec::new(),
         open: Vec::new(),
@@ -168,13 +212,10 @@ pub fn operation_rows(
         .iter()
         .map(|operation| {
             let id = next_id();
-            let idempotency_key = match (&operation.key, &operation.cross_reference) {
+            let idempotency_key = match operation.looked_up_by(lenses.of(pair.kind)) {
                 // Looked up by the part before the mark; the rest tells this attempt from one that was cancelled.
-                (None, Some(cross_reference)) => {
-                    let our_key = lenses.of(pair.kind).our_key(operation.remote, cross_reference);
-                    format!("{our_key}{KEY_MARK}{id}")
-                }
-                _ => id.clone(),
+                Some(our_key) => format!("{our_key}{KEY_MARK}{id}"),
+                None => id.clone(),
             };
             Ok(OperationRow {
                 lane: pair.id.clone(),
@@ -182,11 +223,7 @@ pub fn operation_rows(
                 plan: plan_id.to_owned(),
                 remote: operation.remote,
                 kind: pair.kind,
-                action: if operation.key.is_none() {
-                    OperationAction::Create
-                } else {
-                    OperationAction::Update
-                },
+                action: if operation.creates() { OperationAction::Create } else { OperationAction::Update },
                 key: operation.key.clone(),
                 expected_version: operation.expected_version.clone(),
                 idempotency_key,

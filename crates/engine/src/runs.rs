@@ -607,13 +607,10 @@ impl RunState {
 fn not_synchronised(kind: RecordKind) -> EngineError {
     EngineError::NotNow {
         what: format!("{}s are not synchronised here", kind.as_str()),
-        way_out: match kind {
-            RecordKind::Patient | RecordKind::Appointment => format!(
-                "set synchronise = true under [servicenow.{}s] in the settings, and start again",
-                kind.as_str()
-            ),
-            RecordKind::Treatment => "this version synchronises patients and appointments".to_owned(),
-        },
+        way_out: format!(
+            "set synchronise = true under [servicenow.{}s] in the settings, and start again",
+            kind.as_str()
+        ),
     }
 }
 

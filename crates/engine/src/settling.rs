@@ -47,7 +47,7 @@ impl Engine {
             {
                 continue;
             }
-            let terms = Terms { write: true, agreed_by: "rule", now_ms };
+            let terms = Terms { write: true, agreed_by: "rule", now_ms, rules: &self.rules };
             let ids = std::sync::Arc::clone(&self.ids);
             let judgement = match judge::judge(&context, &self.lenses, terms, &mut || ids.next(now_ms)) {
                 Ok(judgement) => judgement,

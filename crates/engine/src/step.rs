@@ -15,6 +15,7 @@ use crate::rules::Rules;
 use crate::runs::RunState;
 use crate::schedule::Scheduling;
 use crate::storage::StorageTrouble;
+use crate::treatments::{self, Surroundings};
 use mapping::event::EventLens;
 use reconcile::plan::FieldDecision;
 use record::{FieldIx, FieldState, RecordKind, Remote};
@@ -655,7 +656,22 @@ pub async fn load_context(store: &dyn Store, lenses: &Lenses, pair: PairRow) -> 
             blocked(store, &pair.id).await?,
         ),
     };
-    context_of(lenses, pair, servicenow, ehr, open_conflict, lane_busy, blocked).map(Some)
+    let context = context_of(lenses, pair, servicenow, ehr, open_conflict, lane_busy, blocked)?;
+    surrounded(store, lenses, context).await.map(Some)
+}
+
+/// The same with what the writing of a treatment depends on besides.
+pub(crate) async fn surrounded(
+    store: &dyn Store,
+    lenses: &Lenses,
+    context: PairContext,
+) -> Result<PairContext> {
+    if context.pair.kind != RecordKind::Treatment {
+        return Ok(context);
+    }
+    let (raw, record) = (&context.servicenow.snapshot.raw, &context.servicenow.record);
+    let surroundings = Box::pin(treatments::surroundings(store, lenses, raw, record)).await?;
+    Ok(PairContext { surroundings, ..context })
 }
 
 /// Puts together what was looked up.
@@ -686,7 +702,17 @@ pub(crate) fn context_of(
             .collect();
         lenses.of(pair.kind).row.reread(&mut servicenow.record, &agreed);
     }
-    Ok(PairContext { pair, servicenow, ehr, base, open_conflict, lane_busy, blocked, unresolved })
+    Ok(PairContext {
+        pair,
+        servicenow,
+        ehr,
+        base,
+        open_conflict,
+        lane_busy,
+        blocked,
+        unresolved,
+        surroundings: Surroundings::default(),
+    })
 }
 
 /// What stands in a lane whose first operation was refused: that one and all that wait behind it.

@@ -20,7 +20,7 @@ pub mod servicenow;
 mod text;
 
 pub use fhir::{AppointmentLens, BareAllergies, PatientLens, TreatmentForm, TreatmentLens, TreatmentVersion};
-pub use servicenow::{ColumnType, RowLens};
+pub use servicenow::{ColumnType, Completion, RowLens};
 
 /// A value that has no place in the target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

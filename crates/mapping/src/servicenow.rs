@@ -39,6 +39,27 @@ pub struct RowLens {
     pub active_column: Option<String>,
     /// Column that says whether the patient is dead, if the table has one.
     pub deceased_column: Option<String>,
+    /// When a treatment counts; other tables have none.
+    pub completion: Option<Completion>,
+    /// Column that names the appointment a treatment was given at, if the table has one.
+    pub appointment_column: Option<String>,
+}
+
+/// When a row counts as completed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// Column that says how far it is.
+    pub column: String,
+    /// Its stored values with which it is completed.
+    pub values: Vec<String>,
+}
+
+impl Completion {
+    /// Whether a row says that it is completed. One that does not show its status does not.
+    fn holds(&self, status: Option<&str>) -> bool {
+        let Some(status) = status.map(str::trim).filter(|status| !status.is_empty()) else { return false };
+        self.values.iter().any(|value| value.trim().eq_ignore_ascii_case(status))
+    }
 }
 
 /// The column of a row's own key.
@@ -56,6 +77,8 @@ impl RowLens {
             ehr_id_column: "u_ehr_id".to_owned(),
             active_column: None,
             deceased_column: None,
+            completion: None,
+            appointment_column: None,
         }
     }
 
@@ -90,7 +113,11 @@ impl RowLens {
             other_key: cell(row, &self.ehr_id_column)
                 .map(|key| key.trim().to_owned())
                 .filter(|key| !key.is_empty()),
-            active: text_of(&self.active_column).is_none_or(says_active),
+            active: text_of(&self.active_column).is_none_or(says_active)
+                && self
+                    .completion
+                    .as_ref()
+                    .is_none_or(|completion| completion.holds(cell(row, &completion.column))),
             deceased: text_of(&self.deceased_column).is_some_and(says_deceased),
             fields: self
                 .catalogue
@@ -134,6 +161,12 @@ impl RowLens {
             None => reader.state(FieldState::Unknown),
             Some(written) => reader.text(&spec.value_type, written, &self.conventions),
         }
+    }
+
+    /// The key of the appointment that a treatment's row names.
+    pub fn appointment_of<'r>(&self, row: &'r Json) -> Option<&'r str> {
+        let named = cell(row, self.appointment_column.as_deref()?)?.trim();
+        (!named.is_empty()).then_some(named)
     }
 
     /// Sets one field in a row; everything else stays as it was.

@@ -19,7 +19,8 @@ pub struct Record {
     /// table's URI; ServiceNow: the configured column).
     #[serde(default, rename = "o", skip_serializing_if = "Option::is_none")]
     pub other_key: Option<String>,
-    /// FHIR `active` / the ServiceNow active column; `true` where the remote does not say.
+    /// FHIR `active` / the ServiceNow active column; `true` where the remote does not say. Of a treatment's row: whether it
+    /// is completed.
     #[serde(default = "yes", rename = "a", skip_serializing_if = "is_yes")]
     pub active: bool,
     /// FHIR `deceased[x]` / the ServiceNow deceased column.

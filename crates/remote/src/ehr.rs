@@ -317,10 +317,7 @@ impl RemoteApi for Ehr {
 
     async fn write(&self, write: &Write) -> Result<Written, RemoteError> {
         match &write.key {
-            Some(_) if write.kind == RecordKind::Treatment => Err(self.caller.refused(
-                0,
-                "a treatment is written once; a change is a new version that names the earlier one: nothing was sent",
-            )),
+            Some(earlier) if write.kind == RecordKind::Treatment => self.revise(earlier, write).await,
             Some(key) => self.update(key, write).await,
             None => self.create(write).await,
         }

@@ -92,7 +92,8 @@ pub struct Write {
     /// The target; `None` creates.
     pub key: Option<String>,
     /// The body, sent byte for byte. A treatment is a Bundle of type `collection`, sent to its route, or `transaction`,
-    /// sent to the base; it has no `key`, since it is written once and each version anew.
+    /// sent to the base; it is written once and each version anew, and its `key` is that of the version it revises, which
+    /// has to stand as it was decided on.
     pub body: String,
     /// The version it was decided on; `None` only for a create.
     pub expected_version: Option<String>,

@@ -252,10 +252,47 @@ async fn a_treatment_is_written_once_as_a_collection_and_read_back() {
     assert_eq!(post.header("if-none-exist"), Some(&*format!("identifier={VERSIONS}|k-1-v1")));
     assert_eq!(post.body, collection().to_string(), "byte for byte");
 
-    let again = Write { key: Some("e-1".into()), expected_version: Some("1".into()), ..sent(&collection()) };
+    // What is in it already is not written into it again.
+    let again = Write {
+        key: Some("e-1".into()),
+        expected_version: Some(written.read_back.version),
+        ..sent(&collection())
+    };
     let refused = client.write(&again).await;
     assert!(matches!(&refused, Err(RemoteError::Refused { status: 0, .. })), "{refused:?}");
     assert_eq!(server.seen().iter().filter(|seen| seen.method != "GET").count(), 2, "the token and one POST");
+}
+
+/// The second version of [`collection`], which revises the first as that one stood.
+fn revision(expected: &str) -> Write {
+    let mut second = collection();
+    let text = second.to_string().replace("k-1-v1", "k-1-v2");
+    second.clone_from(&serde_json::from_str(&text).unwrap());
+    Write {
+        key: Some("e-1".into()),
+        expected_version: Some(expected.to_owned()),
+        idempotency_key: format!("{VERSIONS}|k-1-v2"),
+        ..sent(&second)
+    }
+}
+
+/// A new version is created beside the earlier one, and only while that one stands as it was decided on.
+#[tokio::test]
+async fn a_new_version_relies_on_the_one_it_revises() {
+    let server = treatments(|| json(201, "").with("location", "/api/v1/treatments/e-1/_history/1"));
+    let client = client(&server);
+    let posts = || server.seen().iter().filter(|seen| seen.method == "POST" && seen.path != "/token").count();
+    let stands = client.read(RecordKind::Treatment, "e-1").await.unwrap().version;
+    let moved = client.write(&revision("an earlier one")).await;
+    assert!(matches!(&moved, Err(RemoteError::Moved { .. })), "{moved:?}");
+    let unsaid = Write { expected_version: None, ..revision("") };
+    assert!(matches!(client.write(&unsaid).await, Err(RemoteError::Refused { status: 0, .. })));
+    assert_eq!(posts(), 0, "nothing was sent");
+    let write = revision(&stands);
+    let preview = client.preview(&write);
+    assert_eq!((preview.method.as_str(), preview.url.ends_with("/api/v1/treatments")), ("POST", true));
+    client.write(&write).await.unwrap();
+    assert_eq!(posts(), 1);
 }
 
 #[tokio::test]

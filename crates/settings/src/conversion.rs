@@ -100,6 +100,17 @@ impl Settings {
         scopes
     }
 
+    /// What a treatment must say before it is sent.
+    pub fn compliance_rules(&self) -> record::validate::ComplianceRules {
+        let own = &self.servicenow.treatments.compliance;
+        record::validate::ComplianceRules {
+            required: own.required.clone(),
+            clinician_known: own.clinician_known,
+            dose_required: own.dose_required,
+            age_days_max: own.age_days_max,
+        }
+    }
+
     /// The zone of `batch_schedule`, where it or the hospital's is set.
     pub fn batch_time_zone(&self) -> Option<chrono_tz::Tz> {
         let own = self.schedule.batch_time_zone.as_deref().and_then(|name| name.parse().ok());

@@ -24,7 +24,7 @@ mod shape;
 mod sync_frequency;
 
 pub use model::{
-    Algorithm, AppointmentStatusWord, Appointments, Brake, Console, Conventions, CustomField,
+    Algorithm, AppointmentStatusWord, Appointments, Brake, Compliance, Console, Conventions, CustomField,
     CustomFieldType, Dialect, Ehr, EhrAlgorithm, Hospital, Person, Role, Schedule, SecondPerson, SecretPlace,
     ServiceNow, Settings, SexTerm, SignIn, StaffMember, Storage, TlsMinimum, TreatmentBundle, Treatments,
     Webhooks,

@@ -2,7 +2,7 @@
 
 mod visits;
 
-pub use visits::{AppointmentStatusWord, Appointments, StaffMember, TreatmentBundle, Treatments};
+pub use visits::{AppointmentStatusWord, Appointments, Compliance, StaffMember, TreatmentBundle, Treatments};
 
 use crate::sync_frequency::SyncFrequency;
 use schemars::JsonSchema;

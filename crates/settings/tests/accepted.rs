@@ -262,6 +262,13 @@ name = "Dr Lee"
 
     let alone = Settings::parse("", Format::Toml).expect("accepted");
     assert_eq!(alone.kinds(), [RecordKind::Patient]);
+    assert_eq!(alone.compliance_rules(), record::validate::ComplianceRules::default());
+    let laxer = "[servicenow.treatments.compliance]\nrequired = [\"patient\"]\ndose_required = false";
+    let rules = Settings::parse(laxer, Format::Toml).expect("accepted").compliance_rules();
+    assert_eq!(
+        (rules.required, rules.dose_required, rules.clinician_known),
+        (vec!["patient".to_owned()], false, true)
+    );
     assert_eq!(alone.ehr_scopes(), ["system/Patient.crus", "system/AllergyIntolerance.crus"]);
 }
 
@@ -281,6 +288,11 @@ fn what_does_not_fit_appointments_and_treatments_is_named() {
     );
     refused("[servicenow.treatments]\nehr_id_column = \"sys_id\"", "belongs to the platform");
     refused("[servicenow.treatments]\ncompleted_values = []", "none would ever be sent");
+    refused("[servicenow.treatments]\nappointment_column = \"sys_created_on\"", "belongs to the platform");
+    refused(
+        "[servicenow.treatments.compliance]\nrequired = [\"patient\", \"clinican\"]",
+        "Did you mean `clinician`?",
+    );
     refused("[conventions]\nappointment_statuses_written = { done = \"x\" }", "not one of FHIR's statuses");
     let member = |practitioner: &str| {
         format!("[[staff]]\nservicenow_user = \"a\"\npractitioner = {practitioner:?}\nname = \"Dr Lee\"\n")

@@ -53,7 +53,7 @@ enum Verb {
     Simulate(sample::Simulate),
     /// Compare a sample clinic end to end and check every decision against the known truth; or show it in the window.
     Demo(demo::Demo),
-    /// Read both remotes and bring them into line; one patient with --patient.
+    /// Read both remotes and bring them into line; one record with --patient, --appointment or --treatment.
     Sync {
         /// Only this patient, by VetSync's id.
         #[arg(long, value_name = "ID")]
@@ -61,13 +61,16 @@ enum Verb {
         /// Only this appointment, by VetSync's id.
         #[arg(long, value_name = "ID", conflicts_with = "patient")]
         appointment: Option<String>,
+        /// Only this treatment, by VetSync's id.
+        #[arg(long, value_name = "ID", conflicts_with_all = ["patient", "appointment"])]
+        treatment: Option<String>,
     },
     /// Compare everything, settle what rules may settle, flag the rest.
     Reconcile {
         /// Only say what would be done; write nothing.
         #[arg(long)]
         plan: bool,
-        /// Only records of this kind: patient or appointment.
+        /// Only records of this kind: patient, appointment or treatment.
         #[arg(long, value_enum, conflicts_with = "go_on")]
         kind: Option<commands::KindName>,
         /// Let exactly what the brake stopped go on: the first administrator asks, with --reason; another one agrees.
@@ -81,6 +84,8 @@ enum Verb {
     Patients(commands::Patients),
     /// Appointments of both calendars: list, show.
     Appointments(commands::Appointments),
+    /// Treatments on their way from ServiceNow to the EHR: list, show.
+    Treatments(commands::Treatments),
     /// The work list of conflicts.
     Conflicts(commands::Conflicts),
     /// The outbox: what waits, what failed and why; retry, replay, edit and resend, cancel.
@@ -124,12 +129,18 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Verb::Simulate(simulate) => sample::simulate(simulate, json).await,
         Verb::Demo(demo) => demo::run(demo, json).await,
-        Verb::Sync { appointment: Some(id), .. } => commands::sync_appointment(options, id, json).await,
+        Verb::Sync { appointment: Some(id), .. } => {
+            commands::sync_visit(options, commands::VisitKind::Appointment, id, json).await
+        }
+        Verb::Sync { treatment: Some(id), .. } => {
+            commands::sync_visit(options, commands::VisitKind::Treatment, id, json).await
+        }
         Verb::Sync { patient, .. } => commands::sync(options, patient, json).await,
         Verb::Reconcile { go_on: true, reason, .. } => commands::continue_braked(options, reason, json).await,
         Verb::Reconcile { plan, kind, .. } => commands::reconcile(options, plan, kind, json).await,
         Verb::Patients(patients) => commands::patients(options, patients, json).await,
         Verb::Appointments(appointments) => commands::appointments(options, appointments, json).await,
+        Verb::Treatments(treatments) => commands::treatments(options, treatments, json).await,
         Verb::Conflicts(conflicts) => commands::conflicts(options, conflicts, json).await,
         Verb::Queue(queue) => commands::queue(options, queue, json).await,
         Verb::Remotes(remotes) => commands::remotes(options, remotes, json).await,

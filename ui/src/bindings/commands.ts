@@ -21,6 +21,8 @@ export interface Commands {
   "appointments.get": { request: Id; response: VisitPage };
   "appointments.calendar": { request: CalendarQuery; response: CalendarView };
   "appointments.export": { request: CalendarQuery; response: TextFile };
+  "treatments.list": { request: VisitQuery; response: VisitRows };
+  "treatments.get": { request: Id; response: VisitPage };
   "conflicts.list": { request: ConflictQuery; response: ConflictList };
   "conflicts.get": { request: Id; response: CompareView };
   "conflicts.claim": { request: Claim; response: ConflictItem };
@@ -74,6 +76,8 @@ export const commandNames = [
   "appointments.get",
   "appointments.calendar",
   "appointments.export",
+  "treatments.list",
+  "treatments.get",
   "conflicts.list",
   "conflicts.get",
   "conflicts.claim",

@@ -914,7 +914,11 @@ patientId: string | null, serviceNow: Side, ehr: Side, fields: Array<FieldView>,
 /**
  * What business rules say about it, gravest first.
  */
-findings: Array<FindingView>, conflictId: string | null, timeline: Array<TimelineEntry>, linkedBy: string | null, };
+findings: Array<FindingView>, conflictId: string | null, timeline: Array<TimelineEntry>, linkedBy: string | null, 
+/**
+ * Which version of a treatment the EHR holds.
+ */
+version: number | null, };
 
 export type VisitQuery = { status: PatientStatus | null, 
 /**

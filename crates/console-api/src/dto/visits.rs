@@ -136,6 +136,8 @@ dto! {
         pub conflict_id: Option<String>,
         pub timeline: Vec<TimelineEntry>,
         pub linked_by: Option<String>,
+        /// Which version of a treatment the EHR holds.
+        pub version: Option<u32>,
     }
 }
 

@@ -65,6 +65,8 @@ pub struct TreatmentVersion<'a> {
     /// The reference of the earlier version's Encounter (`Encounter/e-1`), where the EHR gave it an id; a later version
     /// without it refers to the earlier one by its identifier.
     pub revises: Option<&'a str>,
+    /// The reference of the appointment it was given at (`Appointment/ap-1`), where the EHR has it.
+    pub appointment: Option<&'a str>,
 }
 
 impl TreatmentLens {
@@ -276,6 +278,9 @@ impl TreatmentLens {
                     ("individual", doctor.clone()),
                 ])]),
             );
+        }
+        if let Some(appointment) = version.appointment {
+            encounter.set("appointment", Json::Array(vec![reference(appointment)]));
         }
         if let Some(start) = &visit.start {
             encounter.set("period", Json::object([("start", Json::str(start.as_str()))]));

@@ -179,3 +179,26 @@ fn choice_columns_take_stored_values_only() {
         matches!(cleared, Err(MappingError::CannotWrite { problem, .. }) if problem.contains("cannot be cleared"))
     );
 }
+
+/// Only a status that is configured as completed completes a row; one that is hidden or empty does not.
+#[test]
+fn a_row_is_completed_only_where_its_status_says_so() {
+    let lens = mapping::RowLens {
+        completion: Some(mapping::Completion {
+            column: "u_state".to_owned(),
+            values: vec!["Completed".to_owned(), "archived".to_owned()],
+        }),
+        appointment_column: Some("u_visit".to_owned()),
+        ..row_lens()
+    };
+    for (status, completed) in
+        [("completed", true), (" Archived ", true), ("draft", false), ("", false), ("complete", false)]
+    {
+        let row = Json::object([("sys_id", Json::str("t1")), ("u_state", Json::str(status))]);
+        assert_eq!(lens.get(&row).expect("a row").active, completed, "{status:?}");
+    }
+    let hidden = Json::object([("sys_id", Json::str("t1")), ("u_visit", Json::str(" a1 "))]);
+    assert!(!lens.get(&hidden).expect("a row").active);
+    assert_eq!(lens.appointment_of(&hidden), Some("a1"));
+    assert_eq!(lens.appointment_of(&Json::object([("u_visit", Json::str(""))])), None);
+}

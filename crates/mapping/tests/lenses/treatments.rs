@@ -67,7 +67,7 @@ fn recorded() -> Instant {
 }
 
 fn version(number: u32, recorded: &Instant) -> TreatmentVersion<'_> {
-    TreatmentVersion { number, recorded, revises: None }
+    TreatmentVersion { number, recorded, revises: None, appointment: None }
 }
 
 fn written(record: &Record, number: u32) -> Json {
@@ -117,6 +117,18 @@ fn as_a_transaction_every_create_has_a_condition_that_its_own_resource_fulfils()
     // Apart from that it says what the collection says.
     let read = |bundle: &Json| self::lens().get(bundle).expect("readable").fields;
     assert_eq!(read(&bundle), read(&written(&treatment(FULL), 2)));
+}
+
+#[test]
+fn the_appointment_is_referred_to_where_the_ehr_has_it() {
+    let recorded = recorded();
+    let at = TreatmentVersion { appointment: Some("Appointment/ap-9"), ..version(1, &recorded) };
+    let bundle = lens().write(&treatment(FULL), at, ids()).expect("writable");
+    assert_eq!(errors_of(&bundle), Vec::<String>::new(), "{bundle}");
+    let encounter = serde(resources(&bundle, "Encounter")[0]);
+    assert_eq!(encounter["appointment"], of!([{ "reference": "Appointment/ap-9" }]));
+    let plain = written(&treatment(FULL), 1);
+    assert!(resources(&plain, "Encounter")[0].get("appointment").is_none());
 }
 
 #[test]

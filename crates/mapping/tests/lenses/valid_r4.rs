@@ -91,7 +91,7 @@ fn is_foreign_extension(message: &str) -> bool {
 /// A Bundle of type `collection` may refer to what stands outside it by type and id; only a `urn:uuid` must lead to an
 /// entry (FHIR R4 Bundle, "Resolving references in Bundles"). The validator looks for both inside.
 fn stands_outside(message: &str) -> bool {
-    ["Patient/", "Practitioner/", "Encounter/"]
+    ["Patient/", "Practitioner/", "Encounter/", "Appointment/"]
         .iter()
         .any(|kind| message.starts_with(&format!("Unable to resolve resource with reference '{kind}")))
 }

@@ -204,6 +204,33 @@ impl Ehr {
         self.written(write.kind, new_key, answer, &dialect).await
     }
 
+    /// A new version of a treatment: created beside the earlier one, which is never changed, if that one still stands as it
+    /// was when this was decided.
+    pub(super) async fn revise(&self, earlier: &str, write: &Write) -> Result<Written, RemoteError> {
+        let Some(expected) = &write.expected_version else {
+            return Err(self
+                .caller
+                .refused(0, "a new version needs the version it was decided on: nothing was sent"));
+        };
+        let dialect = self.dialect().await?;
+        let (before, _) = self.record(write.kind, earlier, &dialect).await?;
+        if before.version != *expected {
+            return Err(RemoteError::Moved {
+                remote: Remote::Ehr,
+                key: earlier.to_owned(),
+                current_version: Some(before.version),
+            });
+        }
+        let ours = self.our_key(&write.idempotency_key)?;
+        if has_identifier(&before.raw, ours.system, ours.value) {
+            return Err(self.caller.refused(
+                0,
+                "a treatment is written once; a change is a new version that names the earlier one: nothing was sent",
+            ));
+        }
+        self.create(&Write { key: None, expected_version: None, ..write.clone() }).await
+    }
+
     /// Where a new record is sent: its route, or the base for a transaction (FHIR R4 http, "transaction").
     fn create_url(&self, kind: RecordKind, body: &str) -> Result<String, RemoteError> {
         let route = self.route(kind)?;
@@ -308,7 +335,8 @@ impl Ehr {
         let dialect = known.cloned().unwrap_or_default();
         let mut headers = vec![("Content-Type".to_owned(), "application/fhir+json".to_owned())];
         let route = self.route(write.kind).unwrap_or_default();
-        if let Some(key) = &write.key {
+        // A treatment's key is that of the version it revises: it is created beside it.
+        if let Some(key) = write.key.as_ref().filter(|_| write.kind != RecordKind::Treatment) {
             let version = write.expected_version.as_deref().and_then(own_version);
             if let Some(version) = version.filter(|_| dialect.etag) {
                 headers.push(("If-Match".to_owned(), weak_etag(version)));

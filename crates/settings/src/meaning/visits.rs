@@ -16,6 +16,9 @@ pub(super) fn check(settings: &Settings, found: &mut Findings<'_>) {
         ("servicenow.treatments.ehr_id_column".to_owned(), treatments.ehr_id_column.as_str()),
         ("servicenow.treatments.status_column".to_owned(), treatments.status_column.as_str()),
     ];
+    if let Some(column) = &treatments.appointment_column {
+        names.push(("servicenow.treatments.appointment_column".to_owned(), column.as_str()));
+    }
     for (section, columns, catalogue) in [
         ("appointments", &appointments.columns, Catalogue::appointment_default()),
         ("treatments", &treatments.columns, Catalogue::treatment_default()),
@@ -49,6 +52,7 @@ pub(super) fn check(settings: &Settings, found: &mut Findings<'_>) {
             "no value says that a treatment is completed, so none would ever be sent",
         );
     }
+    required_fields(&treatments.compliance.required, found);
     for code in settings.conventions.appointment_statuses_written.keys() {
         if AppointmentStatus::from_code(code).is_none() {
             let codes = AppointmentStatus::ALL.map(AppointmentStatus::code);
@@ -60,6 +64,25 @@ pub(super) fn check(settings: &Settings, found: &mut Findings<'_>) {
         }
     }
     staff(settings, found);
+}
+
+/// A required field that no treatment has would keep every one of them back, or none.
+fn required_fields(required: &[String], found: &mut Findings<'_>) {
+    let catalogue = Catalogue::treatment_default();
+    let fields: Vec<&str> = catalogue.fields.iter().map(|field| field.id.as_str()).collect();
+    for (at, field) in required.iter().enumerate() {
+        if catalogue.index_of(field).is_none() {
+            let way_out = shape::nearest(field, fields.iter().copied()).map_or_else(
+                || format!("The fields are {}.", fields.join(", ")),
+                |near| format!("Did you mean `{near}`?"),
+            );
+            found.add(
+                &format!("servicenow.treatments.compliance.required[{at}]"),
+                "treatments have no such field",
+                way_out,
+            );
+        }
+    }
 }
 
 /// Two kinds of one table would take each other's rows for their own.

@@ -57,6 +57,13 @@ pub struct Treatments {
     /// Its values with which a treatment is completed; others wait.
     #[schemars(example = completed_values())]
     pub completed_values: Vec<String>,
+    /// Column that names the appointment at which the treatment was given, where the table has one: the EHR is told where
+    /// that appointment is synchronised. Without it nothing is said of appointments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"u_appointment")]
+    pub appointment_column: Option<String>,
+    /// What a treatment must say before it is sent.
+    pub compliance: Compliance,
     /// How a treatment is sent to the EHR.
     pub bundle: TreatmentBundle,
 }
@@ -70,7 +77,36 @@ impl Default for Treatments {
             ehr_id_column: "u_ehr_id".to_owned(),
             status_column: "u_treatment_status".to_owned(),
             completed_values: vec!["completed".to_owned(), "archived".to_owned()],
+            appointment_column: None,
+            compliance: Compliance::default(),
             bundle: TreatmentBundle::Collection,
+        }
+    }
+}
+
+/// What a treatment must say before it is sent to the EHR. One that does not is not written, and asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compliance {
+    /// Fields that must say something.
+    #[schemars(example = required_fields())]
+    pub required: Vec<String>,
+    /// Whether the clinician must be in `[[staff]]`.
+    pub clinician_known: bool,
+    /// Whether every medication must say how much to give.
+    pub dose_required: bool,
+    /// Treatments older than this many days are probably dated wrongly; that is said, and keeps nothing back.
+    #[schemars(range(min = 1))]
+    pub age_days_max: u32,
+}
+
+impl Default for Compliance {
+    fn default() -> Self {
+        Compliance {
+            required: required_fields().map(str::to_owned).to_vec(),
+            clinician_known: true,
+            dose_required: true,
+            age_days_max: 365,
         }
     }
 }
@@ -117,6 +153,11 @@ pub enum AppointmentStatusWord {
     #[serde(rename = "noshow")]
     NoShow,
     EnteredInError,
+}
+
+/// Default of [`Compliance::required`].
+fn required_fields() -> [&'static str; 4] {
+    ["patient", "treatment_date", "clinician", "diagnosis"]
 }
 
 /// Example of [`Treatments::completed_values`].

@@ -228,8 +228,10 @@ pub fn settled(
         lane_busy: false,
         blocked: engine::step::Blocked::default(),
         unresolved: false,
+        surroundings: engine::treatments::Surroundings::default(),
     };
-    let terms = Terms { write: true, agreed_by: "bench", now_ms };
+    let rules = engine::Rules::default();
+    let terms = Terms { write: true, agreed_by: "bench", now_ms, rules: &rules };
     let judgement = judge(&context, lenses, terms, &mut || ids.next(now_ms))?;
     if judgement.writes != [1, 0] {
         return Err(Failure::new(

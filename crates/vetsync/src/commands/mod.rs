@@ -1,20 +1,20 @@
 //! The verbs that work on the configured systems, through the console's commands like every other host.
 
-mod appointments;
 mod doctor;
 mod quarantine;
 mod queue;
 mod remotes;
 mod runs;
 mod secret;
+mod visits;
 
-pub use appointments::{Appointments, KindName, appointments, sync_appointment};
 pub use doctor::doctor;
 pub use quarantine::{Quarantine, quarantine};
 pub use queue::{Queue, queue};
 pub use remotes::{Remotes, remotes};
 pub use runs::{Runs, Schedule, runs, schedule};
 pub use secret::{Secret, secret};
+pub use visits::{Appointments, KindName, Treatments, VisitKind, appointments, sync_visit, treatments};
 
 use crate::exit::Failure;
 use crate::{Outcome, output};

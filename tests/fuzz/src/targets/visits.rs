@@ -88,7 +88,7 @@ pub fn treatment(input: &[u8]) {
     let Ok(mut record) = lens.get(&document) else { return };
     "1234567890abcdef1234567890abcdef".clone_into(&mut record.key);
     let recorded = Instant::parse("2025-03-10 15:05:00").expect("a moment");
-    let version = TreatmentVersion { number: 2, recorded: &recorded, revises: None };
+    let version = TreatmentVersion { number: 2, recorded: &recorded, revises: None, appointment: None };
     let mut count = 0_u32;
     let ids = || {
         count += 1;

@@ -21,4 +21,5 @@ mod schedule;
 mod second_person;
 mod single;
 mod starting;
+mod treatments;
 mod webhooks;

@@ -28,6 +28,12 @@ const TABLE: &[Entry] = &[
     ("appointments.calendar", "yyyyy", || json!({ "day": null, "span": "day", "clinician": null })),
     ("appointments.export", "yyyyy", || json!({ "day": null, "span": "week", "clinician": null })),
     (
+        "treatments.list",
+        "yyyyy",
+        || json!({ "status": null, "from": null, "until": null, "clinician": null, "offset": 0, "limit": 1 }),
+    ),
+    ("treatments.get", "yyyyy", || json!({ "id": "none" })),
+    (
         "conflicts.list",
         "yyyy-",
         || json!({ "text": "", "grade": null, "field": null, "cause": null, "status": null, "offset": 0, "limit": 1 }),

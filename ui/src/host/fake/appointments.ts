@@ -107,6 +107,7 @@ export function appointment(id: string): VisitPage | undefined {
     conflictId: found.conflictId,
     timeline: [],
     linkedBy: "each other's number",
+    version: null,
   };
 }
 

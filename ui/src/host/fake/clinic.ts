@@ -155,6 +155,8 @@ export class SampleClinic {
     },
     // No screen asks for it.
     "appointments.list": () => ({ rows: [], total: 0 }),
+    "treatments.list": () => ({ rows: [], total: 0 }),
+    "treatments.get": () => fail("not_found", "There is no such treatment any more.", "Go back to the list and look again."),
     "conflicts.list": ({ text, grade, field, cause, status, offset, limit }) => {
       const wanted = text.toLowerCase();
       const items = this.conflicts

@@ -1,4 +1,4 @@
-//! `vetsync appointments`: both calendars, side by side.
+//! `vetsync appointments` and `vetsync treatments`: both systems, side by side.
 
 use super::{call, something_happened, started};
 use crate::{Outcome, output};
@@ -18,6 +18,7 @@ use std::process::ExitCode;
 pub enum KindName {
     Patient,
     Appointment,
+    Treatment,
 }
 
 impl KindName {
@@ -26,6 +27,7 @@ impl KindName {
         match self {
             KindName::Patient => Kind::Patient,
             KindName::Appointment => Kind::Appointment,
+            KindName::Treatment => Kind::Treatment,
         }
     }
 }
@@ -76,12 +78,79 @@ enum Verb {
     },
 }
 
+/// `vetsync treatments`
+#[derive(Debug, Args)]
+pub struct Treatments {
+    #[command(subcommand)]
+    verb: TreatmentsVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum TreatmentsVerb {
+    /// Treatments, in the order they were given: which the EHR has, which wait, which are asked about.
+    List {
+        /// Those given at or after this day or time (2026-10-05, or "2026-10-05 14:00"; UTC).
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Those given before this day or time.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// Those of this clinician, by a part of the name.
+        #[arg(long, value_name = "NAME")]
+        clinician: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// One treatment: both sides, what differs, what the compliance check says about it.
+    Show {
+        /// VetSync's id.
+        id: String,
+    },
+}
+
+/// The kinds that are visits: what the verbs of both have in common goes by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisitKind {
+    /// `vetsync appointments`
+    Appointment,
+    /// `vetsync treatments`
+    Treatment,
+}
+
+impl VisitKind {
+    const fn list(self) -> &'static str {
+        match self {
+            VisitKind::Appointment => "appointments.list",
+            VisitKind::Treatment => "treatments.list",
+        }
+    }
+
+    const fn get(self) -> &'static str {
+        match self {
+            VisitKind::Appointment => "appointments.get",
+            VisitKind::Treatment => "treatments.get",
+        }
+    }
+
+    const fn headings(self) -> [&'static str; 7] {
+        match self {
+            VisitKind::Appointment => {
+                ["ID", "BEGINS (UTC)", "PATIENT", "CLINICIAN", "TYPE", "STATUS", "SYNC"]
+            }
+            VisitKind::Treatment => {
+                ["ID", "GIVEN (UTC)", "PATIENT", "CLINICIAN", "DIAGNOSIS", "PROCEDURES", "SYNC"]
+            }
+        }
+    }
+}
+
 /// `vetsync appointments list|calendar|show`
 pub async fn appointments(options: Options, appointments: Appointments, json: bool) -> Outcome {
     match appointments.verb {
         Verb::List { from, until, clinician, limit } => {
             let query = VisitQuery { status: None, from, until, clinician, offset: 0, limit };
-            list(options, &query, json).await
+            list(options, VisitKind::Appointment, &query, json).await
         }
         Verb::Calendar { day, week, clinician, ics } => {
             let span = if week { CalendarSpan::Week } else { CalendarSpan::Day };
@@ -91,13 +160,29 @@ pub async fn appointments(options: Options, appointments: Appointments, json: bo
                 None => calendar(options, &query, json).await,
             }
         }
-        Verb::Show { id } => show(options, id, json).await,
+        Verb::Show { id } => show(options, VisitKind::Appointment, id, json).await,
     }
 }
 
-async fn list(options: Options, query: &VisitQuery, json: bool) -> Outcome {
+/// `vetsync treatments list|show`
+pub async fn treatments(options: Options, treatments: Treatments, json: bool) -> Outcome {
+    match treatments.verb {
+        TreatmentsVerb::List { from, until, clinician, limit } => {
+            let query = VisitQuery { status: None, from, until, clinician, offset: 0, limit };
+            list(options, VisitKind::Treatment, &query, json).await
+        }
+        TreatmentsVerb::Show { id } => show(options, VisitKind::Treatment, id, json).await,
+    }
+}
+
+/// A list written in lines, in one line.
+fn in_one_line(text: &str) -> String {
+    text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+async fn list(options: Options, kind: VisitKind, query: &VisitQuery, json: bool) -> Outcome {
     let seat = started(options).await?;
-    let found: VisitRows = call(&seat, "appointments.list", query).await?;
+    let found: VisitRows = call(&seat, kind.list(), query).await?;
     seat.leave().await;
     if json {
         output::json(&found)?;
@@ -109,13 +194,18 @@ async fn list(options: Options, query: &VisitQuery, json: bool) -> Outcome {
             row.begins.clone(),
             row.patient.clone(),
             row.clinician.clone(),
-            row.about.clone(),
-            row.stands.clone(),
-            if row.waits.is_some() { "WaitsForPatient".to_owned() } else { format!("{:?}", row.status) },
+            in_one_line(&row.about),
+            in_one_line(&row.stands),
+            match (row.waits.is_some(), kind) {
+                (false, _) => format!("{:?}", row.status),
+                (true, VisitKind::Appointment) => "WaitsForPatient".to_owned(),
+                // For its patient or for its completion: `show` says which.
+                (true, VisitKind::Treatment) => "Waits".to_owned(),
+            },
         ]
     };
     let rows: Vec<Vec<String>> = found.rows.iter().map(row).collect();
-    output::table(&["ID", "BEGINS (UTC)", "PATIENT", "CLINICIAN", "TYPE", "STATUS", "SYNC"], &rows);
+    output::table(&kind.headings(), &rows);
     if u64::from(found.total) > rows.len() as u64 {
         eprintln!("{} of {}", rows.len(), found.total);
     }
@@ -183,23 +273,23 @@ async fn export(options: Options, query: &CalendarQuery, file: &Path, json: bool
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show(options: Options, id: String, json: bool) -> Outcome {
+async fn show(options: Options, kind: VisitKind, id: String, json: bool) -> Outcome {
     let seat = started(options).await?;
-    let page: VisitPage = call(&seat, "appointments.get", &Id { id }).await?;
+    let page: VisitPage = call(&seat, kind.get(), &Id { id }).await?;
     seat.leave().await;
     print(&page, json)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// `vetsync sync --appointment`
-pub async fn sync_appointment(options: Options, id: String, json: bool) -> Outcome {
+/// `vetsync sync --appointment` and `--treatment`
+pub async fn sync_visit(options: Options, kind: VisitKind, id: String, json: bool) -> Outcome {
     let seat = started(options).await?;
     let mut events = seat.events();
     let request = StartRun { patient_id: Some(id.clone()), plan_only: false, kind: None };
     let _run: serde_json::Value = call(&seat, "run.start", &request).await?;
     let page: VisitPage = loop {
-        let page: VisitPage = call(&seat, "appointments.get", &Id { id: id.clone() }).await?;
-        // One that waits for its patient waits longer than this.
+        let page: VisitPage = call(&seat, kind.get(), &Id { id: id.clone() }).await?;
+        // One that waits for its patient, or for its completion, waits longer than this.
         if page.visit.status != PatientStatus::Waiting || page.visit.waits.is_some() {
             break page;
         }
@@ -215,6 +305,9 @@ fn print(page: &VisitPage, json: bool) -> Result<(), crate::exit::Failure> {
         return Ok(output::json(page)?);
     }
     println!("{} · {} UTC · {:?}", page.visit.patient, page.visit.begins, page.visit.status);
+    if let Some(version) = page.version {
+        println!("The EHR holds version {version}.");
+    }
     let rows: Vec<Vec<String>> = page
         .fields
         .iter()
