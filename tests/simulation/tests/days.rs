@@ -16,11 +16,14 @@ const ONCE_WRONG: &[(u64, &str)] = &[
     ),
     (151, "with every lane taken the engine asked to be woken at a time that had passed, over and over"),
     (190, "a decision whose write found a newer version left its question being carried out for ever"),
+    (289, "the disk was full right after a receipt: its plan stayed approved for ever"),
     (
         564,
         "two records were said to be the same animal when one was gone already, and nobody was asked ever after",
     ),
+    (910, "the disk was full while a lost answer was looked for: its operation was left running for ever"),
     (919, "a decision whose record was deleted meanwhile left its question being carried out for ever"),
+    (1_280, "what a person put back while it was carried over was overwritten by our own write"),
     (
         2_159,
         "a decided emptying was taken back, and a rule filled the other side with the value that was back",
