@@ -25,7 +25,8 @@ function Running({ run }: { run: RunView }) {
       <p className={classes.runText}>{progress?.text ?? "Starting"}</p>
       <Progress value={progress?.total ? share : 100} animated={!progress?.total} size="sm" aria-label="Progress of the comparison" />
       <p className={classes.small}>
-        {progress && `${progress.done.toLocaleString("en")}${progress.total === null ? "" : ` of ${progress.total.toLocaleString("en")}`}${progress.perSecond > 0 ? ` · ${progress.perSecond.toLocaleString("en")} a second` : ""}`}
+        {progress &&
+          `${progress.done.toLocaleString("en")}${progress.total === null ? "" : ` of ${progress.total.toLocaleString("en")}`}${progress.perSecond > 0 ? ` · ${progress.perSecond.toLocaleString("en")} a second` : ""}`}
         {timeLeft(run)}
       </p>
     </div>
