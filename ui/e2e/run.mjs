@@ -159,6 +159,19 @@ async function appointments() {
   await look_at("appointment");
 }
 
+/** The treatments of last week, and one with its steps. */
+async function treatments() {
+  await go("t");
+  await at("treatments-lead").waitFor();
+  await page.keyboard.press("[");
+  await page.locator("[data-testid=treatment-row], [data-testid=empty]").first().waitFor();
+  await look_at("treatments");
+  if ((await at("treatment-row").count()) === 0) return;
+  await page.keyboard.press("Enter");
+  await at("steps").waitFor();
+  await look_at("treatment");
+}
+
 /** The queue with its groups; with a refused write, its correction up to the plan. */
 async function queue() {
   await go("q");
@@ -379,6 +392,7 @@ try {
     await home();
     await patients();
     await appointments();
+    await treatments();
     await workList();
     await helpAndPalette();
     await variants();

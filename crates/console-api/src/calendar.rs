@@ -22,7 +22,7 @@ const SHOWN_MAX: usize = 2_000;
 /// One more than can be shown for every day of a week, so that what is left out can be counted.
 const READ_MAX: u32 = 20_000;
 /// Nothing begins after this.
-const LAST_MOMENT: &str = "9999-12-31 23:59:59";
+pub(crate) const LAST_MOMENT: &str = "9999-12-31 23:59:59";
 
 /// The days of a span, and the moments they begin and end at (Unix seconds).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,11 @@ fn times(catalogue: &Catalogue, sides: &[Option<SideState>; 2]) -> Option<Times>
     let said = |id: &str| {
         sides.iter().flatten().filter_map(|side| side.record.by_id(catalogue, id).value()).collect::<Vec<_>>()
     };
-    let start = said("appointment_date").into_iter().find_map(|value| match value {
+    let begins = match catalogue.kind {
+        RecordKind::Treatment => "treatment_date",
+        RecordKind::Appointment | RecordKind::Patient => "appointment_date",
+    };
+    let start = said(begins).into_iter().find_map(|value| match value {
         Value::Instant(start) => Some(start.seconds),
         _ => None,
     })?;

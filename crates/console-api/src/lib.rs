@@ -23,6 +23,7 @@ mod remotes;
 mod schedule;
 mod shown;
 mod storage;
+mod treatments;
 mod visits;
 mod words;
 

@@ -8,7 +8,7 @@ use crate::dto::{
     Validated,
 };
 use crate::errors::{api, sentence};
-use crate::shown::{remote_name, shown, side};
+use crate::shown::{kind_name, remote_name, shown, side};
 use engine::Command;
 use engine::judge::SideState;
 use engine::step::{load_context, load_side};
@@ -158,6 +158,7 @@ impl Console {
         let mut findings = self.unreadable(&pair).await?;
         findings.extend(self.findings(servicenow.as_ref(), ehr.as_ref()));
         Ok(PatientPage {
+            kind: kind_name(pair.kind),
             patient: self.patient_row(&pair),
             service_now: side(Remote::ServiceNow, servicenow.as_ref(), pair.servicenow_key.as_deref()),
             ehr: side(Remote::Ehr, ehr.as_ref(), pair.ehr_key.as_deref()),

@@ -1,9 +1,18 @@
 //! Values as people see them.
 
-use crate::dto::{Editor, RemoteName, Shown, Side};
+use crate::dto::{Editor, Kind, RemoteName, Shown, Side};
 use engine::judge::SideState;
 use record::catalogue::ValueType;
-use record::{FieldState, Remote, Value};
+use record::{FieldState, RecordKind, Remote, Value};
+
+/// The kind of a record, as the console names it.
+pub fn kind_name(kind: RecordKind) -> Kind {
+    match kind {
+        RecordKind::Patient => Kind::Patient,
+        RecordKind::Appointment => Kind::Appointment,
+        RecordKind::Treatment => Kind::Treatment,
+    }
+}
 
 /// A field state as a column shows it.
 pub fn shown(state: &FieldState) -> Shown {

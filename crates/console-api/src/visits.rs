@@ -1,14 +1,16 @@
 //! Appointments and treatments: lists and one of them, with what rules say about it.
 
+use crate::calendar::LAST_MOMENT;
 use crate::compare::{empty_field, field_view};
 use crate::console::Console;
 use crate::dto::{
     ApiError, ErrorCode, FieldView, FindingSeverity, FindingView, Id, VisitPage, VisitQuery, VisitRow,
-    VisitRows,
+    VisitRows, VisitStep,
 };
 use crate::errors::{api, sentence};
 use crate::patients::{status, stored_status};
 use crate::shown::{remote_name, shown, side};
+use crate::treatments::Facts;
 use engine::judge::SideState;
 use engine::step::{load_context, load_side};
 use engine::visits::{Booked, booked};
@@ -24,6 +26,8 @@ const PAGE: u32 = 1_000;
 const NEAR_SECONDS: i64 = 86_400;
 /// So many of them are looked at.
 const NEAR_MAX: u32 = 5_000;
+/// So many visits between two moments are listed.
+const BETWEEN_MAX: u32 = 50_000;
 
 impl Console {
     pub(crate) async fn appointments_list(&self, request: VisitQuery) -> Result<VisitRows, ApiError> {
@@ -45,20 +49,19 @@ impl Console {
     async fn visits(&self, kind: RecordKind, request: &VisitQuery) -> Result<VisitRows, ApiError> {
         let wanted_by = request.clinician.as_deref().map(str::to_lowercase);
         let wanted = |pair: &PairRow| {
-            let begins = pair.card.born.as_str();
-            request.from.as_deref().is_none_or(|from| begins >= from)
-                && request.until.as_deref().is_none_or(|until| !begins.is_empty() && begins < until)
-                && wanted_by.as_deref().is_none_or(|name| pair.card.owner.to_lowercase().contains(name))
+            wanted_by.as_deref().is_none_or(|name| pair.card.owner.to_lowercase().contains(name))
         };
-        let mut found = Vec::new();
-        let mut after = String::new();
-        loop {
-            let page =
-                self.parts.store.pairs_after(kind, request.status.map(stored_status), &after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.id);
-            found.extend(page.into_iter().filter(|pair| wanted(pair)));
-        }
+        let status = request.status.map(stored_status);
+        let mut found = match (request.from.as_deref(), request.until.as_deref()) {
+            (None, None) => self.all_visits(kind, status).await?,
+            // What begins between two moments has an index.
+            (from, until) => {
+                let (from, until) = (from.unwrap_or_default(), until.unwrap_or(LAST_MOMENT));
+                let between = self.parts.store.pairs_between(kind, from, until, BETWEEN_MAX).await?;
+                between.into_iter().filter(|pair| status.is_none_or(|status| pair.status == status)).collect()
+            }
+        };
+        found.retain(wanted);
         found.sort_by(|one, other| (&one.card.born, &one.id).cmp(&(&other.card.born, &other.id)));
         let total = u32::try_from(found.len()).unwrap_or(u32::MAX);
         let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
@@ -72,6 +75,21 @@ impl Console {
             rows.push(self.visit_row(pair, waits));
         }
         Ok(VisitRows { rows, total })
+    }
+
+    async fn all_visits(
+        &self,
+        kind: RecordKind,
+        status: Option<PairStatus>,
+    ) -> Result<Vec<PairRow>, ApiError> {
+        let mut found = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.parts.store.pairs_after(kind, status, &after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after.clone_from(&last.id);
+            found.extend(page);
+        }
     }
 
     pub(crate) fn visit_row(&self, pair: &PairRow, waits: Option<String>) -> VisitRow {
@@ -140,6 +158,8 @@ impl Console {
             }
         };
         let conflict = store.open_conflict_of(&pair.id).await?;
+        let findings = self.visit_findings(&pair, &sides).await?;
+        let version = sides[1].as_ref().and_then(|ehr| lenses.of(kind).version_of(&ehr.snapshot.raw));
         let mut patient_id = None;
         for side in sides.iter().flatten() {
             let Some(key) = calendar::patient_of(catalogue, &side.record) else { continue };
@@ -156,11 +176,12 @@ impl Console {
             service_now: side(Remote::ServiceNow, sides[0].as_ref(), pair.servicenow_key.as_deref()),
             ehr: side(Remote::Ehr, sides[1].as_ref(), pair.ehr_key.as_deref()),
             fields,
-            findings: self.visit_findings(&pair, &sides).await?,
+            steps: steps(&pair, &sides, &findings, version, conflict.is_some()),
+            findings,
             conflict_id: conflict.map(|row| row.id),
             timeline: self.timeline(&pair).await?,
             linked_by: pair.linked_by.as_deref().map(|by| self.linked_words(by)),
-            version: sides[1].as_ref().and_then(|ehr| lenses.of(kind).version_of(&ehr.snapshot.raw)),
+            version,
         })
     }
 
@@ -277,6 +298,31 @@ impl Console {
             })
             .collect())
     }
+}
+
+/// A treatment's way to the EHR; none of an appointment.
+fn steps(
+    pair: &PairRow,
+    sides: &[Option<SideState>; 2],
+    findings: &[FindingView],
+    version: Option<u32>,
+    asked: bool,
+) -> Vec<VisitStep> {
+    if pair.kind != RecordKind::Treatment {
+        return Vec::new();
+    }
+    let row = sides[0].as_ref();
+    let errors = findings.iter().filter(|finding| finding.severity == FindingSeverity::Error);
+    crate::treatments::steps(&Facts {
+        in_servicenow: row.is_some(),
+        completed: row.is_some_and(|row| !treatments::is_unfinished(&row.record)),
+        errors: errors.map(|finding| finding.sentence.clone()).collect(),
+        patient_known: row.is_none_or(|row| !links::is_unresolved(&row.record)),
+        version,
+        in_ehr: sides[1].is_some(),
+        status: pair.status,
+        asked,
+    })
 }
 
 /// People read a name where the systems say a key.

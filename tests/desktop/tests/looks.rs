@@ -53,6 +53,9 @@ async fn look_round(window: &Window, name: &str) -> Result<()> {
     window.press(&["j", "Enter"]).await?;
     window.wait("patient-fields").await?;
     look(window, "appointment", name).await?;
+    window.press(&["g", "t"]).await?;
+    window.wait("treatments-lead").await?;
+    look(window, "treatments", name).await?;
     window.press(&["g", "p"]).await?;
     window.wait("patient-row").await?;
     look(window, "patients", name).await?;

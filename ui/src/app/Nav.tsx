@@ -1,5 +1,5 @@
 import { Button, Switch, VisuallyHidden } from "@mantine/core";
-import { IconCalendar, IconCalendarClock, IconHome, IconListCheck, IconPaw, IconReceipt, IconStack2 } from "@tabler/icons-react";
+import { IconCalendar, IconCalendarClock, IconHome, IconListCheck, IconPaw, IconReceipt, IconStack2, IconStethoscope } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useSession } from "../data/session";
 import { KeyHint } from "../keyboard/KeyHint";
@@ -13,6 +13,7 @@ const screens = [
   { to: "/work", word: "Work list", icon: IconListCheck, shortcut: "g w", needs: "see_conflicts" },
   { to: "/patients", word: "Patients", icon: IconPaw, shortcut: "g p", needs: "see_patients" },
   { to: "/appointments", word: "Appointments", icon: IconCalendar, shortcut: "g a", needs: "see_patients" },
+  { to: "/treatments", word: "Treatments", icon: IconStethoscope, shortcut: "g t", needs: "see_patients" },
   { to: "/receipts", word: "Receipts", icon: IconReceipt, shortcut: "g r", needs: "see_receipts" },
   { to: "/reconciliation", word: "Reconciliation", icon: IconCalendarClock, shortcut: "g c", needs: null },
   { to: "/queue", word: "Queue", icon: IconStack2, shortcut: "g q", needs: "see_queue" },

@@ -39,6 +39,7 @@ export function Shell() {
     { key: "g w", says: "Work list", group: "Go to", run: () => void navigate({ to: "/work" }) },
     { key: "g p", says: "Patients", group: "Go to", run: () => void navigate({ to: "/patients" }) },
     { key: "g a", says: "Appointments", group: "Go to", run: () => void navigate({ to: "/appointments" }) },
+    { key: "g t", says: "Treatments", group: "Go to", run: () => void navigate({ to: "/treatments" }) },
     { key: "g r", says: "Receipts", group: "Go to", run: () => void navigate({ to: "/receipts" }) },
     { key: "g c", says: "Reconciliation", group: "Go to", run: () => void navigate({ to: "/reconciliation" }) },
     ...(mayQueue ? [{ key: "g q", says: "Queue", group: "Go to", run: () => void navigate({ to: "/queue" }) }] : []),

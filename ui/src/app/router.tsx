@@ -8,6 +8,9 @@ import { Shell } from "./Shell";
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 const oneOf = <T extends string>(words: Record<T, string>, value: unknown): T | undefined => (typeof value === "string" && value in words ? (value as T) : undefined);
 
+/** A day of the calendar, `2026-10-05`. */
+const day = (value: unknown): string | undefined => (typeof value === "string" && /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value)) ? value : undefined);
+
 /** Leaves out what is not set, so that addresses stay short. */
 const given = <T extends object>(search: T): T => Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T;
 
@@ -49,7 +52,7 @@ const appointments = createRoute({
   path: "/appointments",
   validateSearch: (search: Record<string, unknown>): CalendarSearch =>
     given({
-      day: text(search.day) as string,
+      day: day(search.day) as string,
       span: (search.span === "week" ? "week" : undefined) as "week",
       clinician: (typeof search.clinician === "string" ? search.clinician : undefined) as string,
     }),
@@ -59,7 +62,21 @@ const appointments = createRoute({
 const appointment = createRoute({
   getParentRoute: () => root,
   path: "/appointments/$appointmentId",
-  component: lazyRouteComponent(() => import("../features/appointment/AppointmentScreen"), "AppointmentScreen"),
+  component: lazyRouteComponent(() => import("../features/appointments/AppointmentScreen"), "AppointmentScreen"),
+});
+
+const treatments = createRoute({
+  getParentRoute: () => root,
+  path: "/treatments",
+  validateSearch: (search: Record<string, unknown>): { week?: string; status?: PatientStatus } =>
+    given({ week: day(search.week) as string, status: oneOf(patientStatusWords, search.status) as PatientStatus }),
+  component: lazyRouteComponent(() => import("../features/treatments/TreatmentsScreen"), "TreatmentsScreen"),
+});
+
+const treatment = createRoute({
+  getParentRoute: () => root,
+  path: "/treatments/$treatmentId",
+  component: lazyRouteComponent(() => import("../features/treatments/TreatmentScreen"), "TreatmentScreen"),
 });
 
 const work = createRoute({
@@ -162,7 +179,7 @@ const entry = createRoute({
   component: lazyRouteComponent(() => import("../features/queue/EntryScreen"), "EntryScreen"),
 });
 
-const routeTree = root.addChildren([home, patients, patient, appointments, appointment, work, compare, plan, receipts, reconciliation, queue, operation, unreadable, entry]);
+const routeTree = root.addChildren([home, patients, patient, appointments, appointment, treatments, treatment, work, compare, plan, receipts, reconciliation, queue, operation, unreadable, entry]);
 
 export function newRouter(history: RouterHistory = createHashHistory()) {
   return createRouter({ routeTree, history, defaultPreload: "intent", defaultPendingMs: 150, defaultErrorComponent: ScreenFailed, defaultNotFoundComponent: NotFound });

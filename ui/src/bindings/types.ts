@@ -342,7 +342,11 @@ export type OperationStatus = "waiting" | "running" | "retrying" | "parked" | "d
 
 export type OperationView = { id: string, remote: RemoteName, status: OperationStatus, attempts: number, lastError: string | null, dueAtMs: number, };
 
-export type PatientPage = { patient: PatientRow, serviceNow: Side, ehr: Side, 
+export type PatientPage = { 
+/**
+ * A link that was kept may lead to an appointment or a treatment, which have pages of their own.
+ */
+kind: Kind, patient: PatientRow, serviceNow: Side, ehr: Side, 
 /**
  * Trust card: one sentence.
  */
@@ -865,6 +869,8 @@ kind?: Kind, };
 
 export type StatusCounts = { agreed: number, waiting: number, differs: number, onlyServiceNow: number, onlyEhr: number, };
 
+export type StepState = "done" | "under_way" | "waits" | "blocked" | "not_yet";
+
 export type StorageFault = "full" | "locked" | "damaged";
 
 export type StorageTrouble = { fault: StorageFault, 
@@ -914,7 +920,11 @@ patientId: string | null, serviceNow: Side, ehr: Side, fields: Array<FieldView>,
 /**
  * What business rules say about it, gravest first.
  */
-findings: Array<FindingView>, conflictId: string | null, timeline: Array<TimelineEntry>, linkedBy: string | null, 
+findings: Array<FindingView>, conflictId: string | null, 
+/**
+ * A treatment's way, in order; none of an appointment.
+ */
+steps: Array<VisitStep>, timeline: Array<TimelineEntry>, linkedBy: string | null, 
 /**
  * Which version of a treatment the EHR holds.
  */
@@ -959,6 +969,8 @@ export type VisitRows = {
 rows: Array<VisitRow>, total: number, };
 
 export type VisitStage = "requested" | "booked" | "present" | "done" | "cancelled" | "no_show" | "entered_in_error";
+
+export type VisitStep = { title: string, state: StepState, why: string | null, };
 
 export type WaitingPlan = { planId: string, patientId: string, patient: string, owner: string, species: string, 
 /**

@@ -30,6 +30,8 @@ const tagOf: Partial<Record<CommandName, Tag>> = {
   "patients.raw": "patient",
   "appointments.calendar": "patients",
   "appointments.get": "patient",
+  "treatments.list": "patients",
+  "treatments.get": "patient",
   "conflicts.list": "conflicts",
   "conflicts.get": "conflict",
   "plans.get": "plans",

@@ -175,6 +175,8 @@ dto! {
         pub remotes: Vec<RemoteName>,
     }
     pub struct PatientPage {
+        /// A link that was kept may lead to an appointment or a treatment, which have pages of their own.
+        pub kind: super::Kind,
         pub patient: PatientRow,
         pub service_now: Side,
         pub ehr: Side,

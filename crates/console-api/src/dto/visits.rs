@@ -17,6 +17,16 @@ dto_enum! {
         /// From Monday on.
         Week,
     }
+    /// How far one step of a treatment's way has come.
+    pub enum StepState {
+        Done,
+        UnderWay,
+        /// For something that comes by itself.
+        Waits,
+        /// Somebody has to do something.
+        Blocked,
+        NotYet,
+    }
     /// How far a visit has come, whatever the systems call it.
     pub enum VisitStage {
         Requested,
@@ -113,6 +123,11 @@ dto! {
         /// Why there are none to be expected, and the way out.
         pub off: Option<String>,
     }
+    pub struct VisitStep {
+        pub title: String,
+        pub state: StepState,
+        pub why: Option<String>,
+    }
     /// Text to be kept as a file.
     pub struct TextFile {
         /// A name without a folder.
@@ -134,6 +149,8 @@ dto! {
         /// What business rules say about it, gravest first.
         pub findings: Vec<FindingView>,
         pub conflict_id: Option<String>,
+        /// A treatment's way, in order; none of an appointment.
+        pub steps: Vec<VisitStep>,
         pub timeline: Vec<TimelineEntry>,
         pub linked_by: Option<String>,
         /// Which version of a treatment the EHR holds.

@@ -1,7 +1,7 @@
 //! Appointments in both calendars.
 
 use console_api::dto::{
-    CalendarView, FindingSeverity, PatientStatus, RunStatus, TextFile, VisitPage, VisitRow, VisitRows,
+    CalendarView, FindingSeverity, Kind, PatientStatus, RunStatus, TextFile, VisitPage, VisitRow, VisitRows,
 };
 use journeys::{Desk, World};
 use record::Json;
@@ -235,6 +235,8 @@ async fn the_calendar_shows_the_hospitals_days_and_who_is_booked_twice() {
     }
     // The page of one says it in the hospital's words, and leads to the patient.
     let page = show(&desk, &first.visit.id).await;
+    // A link that was kept as a patient's says what it is.
+    assert_eq!(desk.patient(&first.visit.id).await.kind, Kind::Appointment);
     assert_eq!(page.when, "Tue 7 Oct 2031, 10:30 to 11:00 (America/New_York)");
     let patient = desk.patient(page.patient_id.as_deref().expect("a patient")).await;
     let named = page.fields.iter().find(|field| field.field == "patient").expect("the field");

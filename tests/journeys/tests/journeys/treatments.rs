@@ -1,6 +1,6 @@
 //! Treatments on their way from ServiceNow to the EHR.
 
-use console_api::dto::{PatientStatus, RunStatus, VisitPage, VisitRow, VisitRows};
+use console_api::dto::{PatientStatus, RunStatus, StepState, VisitPage, VisitRow, VisitRows};
 use journeys::{Desk, World};
 use record::Json;
 use serde_json::{Value, json};
@@ -130,10 +130,26 @@ async fn a_completed_treatment_stands_in_the_ehr_once() {
         };
         assert!(of(patient, PatientStatus::Agreed) && of(&draft, PatientStatus::OnlyServiceNow));
         let waiting = treatments.iter().find(|row| row.waits.is_some()).expect("one waits");
+        let between = async |from: &str, until: &str| {
+            let query = json!({ "status": "agreed", "from": from, "until": until, "clinician": "lee", "offset": 0, "limit": 9 });
+            desk.call::<VisitRows>("treatments.list", query).await.total
+        };
+        let at = treatments[0].begins.as_str();
+        assert_eq!((between("2020-01-01", at).await, between(at, "9999-01-01").await), (0, 1), "{bundle}");
         assert!(waiting.waits.as_deref().is_some_and(|waits| waits.contains("not completed")));
         assert!(desk.conflicts().await.is_empty());
         let agreed = treatments.iter().find(|row| row.status == PatientStatus::Agreed).expect("one agrees");
-        assert_eq!(show(&desk, &agreed.id).await.version, Some(1));
+        let page = show(&desk, &agreed.id).await;
+        assert_eq!(page.version, Some(1));
+        assert!(page.steps.iter().all(|step| step.state == StepState::Done), "{bundle}: {:?}", page.steps);
+        assert!(page.when.contains("America/New_York"), "{}", page.when);
+        let page = show(&desk, &waiting.id).await;
+        assert_eq!(
+            (page.steps.len(), page.steps[0].state),
+            (5, StepState::Waits),
+            "{bundle}: {:?}",
+            page.steps
+        );
         desk.close().await;
     }
 }
@@ -162,6 +178,8 @@ async fn what_is_not_compliant_says_why() {
     assert!(of_careless.why.contains("1 tablet by mouth"), "the way out: {}", of_careless.why);
     assert!(about("clinician").is_some_and(|question| question.why.contains("staff table")), "{stranger}");
     let page = show(&desk, &of_careless.patient_id).await;
+    assert_eq!(page.steps[1].state, StepState::Blocked, "{:?}", page.steps);
+    assert!(page.steps[1].why.as_deref().is_some_and(|why| why.contains("below")), "{:?}", page.steps);
     assert_eq!(page.findings.len(), 2, "{:?}", page.findings);
     world.remotes.control.servicenow.edit_row(
         TABLE,

@@ -65,3 +65,13 @@ it("says why there is nothing where appointments are not synchronised", async ()
   await user.keyboard("ga");
   expect(await screen.findByText("Appointments are not synchronised here.")).toBeTruthy();
 });
+
+it("leads on from a link that was kept as a patient's", async () => {
+  const { clinic, host, router } = await openAt("/", "headline");
+  const patient = clinic.commands["patients.get"];
+  clinic.commands["patients.get"] = (request) => ({ ...patient({ id: "p3" }), kind: request.id.startsWith("v-") ? "appointment" : "patient" });
+  expect((await host.call("patients.get", { id: "p3" })).kind).toBe("patient");
+  await router.navigate({ to: "/patients/$patientId", params: { patientId: "v-2026-10-05-0-0" } });
+  await waitFor(() => expect(router.state.location.pathname).toBe("/appointments/v-2026-10-05-0-0"));
+  await screen.findByTestId("patient-fields");
+});

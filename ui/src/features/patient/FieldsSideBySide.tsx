@@ -37,6 +37,8 @@ function SideHead({ side }: { side: Side }) {
 }
 
 export function FieldsSideBySide({ fields, serviceNow, ehr }: Pick<PatientPage, "fields" | "serviceNow" | "ehr">) {
+  // Where one system has no record there is nothing to agree with.
+  const both = serviceNow.key !== null && ehr.key !== null;
   return (
     <section className={classes.card} aria-labelledby="fields-title">
       <h2 id="fields-title">What both systems say</h2>
@@ -58,17 +60,19 @@ export function FieldsSideBySide({ fields, serviceNow, ehr }: Pick<PatientPage, 
             <tr key={field.field} data-differs={differs(field)}>
               <th scope="row">
                 {field.label}
-                <small>
-                  {differs(field) ? (
-                    <>
-                      <IconEqualNot size={13} aria-hidden="true" /> differs
-                    </>
-                  ) : (
-                    <>
-                      <IconEqual size={13} aria-hidden="true" /> agrees
-                    </>
-                  )}
-                </small>
+                {both && (
+                  <small>
+                    {differs(field) ? (
+                      <>
+                        <IconEqualNot size={13} aria-hidden="true" /> differs
+                      </>
+                    ) : (
+                      <>
+                        <IconEqual size={13} aria-hidden="true" /> agrees
+                      </>
+                    )}
+                  </small>
+                )}
               </th>
               <td>
                 <ShownValue shown={field.serviceNow} />

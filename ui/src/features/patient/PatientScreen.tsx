@@ -1,5 +1,5 @@
 import { IconLink } from "@tabler/icons-react";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { Navigate, useNavigate, useParams } from "@tanstack/react-router";
 import { useMay } from "../../data/session";
 import { useAct, useRead } from "../../data/useRead";
 import { KeyButton } from "../../keyboard/KeyButton";
@@ -40,7 +40,9 @@ export function PatientScreen() {
         <Failure thrown={page.error} again={() => void page.refetch()} />
       </Page>
     );
-  const { patient, conflictId } = page.data;
+  const { kind, patient, conflictId } = page.data;
+  if (kind === "appointment") return <Navigate to="/appointments/$appointmentId" params={{ appointmentId: patientId }} replace />;
+  if (kind === "treatment") return <Navigate to="/treatments/$treatmentId" params={{ treatmentId: patientId }} replace />;
   const facts = [capitalised(patient.species), patient.breed, patient.born && `born ${patient.born}`, patient.owner, patient.phone, patient.chip && `chip ${patient.chip}`].filter(Boolean);
   return (
     <Page

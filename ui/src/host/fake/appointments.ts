@@ -105,6 +105,7 @@ export function appointment(id: string): VisitPage | undefined {
       remotes: [],
     })),
     conflictId: found.conflictId,
+    steps: [],
     timeline: [],
     linkedBy: "each other's number",
     version: null,

@@ -6,6 +6,7 @@ import type {
   FieldChoice,
   FieldView,
   Home,
+  Kind,
   PatientRow,
   Person,
   PlanView,
@@ -26,6 +27,7 @@ import { plannedWrites, receiptOf, undoPlan } from "./plans";
 import { SampleQuarantine } from "./quarantine";
 import { SampleQueue } from "./queue";
 import { schedule } from "./schedule";
+import { treatment, treatments } from "./treatments";
 
 const fail = (code: ApiError["code"], message: string, wayOut: string, field: string | null = null): never => {
   throw new CallFailed({ code, message, wayOut, field });
@@ -155,8 +157,8 @@ export class SampleClinic {
     },
     // No screen asks for it.
     "appointments.list": () => ({ rows: [], total: 0 }),
-    "treatments.list": () => ({ rows: [], total: 0 }),
-    "treatments.get": () => fail("not_found", "There is no such treatment any more.", "Go back to the list and look again."),
+    "treatments.list": (request) => treatments(request),
+    "treatments.get": ({ id }) => treatment(id) ?? fail("not_found", "There is no such treatment any more.", "Go back to the list and look again."),
     "conflicts.list": ({ text, grade, field, cause, status, offset, limit }) => {
       const wanted = text.toLowerCase();
       const items = this.conflicts
@@ -415,6 +417,7 @@ export class SampleClinic {
     const asked = conflict?.fields ?? [];
     const fields = [...asked.map((field) => this.permitted(field)), ...agreeingFields(row).filter((field) => !asked.some((other) => other.field === field.field))];
     return {
+      kind: "patient" as Kind,
       patient: row,
       ...this.sides(),
       trust: asked.length > 0 ? `${asked.map((field) => field.label).join(", ")} ${asked.length === 1 ? "differs" : "differ"} between the systems.` : "Both systems agree on every field.",
