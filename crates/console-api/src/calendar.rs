@@ -19,7 +19,7 @@ use store::{PairRow, PairStatus};
 
 /// More visits than this are not shown at once; the view says how many it leaves out.
 const SHOWN_MAX: usize = 2_000;
-/// One more than can be shown for every day of a week, so that what is left out can be counted.
+/// What is left out is counted up to this many in all.
 const READ_MAX: u32 = 20_000;
 /// Nothing begins after this.
 pub(crate) const LAST_MOMENT: &str = "9999-12-31 23:59:59";

@@ -11,6 +11,7 @@ mod compare;
 pub mod console;
 pub mod dto;
 mod errors;
+mod findings;
 mod home;
 mod patients;
 pub mod permissions;

@@ -8,6 +8,7 @@ use crate::dto::{
     Validated,
 };
 use crate::errors::{api, sentence};
+use crate::findings;
 use crate::shown::{kind_name, remote_name, shown, side};
 use engine::Command;
 use engine::judge::SideState;
@@ -212,27 +213,10 @@ impl Console {
                     finding.problem.trim_end_matches('.'),
                     sentence(&finding.way_out)
                 );
-                let severity = match finding.severity {
-                    Severity::Note => FindingSeverity::Note,
-                    Severity::Warning => FindingSeverity::Warning,
-                    Severity::Error => FindingSeverity::Error,
-                };
-                match views.iter_mut().find(|view| view.sentence == sentence) {
-                    Some(view) => view.remotes.push(remote_name(remote)),
-                    None => views.push(FindingView {
-                        field: finding.field,
-                        severity,
-                        sentence,
-                        remotes: vec![remote_name(remote)],
-                    }),
-                }
+                findings::add(&mut views, remote, finding, sentence);
             }
         }
-        views.sort_by_key(|view| match view.severity {
-            FindingSeverity::Error => 0,
-            FindingSeverity::Warning => 1,
-            FindingSeverity::Note => 2,
-        });
+        findings::sort(&mut views);
         views
     }
 

@@ -8,15 +8,16 @@ use crate::dto::{
     VisitRows, VisitStep,
 };
 use crate::errors::{api, sentence};
+use crate::findings;
 use crate::patients::{status, stored_status};
-use crate::shown::{remote_name, shown, side};
+use crate::shown::{shown, side};
 use crate::treatments::Facts;
 use engine::judge::SideState;
 use engine::step::{load_context, load_side};
 use engine::visits::{Booked, booked};
 use engine::{links, treatments};
 use reconcile::calendar::{self, Overlap};
-use record::validate::{Finding, Severity};
+use record::validate::Finding;
 use record::{FieldState, Record, RecordKind, Remote};
 use store::{PairRow, PairStatus};
 
@@ -185,8 +186,7 @@ impl Console {
         })
     }
 
-    /// What rules say about an appointment by itself and beside the others of its clinician; the same finding about both
-    /// records is said once.
+    /// What rules say about a visit by itself, and about an appointment beside the others of its clinician.
     async fn visit_findings(
         &self,
         pair: &PairRow,
@@ -201,30 +201,13 @@ impl Console {
                     sentence(&finding.problem).trim_end_matches('.'),
                     sentence(&finding.way_out)
                 );
-                let severity = match finding.severity {
-                    Severity::Note => FindingSeverity::Note,
-                    Severity::Warning => FindingSeverity::Warning,
-                    Severity::Error => FindingSeverity::Error,
-                };
-                match views.iter_mut().find(|view| view.sentence == sentence) {
-                    Some(view) => view.remotes.push(remote_name(remote)),
-                    None => views.push(FindingView {
-                        field: finding.field,
-                        severity,
-                        sentence,
-                        remotes: vec![remote_name(remote)],
-                    }),
-                }
+                findings::add(&mut views, remote, finding, sentence);
             }
         }
         if pair.kind == RecordKind::Appointment {
             views.extend(self.overlapping(pair, sides).await?);
         }
-        views.sort_by_key(|view| match view.severity {
-            FindingSeverity::Error => 0,
-            FindingSeverity::Warning => 1,
-            FindingSeverity::Note => 2,
-        });
+        findings::sort(&mut views);
         Ok(views)
     }
 

@@ -335,7 +335,8 @@ impl Lanes {
     }
 }
 
-const fn is_failure(event: &Event) -> bool {
+/// Whether a remote's answer is none: what waits in the same step is then not sent on.
+pub const fn is_failure(event: &Event) -> bool {
     matches!(
         event,
         Event::Found { result: Err(_), .. }
@@ -347,7 +348,7 @@ const fn is_failure(event: &Event) -> bool {
 }
 
 /// Where a request takes up a lane: its remote and its operation.
-fn lane_of(request: &Request) -> Option<(Remote, &str)> {
+pub fn lane_of(request: &Request) -> Option<(Remote, &str)> {
     match request {
         Request::FindByOurKey { operation, remote, .. } | Request::Write { operation, remote, .. } => {
             Some((*remote, operation))

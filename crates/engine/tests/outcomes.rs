@@ -15,7 +15,7 @@ use engine::health::OPEN_FOR_MS;
 use engine::step::{Command, Event, Request, Ticket};
 use record::Remote;
 use remote::{Fetched, RemoteError, Written};
-use store::{Change, ConflictCause, OperationState, PairStatus, PlanState};
+use store::{ConflictCause, OperationState, PairStatus, PlanState};
 
 const SAME: &str = "+14155550100";
 const OTHER: &str = "4155550111";
@@ -208,17 +208,7 @@ async fn what_was_finished_without_what_follows_is_followed_later() {
     let mut bench = one_write(Policy::default()).await;
     let (operation, ..) = bench.write();
     let row_of = bench.store.operation(&operation).await.unwrap().unwrap();
-    let finished = Change::FinishOperation {
-        id: operation.clone(),
-        claim: row_of.claims,
-        state: OperationState::Done,
-        due_at_ms: bench.now_ms,
-        errors: "[]".to_owned(),
-        key: row_of.key,
-        cause: None,
-        costs_a_try: true,
-        at_ms: bench.now_ms,
-    };
+    let finished = common::finished(&row_of, bench.now_ms);
     bench.store.commit(vec![finished]).await.unwrap();
     bench.answer(&operation, Ok(stored(row("r1", 4, NEW, "p1")))).await;
     let plan = bench.store.plan(&row_of.plan).await.unwrap().unwrap();

@@ -107,17 +107,7 @@ async fn a_plan_that_could_not_be_ended_is_ended_when_there_is_room() {
     let (store, mut bench) = one_write_in_little_room().await;
     let (operation, ..) = bench.write();
     let row_of = store.operation(&operation).await.unwrap().unwrap();
-    let finished = Change::FinishOperation {
-        id: operation,
-        claim: row_of.claims,
-        state: OperationState::Done,
-        due_at_ms: bench.now_ms,
-        errors: "[]".to_owned(),
-        key: row_of.key,
-        cause: None,
-        costs_a_try: true,
-        at_ms: bench.now_ms,
-    };
+    let finished = common::finished(&row_of, bench.now_ms);
     store.commit(vec![finished]).await.unwrap();
     let pieces = fill(&*store).await;
     let arrival = Arrival { remote: Remote::Ehr, message: "m1".to_owned(), raw: "-".repeat(200_000) };

@@ -14,7 +14,8 @@ pub struct Clinic {
     /// Animals in the sample clinic.
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = animals)]
     pub patients: usize,
-    /// Decides the clinic: the same seed gives the same clinic.
+    /// Decides the clinic: the same seed gives the same animals, and visits that differ in their dates alone, which stand
+    /// around today.
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
 }

@@ -21,6 +21,7 @@ use console_api::Console;
 use console_api::dto::{
     ApiError, Approved, CompareView, ConflictItem, ConflictList, Event, Home, PatientPage, PatientPageRows,
     PatientStatus, PlanStatus, PlanView, Progress, ReceiptList, ReceiptView, RunStatus, RunView, Tag,
+    VisitRow, VisitRows,
 };
 use record::{RecordKind, Remote};
 use serde::de::DeserializeOwned;
@@ -236,6 +237,18 @@ impl Desk {
     /// Compares everything and waits for the end, whatever it is.
     pub async fn run(&self) -> RunView {
         self.run_with(false).await.0
+    }
+
+    /// Compares everything, to its end.
+    pub async fn compares(&self) {
+        let run = self.run().await;
+        assert_eq!(run.status, RunStatus::Done, "{:?}", run.problem);
+    }
+
+    /// All appointments (`appointments.list`) or treatments (`treatments.list`).
+    pub async fn visits(&self, command: &str) -> Vec<VisitRow> {
+        let query = json!({ "status": null, "from": null, "until": null, "clinician": null, "offset": 0, "limit": 100 });
+        self.call::<VisitRows>(command, query).await.rows
     }
 
     /// The same, with what the progress line said.

@@ -5,6 +5,7 @@ use crate::mutations::{Mutation, mutated};
 use crate::network::Network;
 use crate::remotes::{CLIENT, EHR_URL, Remotes, SECRET, SERVICENOW_URL, TABLE, ehr_key};
 use engine::clock::SeededIds;
+use engine::drive::{is_failure, lane_of};
 use engine::health::Gate;
 use engine::judge::index;
 use engine::step::{Engine, Event, Request};
@@ -68,30 +69,6 @@ struct Lanes {
     busy: BTreeSet<u64>,
     ahead: VecDeque<Request>,
     failed: bool,
-}
-
-const fn is_failure(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Found { result: Err(_), .. }
-            | Event::Wrote { result: Err(_), .. }
-            | Event::RecordRead { result: Err(_), .. }
-            | Event::PageRead { result: Err(_), .. }
-            | Event::Probed { result: Err(_), .. }
-    )
-}
-
-/// Where a request takes up a lane: its remote and its operation.
-fn lane_of(request: &Request) -> Option<(Remote, &str)> {
-    match request {
-        Request::FindByOurKey { operation, remote, .. } | Request::Write { operation, remote, .. } => {
-            Some((*remote, operation))
-        }
-        Request::ReadPage { .. }
-        | Request::ReadRecord { .. }
-        | Request::Probe { .. }
-        | Request::GoOn { .. } => None,
-    }
 }
 
 /// Both lenses, over the default catalogue.

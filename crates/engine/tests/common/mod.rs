@@ -286,6 +286,21 @@ impl Bench {
 pub const OLD: &str = "4155550100";
 pub const NEW: &str = "+14155550199";
 
+/// The end of an operation as the executor writes it down.
+pub fn finished(operation: &store::OperationRow, now_ms: i64) -> store::Change {
+    store::Change::FinishOperation {
+        id: operation.id.clone(),
+        claim: operation.claims,
+        state: store::OperationState::Done,
+        due_at_ms: now_ms,
+        errors: "[]".to_owned(),
+        key: operation.key.clone(),
+        cause: None,
+        costs_a_try: true,
+        at_ms: now_ms,
+    }
+}
+
 /// One pair that agreed, of which the EHR then changed the phone; the write to ServiceNow is sent.
 pub async fn one_write(policy: Policy) -> Bench {
     let mut bench = Bench::with(policy).await;

@@ -42,20 +42,7 @@ pub struct Appointments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Appointments of both calendars, in the order they begin.
-    List {
-        /// Those that begin at or after this day or time (2026-10-05, or "2026-10-05 14:00"; UTC).
-        #[arg(long, value_name = "TIME")]
-        from: Option<String>,
-        /// Those that begin before this day or time.
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
-        /// Those of this clinician, by a part of the name.
-        #[arg(long, value_name = "NAME")]
-        clinician: Option<String>,
-        /// At most this many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-    },
+    List(Wanted),
     /// The calendar of a day or a week, in the hospital's zone; with --ics as a file for calendar programs.
     Calendar {
         /// The day (2026-10-05); today where it is left out.
@@ -78,6 +65,31 @@ enum Verb {
     },
 }
 
+/// Which visits are listed.
+#[derive(Debug, Args)]
+struct Wanted {
+    /// Those that begin at or after this day or time (2026-10-05, or "2026-10-05 14:00"; UTC).
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Those that begin before this day or time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Those of this clinician, by a part of the name.
+    #[arg(long, value_name = "NAME")]
+    clinician: Option<String>,
+    /// At most this many.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+}
+
+impl Wanted {
+    /// As the console is asked.
+    fn query(self) -> VisitQuery {
+        let Wanted { from, until, clinician, limit } = self;
+        VisitQuery { status: None, from, until, clinician, offset: 0, limit }
+    }
+}
+
 /// `vetsync treatments`
 #[derive(Debug, Args)]
 pub struct Treatments {
@@ -88,20 +100,7 @@ pub struct Treatments {
 #[derive(Debug, Subcommand)]
 enum TreatmentsVerb {
     /// Treatments, in the order they were given: which the EHR has, which wait, which are asked about.
-    List {
-        /// Those given at or after this day or time (2026-10-05, or "2026-10-05 14:00"; UTC).
-        #[arg(long, value_name = "TIME")]
-        from: Option<String>,
-        /// Those given before this day or time.
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
-        /// Those of this clinician, by a part of the name.
-        #[arg(long, value_name = "NAME")]
-        clinician: Option<String>,
-        /// At most this many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-    },
+    List(Wanted),
     /// One treatment: both sides, what differs, what the compliance check says about it.
     Show {
         /// VetSync's id.
@@ -148,10 +147,7 @@ impl VisitKind {
 /// `vetsync appointments list|calendar|show`
 pub async fn appointments(options: Options, appointments: Appointments, json: bool) -> Outcome {
     match appointments.verb {
-        Verb::List { from, until, clinician, limit } => {
-            let query = VisitQuery { status: None, from, until, clinician, offset: 0, limit };
-            list(options, VisitKind::Appointment, &query, json).await
-        }
+        Verb::List(wanted) => list(options, VisitKind::Appointment, &wanted.query(), json).await,
         Verb::Calendar { day, week, clinician, ics } => {
             let span = if week { CalendarSpan::Week } else { CalendarSpan::Day };
             let query = CalendarQuery { day, span, clinician };
@@ -167,10 +163,7 @@ pub async fn appointments(options: Options, appointments: Appointments, json: bo
 /// `vetsync treatments list|show`
 pub async fn treatments(options: Options, treatments: Treatments, json: bool) -> Outcome {
     match treatments.verb {
-        TreatmentsVerb::List { from, until, clinician, limit } => {
-            let query = VisitQuery { status: None, from, until, clinician, offset: 0, limit };
-            list(options, VisitKind::Treatment, &query, json).await
-        }
+        TreatmentsVerb::List(wanted) => list(options, VisitKind::Treatment, &wanted.query(), json).await,
         TreatmentsVerb::Show { id } => show(options, VisitKind::Treatment, id, json).await,
     }
 }

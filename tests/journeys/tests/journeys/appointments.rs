@@ -1,7 +1,7 @@
 //! Appointments in both calendars.
 
 use console_api::dto::{
-    CalendarView, FindingSeverity, Kind, PatientStatus, RunStatus, TextFile, VisitPage, VisitRow, VisitRows,
+    CalendarView, FindingSeverity, Kind, PatientStatus, RunStatus, TextFile, VisitPage, VisitRow,
 };
 use journeys::{Desk, World};
 use record::Json;
@@ -51,18 +51,11 @@ fn in_ehr(world: &World, id: &str) -> Value {
 }
 
 async fn list(desk: &Desk) -> Vec<VisitRow> {
-    let query =
-        json!({ "status": null, "from": null, "until": null, "clinician": null, "offset": 0, "limit": 100 });
-    desk.call::<VisitRows>("appointments.list", query).await.rows
+    desk.visits("appointments.list").await
 }
 
 async fn show(desk: &Desk, id: &str) -> VisitPage {
     desk.call("appointments.get", json!({ "id": id })).await
-}
-
-async fn compared(desk: &Desk) {
-    let run = desk.run().await;
-    assert_eq!(run.status, RunStatus::Done, "{:?}", run.problem);
 }
 
 /// Entered in ServiceNow, an appointment stands in the EHR's calendar; moved there, it is moved here; and no status goes back
@@ -73,7 +66,7 @@ async fn both_calendars_tell_the_same_story() {
     let (patient, chart) = world.animals(|_, _| true).remove(0);
     let key = entered(&world, &patient, "2031-10-06 14:30:00", LEE);
     let desk = world.open().await;
-    compared(&desk).await;
+    desk.compares().await;
     let id = world.remotes.control.ehr.appointment_ids().pop().expect("it was entered in the EHR");
     let entered = in_ehr(&world, &id);
     assert_eq!((&entered["status"], &entered["start"]), (&json!("booked"), &json!("2031-10-06T14:30:00Z")));
@@ -81,14 +74,14 @@ async fn both_calendars_tell_the_same_story() {
     assert!(entered["identifier"][0]["system"].as_str().is_some_and(|system| system.ends_with(SYSTEM)));
     assert_eq!(row(&world, &key)["u_ehr_id"], id);
     let writes = world.writes();
-    compared(&desk).await;
+    desk.compares().await;
     assert_eq!(world.writes(), writes, "nothing is left to write");
     // The owner calls the clinic that works in the EHR.
     world.remotes.control.ehr.edit_appointment(&id, |appointment| {
         appointment.set("start", Json::str("2031-10-07T09:00:00Z"));
         appointment.set("end", Json::str("2031-10-07T09:30:00Z"));
     });
-    compared(&desk).await;
+    desk.compares().await;
     let moved = row(&world, &key);
     assert_eq!(
         (moved["u_appointment_date"].as_str(), moved["u_appointment_status"].as_str()),
@@ -107,7 +100,7 @@ async fn two_different_times_are_decided_by_a_person() {
     let (patient, _) = world.animals(|_, _| true).remove(0);
     let key = entered(&world, &patient, "2031-10-06 14:30:00", LEE);
     let desk = world.open().await;
-    compared(&desk).await;
+    desk.compares().await;
     let id = world.remotes.control.ehr.appointment_ids().pop().expect("it was entered in the EHR");
     world.remotes.control.servicenow.edit_row(
         TABLE,
@@ -119,7 +112,7 @@ async fn two_different_times_are_decided_by_a_person() {
         appointment.set("start", Json::str("2031-10-07T09:00:00Z"));
         appointment.set("end", Json::str("2031-10-07T09:30:00Z"));
     });
-    compared(&desk).await;
+    desk.compares().await;
     let [conflict] = &desk.conflicts().await[..] else { panic!("one question") };
     assert!(conflict.fields.contains(&"appointment_date".to_owned()), "{conflict:?}");
     desk.sit("robin").await;
@@ -199,7 +192,7 @@ async fn the_calendar_shows_the_hospitals_days_and_who_is_booked_twice() {
     entered(&world, two, "2031-10-07 14:45:00", LEE);
     entered(&world, three, "2031-10-07 01:00:00", LEE);
     let desk = world.open().await;
-    compared(&desk).await;
+    desk.compares().await;
     let calendar = async |query: Value| desk.call::<CalendarView>("appointments.calendar", query).await;
     let day = calendar(json!({ "day": "2031-10-07", "span": "day", "clinician": null })).await;
     assert_eq!((day.zone.as_str(), day.days[0].title.as_str()), ("America/New_York", "Tue 7 Oct"));

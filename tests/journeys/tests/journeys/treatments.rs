@@ -71,18 +71,11 @@ fn one_of<'r>(resources: &'r [Value], kind: &str) -> &'r Value {
 }
 
 async fn list(desk: &Desk) -> Vec<VisitRow> {
-    let query =
-        json!({ "status": null, "from": null, "until": null, "clinician": null, "offset": 0, "limit": 100 });
-    desk.call::<VisitRows>("treatments.list", query).await.rows
+    desk.visits("treatments.list").await
 }
 
 async fn show(desk: &Desk, id: &str) -> VisitPage {
     desk.call("treatments.get", json!({ "id": id })).await
-}
-
-async fn compared(desk: &Desk) {
-    let run = desk.run().await;
-    assert_eq!(run.status, RunStatus::Done, "{:?}", run.problem);
 }
 
 /// Completed in ServiceNow, a treatment stands in the EHR, once, with the appointment it was given at; one that is not
@@ -106,7 +99,7 @@ async fn a_completed_treatment_stands_in_the_ehr_once() {
         let key = documented(&world, patient, &[("u_appointment", &visit)]);
         let draft = documented(&world, &animals[1].0, &[("u_treatment_status", "in_progress")]);
         let desk = world.open().await;
-        compared(&desk).await;
+        desk.compares().await;
 
         let ids = ehr.treatment_ids();
         assert_eq!(ids.len(), 1, "{bundle}: only the completed one");
@@ -122,7 +115,7 @@ async fn a_completed_treatment_stands_in_the_ehr_once() {
         assert_eq!(row(&world, &key)["u_ehr_id"], ids[0]);
 
         let writes = world.writes();
-        compared(&desk).await;
+        desk.compares().await;
         assert_eq!(world.writes(), writes, "{bundle}: nothing is left to write");
         let treatments = list(&desk).await;
         let of = |patient: &str, status| {
@@ -187,7 +180,7 @@ async fn what_is_not_compliant_says_why() {
         &[("u_diagnosis", "Otitis externa"), ("u_medications_prescribed", "Apoquel 16 mg SID")],
         "dr.lee",
     );
-    compared(&desk).await;
+    desk.compares().await;
     assert_eq!(world.remotes.control.ehr.treatment_ids().len(), 1);
     assert_eq!(desk.conflicts().await.len(), 1, "that one settled itself");
     desk.close().await;
@@ -205,7 +198,7 @@ async fn a_treatment_whose_reply_is_lost_is_written_once() {
         let path = if bundle == "collection" { "/treatments" } else { "/api/v1" };
         let control = &world.remotes.control;
         control.ehr.faults.add(PlannedFault::once(Fault::DropReply).method("POST").path(path));
-        compared(&desk).await;
+        desk.compares().await;
         let id = desk
             .until("ServiceNow to learn the EHR's id", || async {
                 row(&world, &key).get("u_ehr_id").filter(|id| !id.is_empty()).cloned()
@@ -231,12 +224,12 @@ async fn a_later_change_makes_a_new_version() {
         let (patient, _) = world.animals(|_, _| true).remove(0);
         let key = documented(&world, &patient, &[]);
         let desk = world.open().await;
-        compared(&desk).await;
+        desk.compares().await;
         let first = row(&world, &key)["u_ehr_id"].clone();
         let as_it_was = in_ehr(&world, &first);
         let changed = [("u_diagnosis", "Otitis externa\nMalassezia dermatitis")];
         world.remotes.control.servicenow.edit_row(TABLE, &key, &changed, "dr.lee");
-        compared(&desk).await;
+        desk.compares().await;
         let second = row(&world, &key)["u_ehr_id"].clone();
         assert_ne!(first, second, "{bundle}");
         assert_eq!(world.remotes.control.ehr.treatment_ids().len(), 2, "{bundle}");
@@ -253,7 +246,7 @@ async fn a_later_change_makes_a_new_version() {
             "{bundle}"
         );
         let writes = world.writes();
-        compared(&desk).await;
+        desk.compares().await;
         assert_eq!(world.writes(), writes, "{bundle}: nothing is left to write");
         let [treatment] = &list(&desk).await[..] else { panic!("one treatment") };
         assert_eq!(treatment.status, PatientStatus::Agreed);
@@ -270,7 +263,7 @@ async fn an_edit_in_the_ehr_is_a_question() {
     let (patient, _) = world.animals(|_, _| true).remove(0);
     let key = documented(&world, &patient, &[]);
     let desk = world.open().await;
-    compared(&desk).await;
+    desk.compares().await;
     let first = row(&world, &key)["u_ehr_id"].clone();
     let ehr = &world.remotes.control.ehr;
     ehr.edit_treatment(&first, |resources| {
@@ -283,7 +276,7 @@ async fn an_edit_in_the_ehr_is_a_question() {
     let later = [("u_treatment_notes", "Recheck in one week.")];
     world.remotes.control.servicenow.edit_row(TABLE, &key, &later, "dr.lee");
     let writes = world.writes();
-    compared(&desk).await;
+    desk.compares().await;
     assert_eq!(world.writes(), writes, "nothing is written over it");
     let [question] = &desk.conflicts().await[..] else { panic!("one question") };
     assert!(question.fields.contains(&"diagnosis".to_owned()), "{question:?}");
