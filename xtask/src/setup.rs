@@ -213,6 +213,34 @@ fn apt() -> Result<Command> {
     Ok(command)
 }
 
+/// Room on the disk for a first build and all tests, in GiB: what a fresh clone was seen to take, and a third more.
+const ROOM_GIB: u64 = 12;
+
+/// Says so before an hour's work, not in the middle of it, when a first build would fill the disk.
+///
+/// What was built before stands there already, so only a machine without it is asked. A system without `df` is not asked.
+pub fn room_to_build() -> Result<()> {
+    let target = steps::target_dir();
+    if target.join("debug/deps").is_dir() && target.join("simulation/deps").is_dir() {
+        return Ok(());
+    }
+    let somewhere = target.ancestors().find(|folder| folder.is_dir()).unwrap_or(&target);
+    let Ok(output) = Command::new("df").arg("-Pk").arg(somewhere).output() else { return Ok(()) };
+    match free_gib(&String::from_utf8_lossy(&output.stdout)) {
+        Some(free) if free < ROOM_GIB => bail!(
+            "the disk has {free} GiB free, and building and testing everything takes up to {ROOM_GIB} GiB. Free some \
+             space, or name a folder on another disk in CARGO_TARGET_DIR, and run it again."
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The free space `df -Pk` tells of one file system (POSIX: the fourth column of the second line, in KiB).
+fn free_gib(df: &str) -> Option<u64> {
+    let kib: u64 = df.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    Some(kib / (1024 * 1024))
+}
+
 /// Node.js and npm, new enough.
 fn node() -> Result<()> {
     let (major, minor) = NODE_AT_LEAST;
@@ -238,7 +266,7 @@ fn new_enough(version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::new_enough;
+    use super::{free_gib, new_enough};
 
     #[test]
     fn node_versions_are_compared_by_number() {
@@ -252,5 +280,13 @@ mod tests {
         ] {
             assert_eq!(new_enough(version), enough, "{version}");
         }
+    }
+
+    #[test]
+    fn free_space_is_read_as_df_tells_it() {
+        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a 263174212 32505856 13631488 71% /\n";
+        assert_eq!(free_gib(df), Some(13));
+        assert_eq!(free_gib("Filesystem 1024-blocks\n"), None);
+        assert_eq!(free_gib(""), None);
     }
 }

@@ -10,6 +10,9 @@ use crate::{
 use anyhow::Result;
 use std::process::{Command, ExitCode};
 
+/// What is built and tested together; the simulation has a step and a profile of its own.
+const TESTED: [&str; 3] = ["--workspace", "--exclude", "simulation"];
+
 #[derive(Debug, Default, clap::Args)]
 pub struct Arguments {
     /// Only tests of this package, without the other checks.
@@ -37,6 +40,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn all(report: &mut Report) -> Result<()> {
     report.step("Setup", "The message above names what to install.", || {
+        setup::room_to_build()?;
         setup::ensure(Need::Test).map(|()| Tally::default())
     })?;
     report.step("Formatting", "Run `cargo fmt --all` and look at the difference.", || {
@@ -50,8 +54,9 @@ fn all(report: &mut Report) -> Result<()> {
         run_command(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
     report.step("Build", "The compiler's message names the place.", || {
-        // All targets, so that programs and examples are built with the very features of the tests, once.
-        run_command(cargo().args(["build", "--workspace", "--all-targets"]))
+        // All targets and what the tests name, so that everything is built with the very features of the tests, once:
+        // with the simulation beside it the store has another feature, and all that uses it would be built twice.
+        run_command(cargo().args(["build", "--all-targets"]).args(TESTED))
     })?;
     report.step("Generated files", "Run `cargo xtask codegen` and commit what it wrote.", || {
         codegen::run_generators(true)
@@ -100,9 +105,7 @@ fn run_tests(words: &[&str]) -> Result<Tally> {
     let shots = crate::steps::target_dir().join("shots");
     let mut command = cargo();
     command.arg("test");
-    // The simulation has a step and a profile of its own.
-    let everything = ["--workspace", "--exclude", "simulation"];
-    if words.contains(&"--package") { &mut command } else { command.args(everything) }
+    if words.contains(&"--package") { &mut command } else { command.args(TESTED) }
         .args(words)
         .env("VETSYNC_APP", built("debug", "vetsync-console"))
         .env("VETSYNC_BIN", built("debug", "vetsync"))
