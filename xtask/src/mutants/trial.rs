@@ -1,7 +1,7 @@
 //! Building the switched packages, and letting their tests look for each mutant.
 
 use super::switches::blamed;
-use crate::steps::cargo;
+use crate::steps::{cargo, target_dir};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::{
@@ -71,11 +71,14 @@ pub struct Program {
     folder: PathBuf,
 }
 
-/// Builds the tests of these packages.
-pub fn build(tree: &Path, target: &Path, packages: &[&str]) -> Result<Built> {
+/// Builds the tests of these packages. Other people's packages are those of the usual build; ours have another path, and
+/// so names of their own.
+pub fn build(tree: &Path, packages: &[&str]) -> Result<Built> {
     let mut command = cargo();
-    command.current_dir(tree).env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "1");
-    command.args(["test", "--no-run", "--lib", "--tests", "--profile", "mutants"]);
+    command.current_dir(tree).env("CARGO_TARGET_DIR", target_dir()).env("CARGO_INCREMENTAL", "1");
+    // Where in a mutated file something happened nobody reads.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    command.args(["test", "--no-run", "--lib", "--tests"]);
     command.args(["--message-format", "json", "--quiet"]);
     for package in packages {
         command.args(["--package", package]);
