@@ -328,6 +328,21 @@ mod tests {
             (format!(r#"{{"table":"incident","sys_id":"{ROW}"}}"#), Err(("table", Class::NotOurs))),
             (r#"{"table":"u_patient_record"}"#.to_owned(), Err(("sys_id", Class::Missing))),
             (r#"{"table":"u_patient_record","sys_id":""}"#.to_owned(), Err(("sys_id", Class::Malformed))),
+            (r#"{"table":" ","sys_id":"a"}"#.to_owned(), Err(("table", Class::Malformed))),
+            (r#"{"table":7,"sys_id":"a"}"#.to_owned(), Err(("table", Class::Malformed))),
+            // 31 digits, 33, and 32 of which one is none.
+            (
+                format!(r#"{{"table":"u_patient_record","sys_id":"{}"}}"#, &ROW[1..]),
+                Err(("sys_id", Class::Malformed)),
+            ),
+            (
+                format!(r#"{{"table":"u_patient_record","sys_id":"{ROW}0"}}"#),
+                Err(("sys_id", Class::Malformed)),
+            ),
+            (
+                format!(r#"{{"table":"u_patient_record","sys_id":"g{}"}}"#, &ROW[1..]),
+                Err(("sys_id", Class::Malformed)),
+            ),
             (
                 r#"{"table":"u_patient_record","sys_id":"a^ORb"}"#.to_owned(),
                 Err(("sys_id", Class::Malformed)),
@@ -383,6 +398,83 @@ mod tests {
         ] {
             assert_eq!(read(Remote::Ehr, raw), expected, "{raw}");
         }
+    }
+
+    /// The kind by what is said to have happened, by the resource itself, or by the first one of a Bundle that counts.
+    #[test]
+    fn a_message_is_about_one_of_three_kinds() {
+        use RecordKind::{Appointment, Patient, Treatment};
+        let of_type = |kind: &str, id: &str| format!(r#"{{"resourceType":"{kind}","id":"{id}"}}"#);
+        let event = |noun: &str, data: &str| format!(r#"{{"type":"{noun}.updated","data":{data}}}"#);
+        let thin = |noun: &str| event(noun, r#"{"id":"x"}"#);
+        let bundle = |kinds: &[&str]| {
+            let entries: Vec<_> =
+                kinds.iter().map(|kind| format!(r#"{{"resource":{}}}"#, of_type(kind, kind))).collect();
+            format!(r#"{{"resourceType":"Bundle","entry":[{}]}}"#, entries.join(","))
+        };
+        let allergy =
+            r#"{"resourceType":"AllergyIntolerance","id":"a","patient":{"reference":"https://e/Patient/p"}}"#;
+        for (raw, kind, key, action) in [
+            (thin("patient"), Patient, "x", Action::Updated),
+            (thin("Appointment"), Appointment, "x", Action::Updated),
+            (thin("treatment"), Treatment, "x", Action::Updated),
+            (thin("encounter"), Treatment, "x", Action::Updated),
+            (event("allergyintolerance", allergy), Patient, "p", Action::Updated),
+            // What it is counts before what it is said to be.
+            (event("patient", &of_type("Encounter", "e")), Treatment, "e", Action::Updated),
+            (event("patient", allergy), Patient, "p", Action::Updated),
+            (of_type("Appointment", "ap"), Appointment, "ap", Action::Unknown),
+            (of_type("Encounter", "e"), Treatment, "e", Action::Unknown),
+            (allergy.to_owned(), Patient, "p", Action::Unknown),
+            (bundle(&["Basic", "Appointment", "Patient"]), Appointment, "Appointment", Action::Unknown),
+            (bundle(&["Condition", "Encounter"]), Treatment, "Encounter", Action::Unknown),
+            (bundle(&["Patient"]), Patient, "Patient", Action::Unknown),
+        ] {
+            let pointer = EventLens::default().read(Remote::Ehr, &raw).expect(&raw);
+            assert_eq!((pointer.kind, pointer.key.as_str(), pointer.action), (kind, key, action), "{raw}");
+        }
+    }
+
+    /// FHIR R4 datatypes, "id"; and what would be another address when the record is read.
+    #[test]
+    fn an_id_is_one_of_fhir() {
+        let (longest, longer) = ("a".repeat(64), "a".repeat(65));
+        for (id, sound) in [
+            ("a.b-C9", true),
+            (longest.as_str(), true),
+            (longer.as_str(), false),
+            (".", false),
+            ("..", false),
+            ("...", true),
+            ("a_b", false),
+            ("a/b", false),
+        ] {
+            let read = read(Remote::Ehr, &format!(r#"{{"resourceType":"Patient","id":"{id}"}}"#));
+            let expected =
+                if sound { points(id, Action::Unknown, None) } else { Err(("id", Class::Malformed)) };
+            assert_eq!(read, expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_one_that_can_be_read() {
+        for (data, version) in [
+            (r#"{"id":"p","meta":{"versionId":"5"}}"#, Some("5")),
+            (r#"{"id":"p","versionId":"4"}"#, Some("4")),
+            (r#"{"id":"p","meta":{"versionId":"5"},"versionId":"4"}"#, Some("5")),
+            (r#"{"id":"p","meta":{"versionId":" "}}"#, None),
+            (r#"{"id":"p","meta":{"versionId":5}}"#, None),
+        ] {
+            let raw = format!(r#"{{"type":"patient.updated","data":{data}}}"#);
+            assert_eq!(read(Remote::Ehr, &raw), points("p", Action::Updated, version), "{raw}");
+        }
+    }
+
+    /// They stand in the store.
+    #[test]
+    fn classes_have_names_of_their_own() {
+        let names = [Class::NotJson, Class::Missing, Class::Malformed, Class::NotOurs].map(Class::as_str);
+        assert_eq!(names, ["not_json", "missing", "malformed", "not_ours"]);
     }
 
     #[test]

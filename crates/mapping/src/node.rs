@@ -481,5 +481,12 @@ mod tests {
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(Tape::default().lay_out(&deep(60)).is_some());
         assert!(Tape::default().lay_out(&deep(100_000)).is_none());
+        // As deep as an editable document may be, and no deeper.
+        for levels in 60..70 {
+            let objects = format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+            for text in [deep(levels), objects] {
+                assert_eq!(Tape::default().lay_out(&text).is_some(), Json::parse(&text).is_ok(), "{levels}");
+            }
+        }
     }
 }

@@ -178,7 +178,7 @@ pub(crate) fn write(
         extension.remove(&old);
         extension.remove(&format!("_{old}"));
     }
-    extension.set(key, json);
+    tree::set_primitive(extension, key, json);
     Ok(())
 }
 
@@ -215,7 +215,6 @@ fn rewrite(
             }
             *standing = Json::String(word);
         }
-        ("valueDate", Value::Date(date)) => *standing = Json::String(date.to_string()),
         _ => return Ok(false),
     }
     Ok(true)
@@ -256,9 +255,8 @@ fn fresh(
 }
 
 fn write_quantity(json: &mut Json, quantity: &Quantity) {
-    // A number as people write it ("4,2", "+4") is not always a JSON number.
-    let lexeme =
-        if is_json_number(&quantity.number) { quantity.number.clone() } else { quantity.amount.to_string() };
+    // With every digit that was written, the noughts at its end among them.
+    let lexeme = quantity.amount.to_string();
     let same_unit = tree::text(&*json, "code") == Some(quantity.unit.as_str())
         && tree::text(&*json, "system") == Some(UCUM);
     tree::set_primitive(json, "value", Json::Number(lexeme));
@@ -273,13 +271,6 @@ fn write_quantity(json: &mut Json, quantity: &Quantity) {
 /// What people call a unit; its code where there is no name for it.
 fn unit_label(code: &str) -> &str {
     units::by_code(code).map(|unit| unit.label).filter(|label| !label.is_empty()).unwrap_or(code)
-}
-
-fn is_json_number(text: &str) -> bool {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
-    digits(whole) && digits(fraction) && (whole.len() == 1 || !whole.starts_with('0'))
 }
 
 /// Takes the first extension with that URL away.

@@ -38,7 +38,7 @@ pub fn conventions() -> Arc<Conventions> {
     })
 }
 
-fn lens() -> AppointmentLens {
+pub fn lens() -> AppointmentLens {
     AppointmentLens {
         catalogue: catalogue(),
         conventions: conventions(),
@@ -52,12 +52,12 @@ fn row_lens() -> RowLens {
     lens
 }
 
-fn field(id: &str) -> FieldIx {
+pub fn field(id: &str) -> FieldIx {
     catalogue().index_of(id).unwrap_or_else(|| panic!("field {id}"))
 }
 
 /// What a text says about a field; a link to Bella knows her keys in both systems.
-fn state(id: &str, text: &str) -> FieldState {
+pub fn state(id: &str, text: &str) -> FieldState {
     let spec = catalogue().spec(field(id)).cloned().expect("field");
     let mut state = FieldState::read(&spec.value_type, text, &conventions());
     if let FieldState::Value(Value::PatientLink(link)) = &mut state {

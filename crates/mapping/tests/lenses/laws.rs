@@ -287,7 +287,7 @@ fn members() -> impl Strategy<Value = Vec<(String, Serde)>> {
         .prop_shuffle()
 }
 
-fn documents() -> impl Strategy<Value = Json> {
+pub fn documents() -> impl Strategy<Value = Json> {
     (members(), allergies(), any::<bool>()).prop_map(|(members, allergies, bundled)| {
         let mut patient = vec![("resourceType".to_owned(), Json::str("Patient"))];
         patient.extend(members.into_iter().map(|(key, value)| (key, json_of(&value))));
@@ -312,7 +312,7 @@ fn json_of(value: &Serde) -> Json {
     crate::support::json(value)
 }
 
-fn rows() -> impl Strategy<Value = Json> {
+pub fn rows() -> impl Strategy<Value = Json> {
     let columns: Vec<(String, Vec<&'static str>)> = catalogue()
         .fields
         .iter()

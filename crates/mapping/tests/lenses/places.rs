@@ -5,11 +5,11 @@ use mapping::MappingError;
 use record::{FieldState, Json};
 use serde_json::json as of;
 
-fn read(document: &serde_json::Value, id: &str) -> String {
+pub fn read(document: &serde_json::Value, id: &str) -> String {
     patient_lens().get(&json(document)).expect("readable").field(field(id)).display()
 }
 
-fn put(
+pub fn put(
     document: &serde_json::Value,
     id: &str,
     state: &FieldState,
@@ -19,7 +19,7 @@ fn put(
     Ok(serde_json::from_str(&document.to_string()).expect("JSON"))
 }
 
-fn write(document: &serde_json::Value, id: &str, text: &str) -> serde_json::Value {
+pub fn write(document: &serde_json::Value, id: &str, text: &str) -> serde_json::Value {
     put(document, id, &state(id, text)).expect("writable")
 }
 

@@ -202,3 +202,204 @@ fn a_row_is_completed_only_where_its_status_says_so() {
     assert_eq!(lens.appointment_of(&hidden), Some("a1"));
     assert_eq!(lens.appointment_of(&Json::object([("u_visit", Json::str(""))])), None);
 }
+
+#[test]
+fn only_a_clear_no_makes_a_patient_inactive_and_only_a_clear_yes_dead() {
+    let lens = row_lens();
+    let read = |column: &str, text: &str| {
+        let record = lens.get(&row(column, text)).expect("a row");
+        (record.active, record.deceased)
+    };
+    for (text, active) in [
+        ("false", false),
+        (" FALSE ", false),
+        ("0", false),
+        ("no", false),
+        ("N", false),
+        ("inactive", false),
+        ("true", true),
+        ("", true),
+        ("perhaps", true),
+    ] {
+        assert_eq!(read("u_active", text), (active, false), "{text:?}");
+    }
+    for (text, deceased) in [
+        ("true", true),
+        ("1", true),
+        ("Yes", true),
+        ("y", true),
+        ("deceased", true),
+        (" dead ", true),
+        // A date of death.
+        ("2024-02-29", true),
+        ("2024-02-29 10:00:00", true),
+        ("2024-02-2", false),
+        ("29.02.2024", false),
+        ("no", false),
+        ("", false),
+    ] {
+        assert_eq!(read("u_deceased", text), (true, deceased), "{text:?}");
+    }
+}
+
+#[test]
+fn cells_are_read_in_every_json_form() {
+    let lens = row_lens();
+    // (cell, what the column says)
+    let cases = [
+        (of!("A-17"), state("tag", "A-17")),
+        (of!(17), state("tag", "17")),
+        (of!(true), state("tag", "true")),
+        (of!(false), state("tag", "false")),
+        (of!({"value": "A", "display_value": "B"}), state("tag", "A")),
+        (of!({"display_value": "B"}), state("tag", "B")),
+        (of!({"link": "https://x"}), FieldState::Blank),
+        (of!({"value": ["A"]}), FieldState::Blank),
+        (of!(null), FieldState::Blank),
+        (of!([]), FieldState::Blank),
+    ];
+    for (cell, said) in cases {
+        let record = lens.get(&json(&of!({"sys_id": "a", "u_tag": cell}))).expect("a row");
+        assert_eq!(*record.field(field("tag")), said, "{cell}");
+    }
+}
+
+#[test]
+fn the_ehrs_key_is_written_where_it_is_not_there_yet() {
+    let key = |lens: &RowLens, standing: &str| {
+        lens.patch(&row(&lens.ehr_id_column, standing), &[], Some("p-1")).expect("writable").to_string()
+    };
+    let lens = row_lens();
+    assert_eq!(key(&lens, ""), r#"{"u_ehr_id":"p-1"}"#);
+    assert_eq!(key(&lens, "p-2"), r#"{"u_ehr_id":"p-1"}"#);
+    assert_eq!(key(&lens, "p-1"), "{}");
+    let platforms = RowLens { ehr_id_column: "sys_domain".to_owned(), ..row_lens() };
+    assert_eq!(key(&platforms, ""), "{}");
+}
+
+#[test]
+fn the_dictionary_says_what_a_column_takes() {
+    let choices = || vec!["a".to_owned()];
+    let cases = [
+        ("glide_date", vec![], ColumnType::Date),
+        ("date", choices(), ColumnType::Date),
+        ("integer", vec![], ColumnType::Number),
+        ("decimal", vec![], ColumnType::Number),
+        ("float", vec![], ColumnType::Number),
+        ("longint", vec![], ColumnType::Number),
+        ("glide_duration", vec![], ColumnType::Duration),
+        ("string", choices(), ColumnType::Choice { values: choices() }),
+        ("string", vec![], ColumnType::Text),
+        ("glide_date_time", vec![], ColumnType::Text),
+    ];
+    for (internal_type, choices, expected) in cases {
+        assert_eq!(ColumnType::of_dictionary(internal_type, choices), expected, "{internal_type}");
+    }
+}
+
+#[test]
+fn a_choice_column_is_cleared_only_where_nothing_is_a_choice() {
+    let with = |values: &[&str]| {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        with_type(&row_lens(), "species", ColumnType::Choice { values })
+    };
+    let cleared =
+        |values: &[&str]| patch(&with(values), &row("u_species", "dog"), "species", &FieldState::Blank);
+    assert_eq!(cleared(&["dog", ""]).expect("writable"), r#"{"u_species":""}"#);
+    assert!(cleared(&["dog"]).is_err());
+    // The value itself before what only means the same, and what stands there before the first that does.
+    let written = |values: &[&str], standing: &str, text: &str| {
+        patch(&with(values), &row("u_species", standing), "species", &state("species", text))
+            .expect("writable")
+    };
+    assert_eq!(written(&["dog", "Canine"], "cat", "Canine"), r#"{"u_species":"Canine"}"#);
+    assert_eq!(written(&["other", "dog", "canine"], "cat", "Dog"), r#"{"u_species":"dog"}"#);
+    assert_eq!(written(&["dog", "canine"], "canine", "Dog"), "{}");
+    // What stands there and is no choice any more does not stay.
+    assert_eq!(written(&["dog"], "canine", "DOG"), r#"{"u_species":"dog"}"#);
+}
+
+#[test]
+fn amounts_that_a_number_column_cannot_say_are_refused() {
+    let lens = with_type(&row_lens(), "weight", ColumnType::Number);
+    let refused = patch(&lens, &row("u_weight", "1"), "weight", &state("weight", "5 mL"));
+    assert!(
+        matches!(refused, Err(MappingError::CannotWrite { problem, .. }) if problem.contains("converted"))
+    );
+    // A text column in the field's own unit says the number alone.
+    let body =
+        patch(&row_lens(), &row("u_weight", "1"), "weight", &state("weight", "13.10 lb")).expect("writable");
+    assert_eq!(body, r#"{"u_weight":"13.10"}"#);
+}
+
+/// A fill counts as the partial date only where that is what both sides agreed on, and only in a column of dates.
+#[test]
+fn a_fill_is_the_partial_date_that_was_agreed_on() {
+    // (column type, what the row holds, what was agreed on, what is read)
+    let cases = [
+        (ColumnType::Date, "2019-01-01", "2019", "2019"),
+        (ColumnType::Date, "2019-06-01", "2019-06", "2019-06"),
+        (ColumnType::Date, "2019-06-01", "2019", "2019-06-01"),
+        (ColumnType::Date, "2019-01-01", "2020", "2019-01-01"),
+        (ColumnType::Date, "2019-01-01", "2019-01-01", "2019-01-01"),
+        (ColumnType::Text, "2019-01-01", "2019", "2019-01-01"),
+    ];
+    for (column_type, holds, agreed, read) in cases {
+        let lens = with_type(&row_lens(), "date_of_birth", column_type);
+        let mut base = vec![FieldState::Unknown; lens.catalogue.fields.len()];
+        base[usize::from(field("date_of_birth").0)] = state("date_of_birth", agreed);
+        let mut record = lens.get(&row("u_date_of_birth", holds)).expect("a row");
+        lens.reread(&mut record, &base);
+        assert_eq!(*record.field(field("date_of_birth")), state("date_of_birth", read), "{holds} {agreed}");
+    }
+}
+
+/// The items that stay keep their spelling, their order and what stands between them.
+#[test]
+fn separators_count_outside_quotes_and_brackets() {
+    let lens = row_lens();
+    // (column, set written, column after)
+    let cases = [
+        ("\"Wool, raw\"; CHICKEN", "\"wool, raw\", Chicken, Latex", "\"Wool, raw\"; CHICKEN; Latex"),
+        ("Fish [salmon, tuna]; B", "Fish [salmon, tuna], b, c", "Fish [salmon, tuna]; B; c"),
+        ("Fish (wild [salmon, tuna], all); B", "b", "B"),
+        ("A | b", "a | b, c", "A | b, c"),
+        ("A\u{ff0c}B", "a, b, c", "A\u{ff0c}B\u{ff0c}c"),
+        ("A\u{ff1b}B", "b", "B"),
+        ("A\u{2028}B", "a, b, c", "A\u{2028}B\u{2028}c"),
+        ("A\r\nB", "a, b, c", "A\r\nB\r\nc"),
+        ("  A ;  B ; C  ", "a, c", "A ; C"),
+        ("A;;B", "a, b", "A;;B"),
+        ("A; B", "c", "c"),
+        ("A, a", "a", "A, a"),
+    ];
+    for (before, set, after) in cases {
+        let mut written = row("u_allergies", before);
+        lens.put(&mut written, field("allergies"), &state("allergies", set)).expect("writable");
+        assert_eq!(written.get("u_allergies").and_then(Json::as_str), Some(after), "{before:?} + {set:?}");
+    }
+}
+
+/// A term counts only while it means what is said beside it.
+#[test]
+fn a_term_of_ones_own_is_written_where_it_is_true() {
+    let said = |term: &str, sex, neuter| {
+        FieldState::Value(Value::Sex(SexStatus {
+            term: Some(term.to_owned()),
+            ..SexStatus::new(sex, neuter)
+        }))
+    };
+    // (column, term, sex, neuter status, column after)
+    let cases = [
+        ("", "gelding", Sex::Male, Neuter::Neutered, "gelding"),
+        ("FI", "gelding", Sex::Male, Neuter::Neutered, "gelding"),
+        // Only one half of it is true.
+        ("FI", "gelding", Sex::Male, Neuter::Intact, "MI"),
+        ("FI", "gelding", Sex::Female, Neuter::Neutered, "FS"),
+    ];
+    for (column, term, sex, neuter, after) in cases {
+        let mut written = row("u_gender", column);
+        row_lens().put(&mut written, field("gender"), &said(term, sex, neuter)).expect("writable");
+        assert_eq!(written.get("u_gender").and_then(Json::as_str), Some(after), "{column} {term}");
+    }
+}

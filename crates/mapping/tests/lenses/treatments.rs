@@ -427,3 +427,184 @@ proptest! {
         }
     }
 }
+
+/// A guess must not stand as confirmed in the EHR.
+#[test]
+fn a_guess_stays_a_guess() {
+    let verification = |text: &str| {
+        let bundle = written(&treatment(&[("patient", BELLA), ("diagnosis", text)]), 1);
+        let found = serde(resources(&bundle, "Condition")[0]);
+        found["verificationStatus"]["coding"][0]["code"].as_str().unwrap_or_default().to_owned()
+    };
+    for guess in [
+        "Otitis?",
+        "R/O atopy",
+        "suspected atopy",
+        "rule out atopy",
+        "possible atopy",
+        "probable atopy",
+        "presumptive atopy",
+        "tentative: atopy",
+        "DDx atopy",
+        "differential atopy",
+    ] {
+        assert_eq!(verification(guess), "provisional", "{guess}");
+    }
+    for known in ["Otitis externa", "atopy r/o flea allergy", "Fracture"] {
+        assert_eq!(verification(known), "confirmed", "{known}");
+    }
+}
+
+/// Of what came in a Bundle, what names another visit is another's, and what was taken back is nobody's.
+#[test]
+fn only_what_belongs_to_the_visit_and_stands_is_read() {
+    let read = |url: Option<&str>, id: Option<&str>, procedure: Serde| {
+        let mut encounter = of!({"resource": {"resourceType": "Encounter", "status": "finished"}});
+        if let Some(url) = url {
+            encounter["fullUrl"] = of!(url);
+        }
+        if let Some(id) = id {
+            encounter["resource"]["id"] = of!(id);
+        }
+        let mut resource = of!({"resourceType": "Procedure", "code": {"text": "Flush"}});
+        for (key, value) in procedure.as_object().expect("an object") {
+            resource[key] = value.clone();
+        }
+        let bundle = of!({"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:none"}, encounter, {"resource": resource}]});
+        lens().get(&json(&bundle)).expect("readable").field(field("procedures_performed")).display()
+            == "Flush"
+    };
+    let names = |reference: &str| of!({"encounter": {"reference": reference}});
+    // (address and id of the visit, the procedure, whether it counts)
+    let cases = [
+        (Some("urn:uuid:a"), Some("e-1"), of!({}), true),
+        (Some("urn:uuid:a"), Some("e-1"), names("urn:uuid:a"), true),
+        (Some("urn:uuid:a"), Some("e-1"), names("urn:uuid:b"), false),
+        (Some("urn:uuid:a"), Some("e-1"), names("Encounter/e-1"), true),
+        (Some("urn:uuid:a"), Some("e-1"), names("https://e/Encounter/e-1/_history/2"), true),
+        (Some("urn:uuid:a"), Some("e-1"), names("Encounter/e-2"), false),
+        (None, None, names("Encounter/e-1"), false),
+        (None, Some("e-1"), names("Encounter/e-1"), true),
+        (Some("urn:uuid:a"), None, of!({"status": "completed"}), true),
+        (Some("urn:uuid:a"), None, of!({"status": "entered-in-error"}), false),
+        (Some("urn:uuid:a"), None, of!({"status": "not-done"}), false),
+        (Some("urn:uuid:a"), None, of!({"status": "cancelled"}), false),
+    ];
+    for (url, id, procedure, counts) in cases {
+        assert_eq!(read(url, id, procedure.clone()), counts, "{url:?} {id:?} {procedure}");
+    }
+    let verification = |code: &str| {
+        let status = of!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": code}]});
+        of!({"resource": {"resourceType": "Condition", "code": {"text": code}, "verificationStatus": status}})
+    };
+    let bundle = of!({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Encounter", "status": "entered-in-error"}},
+        verification("confirmed"), verification("refuted"), verification("entered-in-error"), verification("provisional")]});
+    let record = lens().get(&json(&bundle)).expect("readable");
+    assert_eq!(record.field(field("diagnosis")).display(), "confirmed\nprovisional");
+    assert!(!record.active);
+}
+
+#[test]
+fn notes_doctor_and_directions_are_read_where_an_ehr_may_keep_them() {
+    let read = |encounter: Serde, more: Vec<Serde>, id: &str| {
+        let mut visit = of!({"resourceType": "Encounter", "status": "finished", "id": "e-1"});
+        for (key, value) in encounter.as_object().expect("an object") {
+            visit[key] = value.clone();
+        }
+        let entries: Vec<Serde> =
+            std::iter::once(visit).chain(more).map(|resource| of!({"resource": resource})).collect();
+        let record = lens().get(&json(&of!({"resourceType": "Bundle", "entry": entries}))).expect("readable");
+        assert!(record.active && !record.deceased);
+        record.field(field(id)).display()
+    };
+    let extension =
+        of!([{"url": "http://hl7.org/fhir/StructureDefinition/note", "valueAnnotation": {"text": "a"}}]);
+    let impression = |members: Serde| {
+        let mut impression = members;
+        impression["resourceType"] = of!("ClinicalImpression");
+        vec![impression]
+    };
+    let notes = [
+        (of!({"extension": extension, "note": [{"text": "b"}]}), vec![], "a"),
+        (of!({"note": [{}, {"text": "b"}]}), impression(of!({"summary": "c"})), "b"),
+        (of!({}), impression(of!({"summary": "c"})), "c"),
+        (of!({}), impression(of!({"summary": "c", "note": [{"text": "d"}]})), "d"),
+        (of!({}), vec![], ""),
+    ];
+    for (encounter, more, said) in notes {
+        assert_eq!(read(encounter.clone(), more, "treatment_notes"), said, "{encounter}");
+    }
+    let doctors = of!({"participant": [{"type": [{"text": "x"}]}, {"individual": {"reference": "Practitioner/dr-lee"}}]});
+    assert_eq!(read(doctors, vec![], "clinician"), "Dr Lee");
+    let request = |members: Serde| {
+        let mut request = members;
+        request["resourceType"] = of!("MedicationRequest");
+        vec![request]
+    };
+    // (members, the line)
+    let requests = [
+        (
+            of!({"medicationCodeableConcept": {"text": "A"}, "dosageInstruction": [{"text": "b"}, {"patientInstruction": "c"}]}),
+            "A b c",
+        ),
+        (of!({"medicationReference": {"display": "A"}}), "A"),
+        (of!({"medicationReference": {"display": "A"}, "status": "cancelled"}), ""),
+        (of!({"medicationCodeableConcept": {"text": "A"}, "status": "entered-in-error"}), ""),
+        (of!({"medicationReference": {"reference": "Medication/1"}}), ""),
+    ];
+    for (members, line) in requests {
+        assert_eq!(read(of!({}), request(members.clone()), "medications_prescribed"), line, "{members}");
+    }
+}
+
+#[test]
+fn a_version_is_read_from_its_identifier() {
+    let version = |system: &str, value: &str| {
+        let encounter =
+            of!({"resourceType": "Encounter", "identifier": [{"system": system, "value": value}]});
+        lens().version(&json(&of!({"resourceType": "Bundle", "entry": [{"resource": encounter}]})))
+    };
+    let system = format!("{SYSTEM}/version");
+    assert_eq!(version(&system, "a-v2-v13"), Some(13));
+    assert_eq!(version(&system, "a-v"), None);
+    assert_eq!(version(&system, "a"), None);
+    assert_eq!(version(SYSTEM, "a-v2"), None);
+}
+
+/// The appointment it was given at, the date and the doctor stand with everything they are about.
+#[test]
+fn what_is_known_of_the_visit_stands_with_each_resource() {
+    let recorded = recorded();
+    let at = TreatmentVersion { appointment: Some("Appointment/ap-1"), ..version(1, &recorded) };
+    let full = lens().write(&treatment(FULL), at, ids()).expect("writable");
+    assert_eq!(
+        serde(resources(&full, "Encounter")[0])["appointment"],
+        of!([{"reference": "Appointment/ap-1"}])
+    );
+    let date = "2025-03-10T14:35:00Z";
+    assert_eq!(serde(resources(&full, "Condition")[0])["recordedDate"], date);
+    assert_eq!(serde(resources(&full, "Procedure")[0])["performedDateTime"], date);
+    assert_eq!(serde(resources(&full, "MedicationRequest")[0])["authoredOn"], date);
+    let said = [
+        ("patient", BELLA),
+        ("diagnosis", "Otitis"),
+        ("procedures_performed", "Flush"),
+        ("medications_prescribed", "Ear drops"),
+    ];
+    let bare = written(&treatment(&said), 1);
+    for (kind, missing) in [
+        ("Encounter", &["appointment", "period", "participant", "extension"][..]),
+        ("Condition", &["recordedDate"][..]),
+        ("Procedure", &["performedDateTime"][..]),
+        ("MedicationRequest", &["authoredOn", "requester", "dosageInstruction"][..]),
+    ] {
+        let resource = serde(resources(&bare, kind)[0]);
+        assert!(missing.iter().all(|key| resource.get(key).is_none()), "{resource}");
+        assert_eq!(resource["subject"], of!({"reference": "Patient/p-1001"}));
+    }
+    assert_eq!(
+        serde(resources(&bare, "Condition")[0])["category"][0]["coding"][0]["code"],
+        "encounter-diagnosis"
+    );
+    assert_eq!(TreatmentLens::version_identifier("a", 4), "a-v4");
+}
