@@ -7,7 +7,7 @@ use reconcile::calendar::{Overlap, Visit, alike, contradict, overlaps, patient_o
 use reconcile::identity::{Evidence, Tier};
 use record::codes::appointment_status::Stage;
 use record::value::{Instant, PatientLink, Value};
-use record::{Catalogue, FieldState, Record, RecordKind};
+use record::{Catalogue, Conventions, FieldState, Record, RecordKind};
 use std::collections::BTreeSet;
 
 const NINE: i64 = 1_741_597_200;
@@ -81,6 +81,19 @@ fn appointments_of_one_patient_within_an_hour_may_be_one() {
         assert_eq!(alike(&catalogue, &noon, &appointment(bella, at)), expected, "{at}");
         assert_eq!(alike(&catalogue, &noon, &appointment(rex, at)), None, "{at}");
     }
+    // Who is to see them is said where both say it.
+    let at = |clinician: &str| {
+        let mut record = noon.clone();
+        let field = catalogue.index_of("assigned_clinician").expect("a field");
+        let spec = catalogue.spec(field).expect("a field");
+        record.fields[usize::from(field.0)] =
+            FieldState::read(&spec.value_type, clinician, &Conventions::default());
+        record
+    };
+    let said = |one: &Record, other: &Record| alike(&catalogue, one, other).expect("alike").1.get(2).copied();
+    assert_eq!(said(&at("Dr Lee"), &at("Dr Lee")), Some(Evidence::SameClinician));
+    assert_eq!(said(&at("Dr Lee"), &at("Dr Ruiz")), Some(Evidence::DifferentClinicians));
+    assert_eq!(said(&at("Dr Lee"), &noon), None);
     // A patient is known where both systems' keys are.
     assert_eq!(patient_of(&catalogue, &noon), Some("s1"));
     let unlinked = appointment((Some("s1"), None), "2025-03-10 12:00:00");

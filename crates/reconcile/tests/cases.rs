@@ -215,6 +215,7 @@ const BOTH_CHANGED: &[Row] = &[
     ("both added an allergy", "allergies", Some("penicillin"), Some("penicillin, chicken"), Some("penicillin, beef"), Ask(3, Why::BothChanged, Some("penicillin, chicken, beef"))),
     ("both added a first allergy", "allergies", Some(""), Some("chicken"), Some("beef"), Ask(3, Why::BothChanged, Some("chicken, beef"))),
     ("one added, one removed", "allergies", Some("penicillin"), Some("penicillin, chicken"), Some(""), Ask(4, Why::AllergyRemovedOrReworded, Some("penicillin, chicken"))),
+    ("both removed the same, each added another", "allergies", Some("penicillin, chicken"), Some("chicken, beef"), Some("chicken, latex"), Ask(4, Why::AllergyRemovedOrReworded, Some("chicken, beef, latex, penicillin"))),
     ("both removed, differently", "allergies", Some("penicillin, chicken"), Some("penicillin"), Some("chicken"), Ask(4, Why::AllergyRemovedOrReworded, Some("penicillin, chicken"))),
     ("one reworded, one added", "allergies", Some("penicilin"), Some("penicillin"), Some("penicilin, beef"), Ask(4, Why::AllergyRemovedOrReworded, Some("penicillin, penicilin, beef"))),
     ("none known against an allergy, agreed blank before", "allergies", Some(""), Some("no known allergies"), Some("beef"), Ask(3, Why::BothChanged, Some("beef"))),

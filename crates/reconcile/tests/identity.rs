@@ -103,6 +103,9 @@ const ROWS: &[(&str, &str, &str, Expect)] = &[
     ("owner with an initial", "name=Bella|species=Dog|owner=A. Chalmers", "name=Bella|species=Dog|owner=Amy Chalmers", Possible),
     ("a short name that begins a longer one is no initial", "name=Bella|species=Dog|owner=Maximiliana Ng", "name=Bella|species=Dog|owner=Ma Ng", No),
     ("nor the other way round", "name=Bella|species=Dog|owner=Ma Ng", "name=Bella|species=Dog|owner=Maximiliana Ng", No),
+    ("a first name alone is nobody's", "name=Bella|species=Dog|owner=Amy", "name=Bella|species=Dog|owner=Amy Chalmers", No),
+    ("two initials are nobody's", "name=Bella|species=Dog|owner=A. C.", "name=Bella|species=Dog|owner=Amy Chalmers", No),
+    ("one name of two, and no initial", "name=Bella|species=Dog|owner=Amy Okafor", "name=Bella|species=Dog|owner=Theodora Okafor", No),
     ("owners of one household", "name=Bella|species=Dog|owner=Amy and Tom Chalmers", "name=Bella|species=Dog|owner=Mrs. Amy Chalmers", Possible),
     ("owner's name, born at another time", "name=Bella|species=Dog|owner=Amy Chalmers|born=2009-05-04", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019-05-04", No),
     ("owner's name, birth estimated", "name=Bella|species=Dog|owner=Amy Chalmers|born=2019", "name=Bella|species=Dog|owner=Amy Chalmers|born=2018-11-04", Possible),
@@ -124,6 +127,8 @@ const ROWS: &[(&str, &str, &str, Expect)] = &[
     ("siblings", "name=Bella|species=Dog|breed=Beagle|born=2019-05-04|owner=Amy Chalmers|phone=415-555-2671", "name=Luna|species=Dog|breed=Beagle|born=2019-05-04|owner=Amy Chalmers|phone=415-555-2671", No),
     ("siblings without names", "species=Dog|born=2019-05-04|owner=Amy Chalmers|phone=415-555-2671", "species=Dog|born=2019-05-04|owner=Amy Chalmers|phone=415-555-2671", No),
     ("siblings by number", "name=Duke 1|species=Dog|born=2019-05-04|phone=415-555-2671", "name=Duke 2|species=Dog|born=2019-05-04|phone=415-555-2671", No),
+    ("the same number at the end of names spelt alike", "name=Duke 2|species=Dog|phone=415-555-2671", "name=Dukke 2|species=Dog|phone=415-555-2671", Probable),
+    ("a number on one side alone", "name=Duke|species=Dog|phone=415-555-2671", "name=Duke 2|species=Dog|phone=415-555-2671", Probable),
     ("siblings by letter", "name=Daisy A|species=Dog|phone=415-555-2671", "name=Daisy B|species=Dog|phone=415-555-2671", No),
     // Names without weight.
     ("unknown", "name=Unknown|species=Cat|phone=415-555-2671", "name=Unknown|species=Cat|phone=415-555-2671", No),
@@ -132,6 +137,18 @@ const ROWS: &[(&str, &str, &str, Expect)] = &[
     ("kitten 3", "name=Kitten 3|species=Cat|phone=415-555-2671", "name=Kitten 3|species=Cat|phone=415-555-2671", No),
     ("baby with the owner's surname", "name=Baby Chalmers|species=Cat|owner=Amy Chalmers|phone=415-555-2671", "name=Baby|species=Cat|owner=Amy Chalmers|phone=415-555-2671", No),
     ("a name that begins like one without weight", "name=Babycakes|species=Cat|phone=415-555-2671", "name=Babycakes|species=Cat|phone=415-555-2671", Probable),
+    ("as unlike as a name may be, another owner, one chip", "chip=981020000123456|name=Abcd|owner=Amy Chalmers", "chip=981020000123456|name=Eafg|owner=Tom Okafor", ByChip),
+    ("more unlike", "chip=981020000123456|name=Abcde|owner=Amy Chalmers", "chip=981020000123456|name=Fahij|owner=Tom Okafor", Contradictory),
+    ("owner's name, born at another time, same phone", "name=Bella|species=Dog|owner=Amy Chalmers|phone=415-555-2671|born=2009-05-04", "name=Bella|species=Dog|owner=Amy Chalmers|phone=415-555-2671|born=2019-05-04", Possible),
+    ("owner unknown, same day of birth, species not said", "name=Bella|born=2019-05-04", "name=Bella|species=Dog|born=2019-05-04", No),
+    ("owner unknown, same day of birth, name less alike", "name=Bella|species=Dog|born=2019-05-04", "name=Bela Lou|species=Dog|born=2019-05-04", No),
+    ("owner unknown, another day of birth", "name=Bella|species=Dog|born=2019-05-04", "name=Bella|species=Dog|born=2019-05-05", No),
+    ("two chips, and nothing else alike", "name=Bella|species=Dog|chip=981020000123456", "name=Luna|species=Dog|chip=956000009876543", No),
+    ("species that nobody knows, alike", "name=Bella|species=Wombat|phone=415-555-2671", "name=Bella|species=wombat|phone=415-555-2671", Probable),
+    ("species that nobody knows, different", "name=Bella|species=Wombat|phone=415-555-2671", "name=Bella|species=Quokka|phone=415-555-2671", No),
+    ("a species that says nothing", "name=Bella|species=Animal|phone=415-555-2671", "name=Bella|species=Dog|phone=415-555-2671", Possible),
+    ("a surname of two words", "name=Bella van Dyk|species=Dog|owner=van Dyk, Amy|phone=415-555-2671", "name=Bella|species=Dog|owner=Amy van Dyk|phone=415-555-2671", Probable),
+    ("a name that is the owner's surname", "name=Chalmers|species=Dog|owner=Amy Chalmers|phone=415-555-2671", "name=Chalmers|species=Dog|owner=Amy Chalmers|phone=415-555-2671", Probable),
     // An unreadable chip and an invalid phone are no keys.
     ("invalid phone", "name=Bella|species=Dog|phone=555-0100", "name=Bella|species=Dog|phone=555-0100", No),
     ("unreadable chip", "chip=98102", "chip=98102", No),
@@ -203,6 +220,14 @@ fn evidence_says_what_speaks_for_and_against() {
     let (_, evidence) =
         outcome("chip=123456789|name=Stray", "chip=123456789|name=Bella|email=amy@example.org");
     assert_eq!(evidence, [Evidence::SameChip, Evidence::NameCarriesNoWeight]);
+    // A name that nobody gave carries no weight either, and nothing is to be said of it.
+    assert_eq!(outcome("chip=123456789", "chip=123456789|name=Bella").1, [Evidence::SameChip]);
+    // That the sex is the same, or a telephone another, says nothing.
+    let both = features(&[
+        animal("s", "name=Bella|phone=415-555-2671|email=amy@example.org|sex=MN|born=2009"),
+        animal("e", "name=Stormy|phone=415-555-2672|email=tom@example.org|sex=MN|born=2019"),
+    ]);
+    assert_eq!(evidence_of(&both[0], &both[1]), [Evidence::NameDifferent, Evidence::BirthDateDifferent]);
 }
 
 /// A person may ask about two records that no rule would bring together.
@@ -449,6 +474,25 @@ fn a_large_block_is_narrowed_by_the_names_first_letter() {
     assert!(candidates.len() < 20, "{}", candidates.len());
     assert!(candidates.iter().all(|at| at % 26 == 12));
     assert_eq!(index.resembling(&new[0], &records).len(), candidates.len());
+}
+
+/// A block is narrowed where it holds more than 64, and one of chips never is.
+#[test]
+fn a_block_of_sixty_four_is_not_narrowed() {
+    let meets = |count: u32, same: &str| {
+        let animals: Vec<Record> = (0..count)
+            .map(|number| {
+                let name = char::from(b'A' + u8::try_from(number % 26).expect("small"));
+                animal(&format!("e{number}"), &format!("name={name}olly|species=Dog|{same}"))
+            })
+            .collect();
+        let records = features(&animals);
+        let new = features(&[animal("s", &format!("name=Molly|species=Dog|{same}"))]);
+        BlockIndex::new(&records).candidates(&new[0], &records).len()
+    };
+    assert_eq!(meets(64, "phone=415-555-2671"), 64);
+    assert_eq!(meets(65, "phone=415-555-2671"), 3);
+    assert_eq!(meets(65, &format!("chip={CHIP}")), 65);
 }
 
 /// A legacy number is compared without its stars.

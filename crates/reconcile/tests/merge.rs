@@ -162,3 +162,43 @@ fn a_union_keeps_every_substance_once_in_the_left_spelling() {
     assert_eq!(keys(&without_denial(set(&["no known allergies", "egg"]))), ["egg"]);
     assert_eq!(without_denial(set(&["no known allergies"])), set(&["no known allergies"]));
 }
+
+/// Each region stands for lines, and none for no line at all.
+#[test]
+fn regions_hold_what_stands_between_the_disputes() {
+    let lines =
+        |text: &str| text.split(' ').filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let settled = |text: &str| Region::Settled(lines(text));
+    let disputed = |base: &str, left: &str, right: &str| Region::Disputed {
+        base: lines(base),
+        left: lines(left),
+        right: lines(right),
+    };
+    // (base, left, right, regions)
+    let cases = [
+        ("a", "b", "c", vec![disputed("a", "b", "c")]),
+        ("a b c", "x b c", "y b c", vec![disputed("a", "x", "y"), settled("b c")]),
+        ("a b c", "a b x", "a b y", vec![settled("a b"), disputed("c", "x", "y")]),
+        (
+            "a b c d e",
+            "a x c d e",
+            "a y c d z",
+            vec![settled("a"), disputed("b", "x", "y"), settled("c d"), settled("z")],
+        ),
+        (
+            "a b c d e",
+            "w b c x e",
+            "a b c y e",
+            vec![settled("w"), settled("b c"), disputed("d", "x", "y"), settled("e")],
+        ),
+        // Lines next to each other are one disagreement.
+        ("a b c", "x b c", "a y c", vec![disputed("a b", "x b", "a y"), settled("c")]),
+        ("a b", "a x b", "a y b", vec![settled("a"), disputed("", "x", "y"), settled("b")]),
+        ("a b c", "a c", "a x c", vec![settled("a"), disputed("b", "", "x"), settled("c")]),
+    ];
+    for (base, left, right, regions) in cases {
+        let text = |lines: &str| lines.replace(' ', "\n");
+        let merged = merge_lines(&text(base), &text(left), &text(right));
+        assert_eq!(merged, LineMerge::Conflict(regions), "{base} / {left} / {right}");
+    }
+}
