@@ -251,3 +251,20 @@ fn unknown_keys_of_a_custom_field_are_refused() {
     );
     assert!(found.is_err_and(|error| error.to_string().contains("colour")));
 }
+
+/// They stand in the store and in the configuration.
+#[test]
+fn systems_and_kinds_have_names_that_are_read_back() {
+    use record::{RecordKind, Remote};
+    assert_eq!(Remote::BOTH.map(Remote::as_str), ["service_now", "ehr"]);
+    assert_eq!(Remote::BOTH.map(Remote::label), ["ServiceNow", "EHR"]);
+    assert_eq!(Remote::BOTH.map(Remote::other), [Remote::Ehr, Remote::ServiceNow]);
+    assert_eq!(
+        ["service_now", "ehr", "EHR", ""].map(Remote::parse),
+        [Some(Remote::ServiceNow), Some(Remote::Ehr), None, None]
+    );
+    let kinds = [RecordKind::Patient, RecordKind::Appointment, RecordKind::Treatment];
+    assert_eq!(kinds.map(RecordKind::as_str), ["patient", "appointment", "treatment"]);
+    assert_eq!(kinds.map(|kind| RecordKind::parse(kind.as_str())), kinds.map(Some));
+    assert_eq!(RecordKind::parse("bill"), None);
+}

@@ -421,6 +421,17 @@ fn lists_compare_by_their_items() {
     }
 }
 
+/// Among medications alone a line that begins with a direction goes on with the one above it.
+#[test]
+fn a_direction_goes_on_with_the_medication_above_it() {
+    let items = |value_type| match value(value_type, "Prednisolone 5 mg\nGive 1 tablet SID") {
+        Value::Items(list) => list.items,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(items(&ValueType::Medications), ["Prednisolone 5 mg Give 1 tablet SID"]);
+    assert_eq!(items(&ValueType::Items), ["Prednisolone 5 mg", "Give 1 tablet SID"]);
+}
+
 #[test]
 fn the_catalogues_hold_the_specified_fields() {
     let ids = |catalogue: &Catalogue| {
