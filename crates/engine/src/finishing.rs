@@ -309,6 +309,10 @@ impl Engine {
             changes.extend(of_create);
             further = reference;
         }
+        if let Some(known) = &overwritten {
+            // With the receipt: it follows from nothing that is stored, and a process that ends in between would lose it.
+            changes.extend(self.asking_about_overwritten(&operation.lane, known, now_ms).await?);
+        }
         self.store.commit(changes).await?;
         // Only now: a run would wait for ever for an operation that could not be stored.
         if let Some(further) = further {
@@ -318,9 +322,6 @@ impl Engine {
         if !discrepancies.is_empty() {
             self.not_stored(&operation.lane, &operation.id, &discrepancies, &discrepancies.join(","), now_ms)
                 .await?;
-        }
-        if let Some(known) = &overwritten {
-            self.ask_about_overwritten(&operation.lane, known, now_ms).await?;
         }
         let created = operation.action == OperationAction::Create;
         self.operation_left(&operation.id, operation.remote, created, true, now_ms, effects).await?;

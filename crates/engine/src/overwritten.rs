@@ -91,30 +91,30 @@ impl Engine {
         }
     }
 
-    /// Opens the question, or turns the one that is open into it: a pair has one. Where that one goes first, this one
-    /// waits.
-    pub(crate) async fn ask_about_overwritten(
+    /// What opens the question, or turns the one that is open into it: a pair has one. Where that one goes first, this
+    /// one waits.
+    pub(crate) async fn asking_about_overwritten(
         &self,
         lane: &str,
         known: &Overwritten,
         now_ms: i64,
-    ) -> Result<()> {
+    ) -> Result<Vec<Change>> {
         let pair = self.pair(lane).await?;
         let existing = self.store.open_conflict_of(&pair.id).await?;
         if let Some(open) = existing.as_ref().filter(|open| questions::goes_first(open)) {
             let same = decode::<Overwritten>("overwritten", &open.comparison)
                 .is_ok_and(|other| other.operation == known.operation);
             if same {
-                return Ok(());
+                return Ok(Vec::new());
             }
-            return Ok(self.store.commit(vec![self.asked_later(&pair.id, known.clone()).await?]).await?);
+            return Ok(vec![self.asked_later(&pair.id, known.clone()).await?]);
         }
         let row = self.question_about(&pair, known, existing, now_ms)?;
         let mut changes = vec![Change::PutConflict(row)];
         if pair.servicenow_key.is_some() && pair.ehr_key.is_some() {
             changes.push(Change::PutPair(PairRow { status: PairStatus::Differs, ..pair }));
         }
-        Ok(self.store.commit(changes).await?)
+        Ok(changes)
     }
 
     /// A person looked at what may have been overwritten, and says that it is right as it is now.

@@ -265,7 +265,8 @@ impl Engine {
                 // Before it is given up: who finds it given up has nothing left that says so.
                 if let Some(side) = side {
                     if let Some(known) = self.may_have_overwritten(&operation, &intent, &side) {
-                        self.ask_about_overwritten(&operation.lane, &known, now_ms).await?;
+                        let asking = self.asking_about_overwritten(&operation.lane, &known, now_ms).await?;
+                        self.store.commit(asking).await?;
                     }
                     Box::pin(self.forget_what_may_be_put_back(&operation, &intent, &side)).await?;
                 }

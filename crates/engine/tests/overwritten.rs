@@ -11,11 +11,13 @@ mod common;
 use common::{Bench, NEW, OLD, chart, one_write, row, written};
 use engine::error::decode;
 use engine::overwritten::Overwritten;
-use engine::step::{Command, Reply};
+use engine::step::{Command, Event, Reply};
 use engine::{EngineError, Policy};
 use reconcile::plan::{Choice, FieldDecision};
 use record::Remote;
 use remote::{Fetched, Written};
+use std::sync::Arc;
+use std::task::Context;
 use store::{ConflictCause, ConflictRow, ConflictState, PairStatus};
 
 async fn asked(bench: &Bench) -> Option<ConflictRow> {
@@ -69,6 +71,41 @@ async fn what_a_colleague_wrote_in_between_is_asked_about_until_somebody_has_loo
     );
     let twice = bench.ask(seen(&open)).await;
     assert!(matches!(twice, Err(EngineError::NotNow { .. })), "{twice:?}");
+}
+
+/// Told when the one who waits may go on.
+#[derive(Default)]
+struct Woken(tokio::sync::Notify);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+/// A process may end between any two commits: whenever there is the receipt, there is the question.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_receipt_never_stands_without_its_question() {
+    let mut bench = one_write(Policy::default()).await;
+    let (operation, ..) = bench.write();
+    let pair = bench.pair(Remote::ServiceNow, "r1").await.id;
+    let store = Arc::clone(&bench.store);
+    let result = Ok(raced(row("r1", 5, NEW, "p1")));
+    let answered = Event::Wrote { operation: operation.clone(), result, latency_ms: 5 };
+    let mut step = Box::pin(bench.engine.step(answered, bench.now_ms));
+    let woken = Arc::new(Woken::default());
+    let waker = Arc::clone(&woken).into();
+    let mut receipts = 0;
+    // The engine goes on only when it is polled: what it had asked the store for is done then, and nothing more.
+    while step.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        woken.0.notified().await;
+        if store.receipt(&operation).await.unwrap().is_some() {
+            receipts += 1;
+            let question = store.open_conflict_of(&pair).await.unwrap().map(|row| row.cause);
+            assert_eq!(question, Some(ConflictCause::Overwritten));
+        }
+    }
+    assert!(receipts > 0, "the process could have ended there");
 }
 
 /// A pair has one question at a time: the one about the record that is gone comes when somebody has looked.
