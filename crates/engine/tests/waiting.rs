@@ -131,6 +131,7 @@ async fn approved_while_paused_is_checked_and_written_when_it_is_resumed() {
     assert_eq!(bench.operations(&[]).await.len(), 0, "nothing is in the outbox before the check");
     let row = bench.store.plan(&plan.id).await.unwrap().unwrap();
     assert_eq!((row.approver.as_deref(), row.closed_at_ms), (Some("dana"), Some(bench.now_ms)));
+    assert_eq!(row.reason.as_deref(), Some("asked the owner"));
     assert_eq!(conflict(&bench).await.state, ConflictState::Executing, "it is decided");
     assert_eq!(bench.pair(Remote::ServiceNow, "r1").await.status, PairStatus::Waiting);
     let audit = bench.store.audit(Some(&plan.id), 0, 9).await.unwrap();

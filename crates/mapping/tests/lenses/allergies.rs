@@ -15,7 +15,7 @@ fn coded(system: &str, code: &str) -> Serde {
 }
 
 /// An active allergy of that patient, with these members besides or instead.
-fn allergy(reference: Option<&str>, text: &str, more: Serde) -> Serde {
+fn allergy(reference: Option<&str>, text: &str, more: &Serde) -> Serde {
     let mut resource = of!({"resourceType": "AllergyIntolerance", "clinicalStatus": coded(CLINICAL, "active"), "code": {"text": text}});
     if let Some(reference) = reference {
         resource["patient"] = of!({"reference": reference});
@@ -70,7 +70,7 @@ fn an_allergy_counts_unless_it_plainly_is_another_patients() {
         (vec![nameless, other], Some("urn:uuid:1"), true),
     ];
     for (patients, reference, counts) in cases {
-        let document = bundle(&patients, &[allergy(reference, "Dust", of!({}))]);
+        let document = bundle(&patients, &[allergy(reference, "Dust", &of!({}))]);
         assert_eq!(read(&document, "allergies") == "Dust", counts, "{document}");
     }
 }
@@ -91,9 +91,9 @@ fn only_what_is_active_counts() {
         (of!({"resourceType": "Observation"}), false),
     ];
     for (members, counts) in cases {
-        let entry = bundle(&[bella()], &[allergy(None, "Dust", members.clone())]);
+        let entry = bundle(&[bella()], &[allergy(None, "Dust", &members)]);
         assert_eq!(read(&entry, "allergies") == "Dust", counts, "{members}");
-        let contained = of!({"resourceType": "Patient", "contained": [allergy(None, "Dust", members)]});
+        let contained = of!({"resourceType": "Patient", "contained": [allergy(None, "Dust", &members)]});
         assert_eq!(read(&contained, "allergies") == "Dust", counts, "{contained}");
     }
 }
@@ -116,7 +116,7 @@ fn a_substance_is_named_by_the_allergy_or_by_a_reaction() {
         (of!({"code": null}), None),
     ];
     for (members, said) in cases {
-        let document = bundle(&[bella()], &[allergy(None, "", members.clone())]);
+        let document = bundle(&[bella()], &[allergy(None, "", &members)]);
         let state = patient_lens().get(&json(&document)).expect("readable").field(field("allergies")).clone();
         match said {
             Some(said) => assert_eq!(state.display(), said, "{members}"),
@@ -127,8 +127,8 @@ fn a_substance_is_named_by_the_allergy_or_by_a_reaction() {
         }
     }
     // One that is over may be without a name.
-    let over = allergy(None, "", of!({"code": null, "clinicalStatus": coded(CLINICAL, "inactive")}));
-    let document = bundle(&[bella()], &[over, allergy(None, "Dust", of!({}))]);
+    let over = allergy(None, "", &of!({"code": null, "clinicalStatus": coded(CLINICAL, "inactive")}));
+    let document = bundle(&[bella()], &[over, allergy(None, "Dust", &of!({}))]);
     assert_eq!(read(&document, "allergies"), "Dust");
     assert_eq!(read(&write(&document, "allergies", "Dust, Latex"), "allergies"), "Dust, Latex");
 }
@@ -148,10 +148,10 @@ fn a_status_is_changed_and_nothing_else() {
         (of!({"coding": [other]}), of!({"coding": [other, {"system": CLINICAL, "code": "inactive"}]})),
     ];
     for (before, after) in cases {
-        let dust = allergy(None, "Dust", of!({"clinicalStatus": before, "note": [{"text": "keep"}]}));
+        let dust = allergy(None, "Dust", &of!({"clinicalStatus": before, "note": [{"text": "keep"}]}));
         let mut over = dust.clone();
         over["clinicalStatus"] = after;
-        let latex = allergy(None, "Latex", of!({}));
+        let latex = allergy(None, "Latex", &of!({}));
         let entries = bundle(&[bella()], &[latex.clone(), dust.clone()]);
         assert_eq!(write(&entries, "allergies", "Latex"), bundle(&[bella()], &[latex.clone(), over.clone()]));
         let contained = |allergies: &[&Serde]| of!({"resourceType": "Patient", "contained": allergies});
@@ -200,7 +200,7 @@ fn a_new_allergy_says_what_is_known_of_it() {
         assert!(resource.get("id").is_none());
     }
     // Contained it has an id, in a Bundle an address; a Patient without one gets one.
-    let contained = of!({"resourceType": "Patient", "contained": [allergy(None, "Latex", of!({}))]});
+    let contained = of!({"resourceType": "Patient", "contained": [allergy(None, "Latex", &of!({}))]});
     assert!(write(&contained, "allergies", "Latex, Dust")["contained"][1]["id"].is_string());
     let unaddressed = |id: &str| bundle(&[of!({"resource": {"resourceType": "Patient", "id": id}})], &[]);
     let written = write(&unaddressed("p-1"), "allergies", "Dust");
