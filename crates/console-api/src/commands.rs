@@ -24,6 +24,8 @@ macro_rules! with_commands {
             "appointments.get" => appointments_get(Id) -> VisitPage, Some(Capability::SeePatients);
             "appointments.calendar" => appointments_calendar(CalendarQuery) -> CalendarView, Some(Capability::SeePatients);
             "appointments.export" => appointments_export(CalendarQuery) -> TextFile, Some(Capability::SeePatients);
+            "appointments.news" => appointments_news(Nothing) -> News, Some(Capability::SeePatients);
+            "appointments.news_seen" => appointments_news_seen(NewsSeen) -> News, Some(Capability::SeePatients);
             "treatments.list" => treatments_list(VisitQuery) -> VisitRows, Some(Capability::SeePatients);
             "treatments.get" => treatments_get(Id) -> VisitPage, Some(Capability::SeePatients);
             "conflicts.list" => conflicts_list(ConflictQuery) -> ConflictList, Some(Capability::SeeConflicts);

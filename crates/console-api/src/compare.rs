@@ -4,7 +4,7 @@ use crate::console::Console;
 use crate::dto::{
     AnswerDuplicate, ApiError, Candidate, Capability, Cause, ChoiceKind, Claim, CompareView, ConflictItem,
     ConflictList, ConflictQuery, ConflictStatus, Draft, Editor, ErrorCode, FieldChoice, FieldView, Id,
-    Nothing, Person, PlanStatus, PlanView, SameAnimal, Seen, Shown, Snooze,
+    Nothing, Person, PlanStatus, PlanView, RunsInto, SameAnimal, Seen, Shown, Snooze,
 };
 use crate::errors::{api, sentence};
 use crate::patients::listed;
@@ -12,6 +12,7 @@ use crate::permissions::{may, to_decide, who_can};
 use crate::reasons::Act;
 use crate::shown::{agreed, editor, remote_name, shown, side};
 use crate::words;
+use engine::broken::Broken;
 use engine::error::decode;
 use engine::one_sided::Hindrance;
 use engine::overwritten::Overwritten;
@@ -32,6 +33,7 @@ const fn cause(cause: ConflictCause) -> Cause {
         ConflictCause::Vanished => Cause::Vanished,
         ConflictCause::CannotCreate => Cause::CannotCreate,
         ConflictCause::Overwritten => Cause::Overwritten,
+        ConflictCause::RuleBroken => Cause::RuleBroken,
     }
 }
 
@@ -43,6 +45,7 @@ const fn stored_cause(cause: Cause) -> ConflictCause {
         Cause::Vanished => ConflictCause::Vanished,
         Cause::CannotCreate => ConflictCause::CannotCreate,
         Cause::Overwritten => ConflictCause::Overwritten,
+        Cause::RuleBroken => ConflictCause::RuleBroken,
     }
 }
 
@@ -195,6 +198,10 @@ fn not_linkable(candidate: &PairRow, remote: Remote) -> Option<String> {
     })
 }
 
+fn broken(row: &ConflictRow) -> Broken {
+    decode("broken", &row.comparison).unwrap_or_default()
+}
+
 fn hindrances(row: &ConflictRow) -> Vec<Hindrance> {
     decode("why", &row.comparison).unwrap_or_default()
 }
@@ -218,7 +225,8 @@ impl Console {
             | ConflictCause::NotStored
             | ConflictCause::Vanished
             | ConflictCause::CannotCreate
-            | ConflictCause::Overwritten => {
+            | ConflictCause::Overwritten
+            | ConflictCause::RuleBroken => {
                 let mut fields = row.fields.split(',').filter_map(|id| self.spec_of(id)).peekable();
                 match fields.peek() {
                     None => self.decides_something(),
@@ -288,6 +296,15 @@ impl Console {
                     }
                 }
                 why.trim_end().to_owned()
+            }
+            ConflictCause::RuleBroken => {
+                let mut why = "Both systems agree on it, and yet it cannot be right.".to_owned();
+                for hindrance in broken(row).why {
+                    if let Hindrance::Finding { problem, way_out, .. } = hindrance {
+                        why.push_str(&format!(" {} {}", sentence(&problem), sentence(&way_out)));
+                    }
+                }
+                why
             }
             ConflictCause::Overwritten => match decode::<Overwritten>("overwritten", &row.comparison) {
                 Ok(known) => self.overwritten_words(&known),
@@ -386,8 +403,17 @@ impl Console {
             agreeing: Vec::new(),
             draft: row.draft.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
             candidates: Vec::new(),
+            runs_into: Vec::new(),
             fingerprint: row.fingerprint.clone(),
         };
+        if row.cause == ConflictCause::RuleBroken {
+            for other in broken(&row).others {
+                let Some(other) = store.pair(&other).await? else { continue };
+                let when = self.when(lenses.catalogue(other.kind), &self.sides_of(&other).await?);
+                let card = other.card;
+                view.runs_into.push(RunsInto { id: other.id, patient: card.name, when, about: card.breed });
+            }
+        }
         if let Some(context) = load_context(store, lenses, pair.clone()).await? {
             view.service_now =
                 side(Remote::ServiceNow, Some(&context.servicenow), pair.servicenow_key.as_deref());

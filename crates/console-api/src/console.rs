@@ -301,6 +301,7 @@ pub(crate) fn progress_dto(progress: &engine::step::RunProgress) -> Progress {
         Phase::Reading => (RunPhase::ReadingServiceNow, "Reading both systems", "records"),
         Phase::Linking => (RunPhase::Linking, "Finding who belongs together", "records"),
         Phase::Comparing => (RunPhase::Comparing, "Comparing", of_kind.as_str()),
+        Phase::Checking => (RunPhase::Comparing, "Looking through the calendar", of_kind.as_str()),
         Phase::Settling => (RunPhase::Writing, "Settling by rule", of_kind.as_str()),
         Phase::Writing => (RunPhase::Writing, "Writing", "records"),
         Phase::Finished => (RunPhase::Finished, "Finished", "records"),

@@ -41,6 +41,7 @@ macro_rules! declared_here {
 }
 
 mod home;
+mod news;
 mod patients;
 mod planning;
 mod quarantine;
@@ -48,6 +49,7 @@ mod queue;
 mod schedule;
 mod visits;
 pub use home::*;
+pub use news::*;
 pub use patients::*;
 pub use planning::*;
 pub use quarantine::*;
@@ -182,6 +184,7 @@ pub fn declarations() -> Vec<String> {
         planning::declarations,
         quarantine::declarations,
         queue::declarations,
+        news::declarations,
         schedule::declarations,
         visits::declarations,
     ] {

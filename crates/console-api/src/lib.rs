@@ -13,6 +13,7 @@ pub mod dto;
 mod errors;
 mod findings;
 mod home;
+mod news;
 mod patients;
 pub mod permissions;
 mod planning;
@@ -49,6 +50,9 @@ pub fn everything_changed() -> dto::Event {
         Tag::Receipts,
         Tag::Runs,
         Tag::Quarantine,
+        Tag::Queue,
+        Tag::Remotes,
+        Tag::Incidents,
     ];
     dto::Event::Changed(dto::Changed { tags, id: None })
 }

@@ -21,10 +21,15 @@ impl Clock for SystemClock {
     }
 }
 
-/// The calendar date of a time, year, month and day, in UTC.
+/// The calendar date of a time, in UTC.
+pub(crate) fn day_of(now_ms: i64) -> chrono::NaiveDate {
+    chrono::DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive()
+}
+
+/// The same as year, month and day.
 pub fn date_of(now_ms: i64) -> (u16, u8, u8) {
     use chrono::Datelike as _;
-    let date = chrono::DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
+    let date = day_of(now_ms);
     let small = |number: u32| u8::try_from(number).unwrap_or(1);
     (u16::try_from(date.year()).unwrap_or(u16::MAX), small(date.month()), small(date.day()))
 }

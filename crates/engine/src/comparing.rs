@@ -109,7 +109,7 @@ impl Engine {
             None => self.store.pair_digests_after(run.kind, &run.after, CHUNK).await?,
         };
         let Some(last) = digests.last().map(|pair| pair.id.clone()) else {
-            return self.begin_settling(run, now_ms).await;
+            return self.after_comparing(run, now_ms).await;
         };
         let (mut both, mut by_values, mut to_judge) = (0_u64, Vec::new(), Vec::new());
         for pair in digests.iter().filter(|pair| pair.servicenow.is_some() && pair.ehr.is_some()) {

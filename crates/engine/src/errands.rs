@@ -148,6 +148,10 @@ impl Engine {
             Command::Seen { conflict, person, reason } => {
                 Some(self.seen(&conflict, &person, &reason, now_ms, effects).await)
             }
+            Command::NewsSeen { person, until_ms } => {
+                let seen = Change::PutValue { key: news_seen_key(&person), value: until_ms.to_string() };
+                Some(self.store.commit(vec![seen]).await.map(|()| Reply::Done).map_err(Into::into))
+            }
             Command::SaveDraft { conflict, draft } => {
                 Some(self.edit_conflict(&conflict, |row| row.draft = Some(draft)).await)
             }
@@ -387,7 +391,7 @@ impl Engine {
         }
     }
 
-    /// Judges a pair as it is stored now and commits what follows.
+    /// Judges a pair as it is stored now and commits what follows. Its calendar is looked at when the step ends.
     pub(crate) async fn rejudge(
         &mut self,
         pair_id: &str,
@@ -396,6 +400,21 @@ impl Engine {
         now_ms: i64,
     ) -> Result<Option<PairStatus>> {
         let pair = self.pair(pair_id).await?;
+        if pair.kind == RecordKind::Appointment {
+            self.calendar.moved.insert(pair.id.clone());
+        }
+        self.judge_alone(pair, agreed_by, write, now_ms).await
+    }
+
+    /// The same without its calendar.
+    pub(crate) async fn judge_alone(
+        &mut self,
+        pair: PairRow,
+        agreed_by: &str,
+        write: bool,
+        now_ms: i64,
+    ) -> Result<Option<PairStatus>> {
+        let pair_id = &*pair.id.clone();
         let Some(context) = self.context(pair).await? else {
             if write {
                 self.free_one_sided(pair_id, Vec::new(), now_ms).await?;
@@ -462,6 +481,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Where it stands until when a person saw what was written of appointments, Unix milliseconds.
+pub fn news_seen_key(person: &str) -> String {
+    format!("news.seen.{person}")
 }
 
 /// The keys a pair has, with their remotes.

@@ -305,7 +305,8 @@ fn about_compliance(
         ConflictCause::NotStored
         | ConflictCause::Overwritten
         | ConflictCause::Vanished
-        | ConflictCause::MaybeDuplicate => true,
+        | ConflictCause::MaybeDuplicate
+        | ConflictCause::RuleBroken => true,
     };
     if let Some(open) = existing.filter(stands) {
         judgement.conflict_grade = Some(open.grade);
@@ -353,8 +354,11 @@ fn about_the_gone(
     let stands = existing.filter(|open| match open.state {
         // What was decided is carried out no further: else the question could never be answered again.
         ConflictState::Executing => context.lane_busy,
-        // Nobody can decide fields of what is not there.
-        ConflictState::Open => open.cause != ConflictCause::FieldsDiffer || context.lane_busy,
+        // Nobody can decide fields of what is not there, and it breaks no rule any more.
+        ConflictState::Open => {
+            !matches!(open.cause, ConflictCause::FieldsDiffer | ConflictCause::RuleBroken)
+                || context.lane_busy
+        }
         ConflictState::AwaitingSecond | ConflictState::Closed => true,
     });
     if let Some(open) = stands {
@@ -484,8 +488,11 @@ fn conflict_changes(
                 }
                 return Ok(());
             }
-            // That a colleague's change may be gone does not settle itself: somebody looks, or decides.
-            ConflictCause::Overwritten if conflict.state != ConflictState::Executing => {
+            // That a colleague's change may be gone does not settle itself: somebody looks, or decides. Whether a rule is
+            // still broken is found out where the calendar is looked through.
+            ConflictCause::Overwritten | ConflictCause::RuleBroken
+                if conflict.state != ConflictState::Executing =>
+            {
                 judgement.conflict_grade = Some(conflict.grade);
                 return Ok(());
             }
@@ -494,7 +501,8 @@ fn conflict_changes(
             | ConflictCause::FieldsDiffer
             | ConflictCause::Vanished
             | ConflictCause::MaybeDuplicate
-            | ConflictCause::CannotCreate => {}
+            | ConflictCause::CannotCreate
+            | ConflictCause::RuleBroken => {}
         }
         if context.lane_busy {
             // The writes of a decision are under way; it closes when they were read back.

@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod braking;
+pub mod broken;
 pub mod causes;
 mod checks;
 pub mod clock;

@@ -1,6 +1,7 @@
 //! Writes that overtook a colleague's. Where a remote has no version it checks (ServiceNow, an EHR without `ETag`), a
 //! change made between our reading and our writing may be gone, and nobody is told: so a person is asked to look.
 
+use crate::broken;
 use crate::error::{EngineError, Result, decode};
 use crate::health::Health;
 use crate::judge;
@@ -117,7 +118,7 @@ impl Engine {
         Ok(changes)
     }
 
-    /// A person looked at what may have been overwritten, and says that it is right as it is now.
+    /// A person looked at what may have been overwritten, or at what breaks a rule, and says that it is right as it is now.
     pub(crate) async fn seen(
         &mut self,
         conflict: &str,
@@ -127,9 +128,11 @@ impl Engine {
         effects: &mut Effects,
     ) -> Result<Reply> {
         let row = self.store.conflict(conflict).await?.ok_or(EngineError::NotFound { what: "conflict" })?;
-        if row.cause != ConflictCause::Overwritten || row.state != ConflictState::Open {
+        let by_looking = matches!(row.cause, ConflictCause::Overwritten | ConflictCause::RuleBroken);
+        if !by_looking || row.state != ConflictState::Open {
             return Err(EngineError::NotNow {
-                what: "only a question about an overwritten change is answered by looking".to_owned(),
+                what: "only a question about an overwritten change or a broken rule is answered by looking"
+                    .to_owned(),
                 way_out: "decide its fields, or look at the work list again".to_owned(),
             });
         }
@@ -149,7 +152,11 @@ impl Engine {
             draft: None,
             ..row
         };
-        let changes = vec![Change::PutConflict(closed), Change::Audit(audit)];
+        let mut changes = vec![Change::Audit(audit)];
+        if closed.cause == ConflictCause::RuleBroken {
+            changes.push(broken::accepted(&closed));
+        }
+        changes.push(Change::PutConflict(closed));
         self.store.commit(self.with_what_waits(changes, now_ms).await?).await?;
         // Whatever differs besides is a question of its own again, and so is a record that is gone meanwhile: while this
         // question was open, there was no place for another.

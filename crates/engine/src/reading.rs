@@ -3,6 +3,7 @@
 use crate::error::{EngineError, Result};
 use crate::health::{FAILURES_TO_OPEN, next_try_ms};
 use crate::judge::index;
+use crate::lens;
 use crate::links;
 use crate::one_sided;
 use crate::runs::{Phase, RunState};
@@ -10,7 +11,7 @@ use crate::step::{Effects, Engine, Notice, Request};
 use record::{Record, RecordKind, Remote};
 use remote::{Cursor, Fetched, ListScope, Next, Page, RemoteError};
 use std::collections::{HashMap, HashSet};
-use store::{Change, Presence, SnapshotId, SnapshotRow};
+use store::{Change, PairRow, Presence, SnapshotId, SnapshotRow};
 
 /// Keys looked at together after a complete reading.
 const CHUNK: u32 = 500;
@@ -184,11 +185,39 @@ impl Engine {
         changes.extend(taken.iter().map(|(fetched, record)| {
             Change::PutSnapshot(lenses.snapshot(remote, fetched, record, &run.row.id, now_ms))
         }));
+        for (fetched, record) in &taken {
+            let died = known.get(fetched.key.as_str()).is_some_and(|known| {
+                record::stored::is_deceased(&known.record).is_ok_and(|before| before != record.deceased)
+            });
+            if died {
+                changes.extend(self.card_of(remote, &fetched.key, record).await?);
+            }
+        }
         for malformed in &page.malformed {
             run.counts.malformed += 1;
             changes.push(self.malformed(remote, run.kind, malformed, Some(&run.row.id), now_ms));
         }
         Ok(changes)
+    }
+
+    /// What lists show of a pair, anew. Whether an animal lives is no field: where nothing else moved, the comparison finds
+    /// the pair in agreement and does not look further.
+    async fn card_of(&self, remote: Remote, key: &str, record: &Record) -> Result<Option<Change>> {
+        let Some(pair) = self.store.pair_by_key(remote, record.kind, key).await? else { return Ok(None) };
+        let other = match remote {
+            Remote::ServiceNow => pair.ehr_key.as_deref().map(|key| (Remote::Ehr, key)),
+            Remote::Ehr => pair.servicenow_key.as_deref().map(|key| (Remote::ServiceNow, key)),
+        };
+        let other = match other {
+            Some((remote, key)) => self.side(pair.kind, remote, key).await?.map(|side| side.record),
+            None => None,
+        };
+        let catalogue = self.lenses.catalogue(pair.kind);
+        let card = match remote {
+            Remote::ServiceNow => lens::card(catalogue, Some(record), other.as_ref()),
+            Remote::Ehr => lens::card(catalogue, other.as_ref(), Some(record)),
+        };
+        Ok((card != pair.card).then_some(Change::PutPair(PairRow { card, ..pair })))
     }
 
     /// A record that a complete, proven read did not show is suspected; a second one in a row makes it gone.

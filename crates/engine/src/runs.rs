@@ -1,5 +1,5 @@
-//! A run over everything: read both remotes completely (`reading`), link (`pairing`), compare (`comparing`), settle
-//! (`settling`), wait for the writes.
+//! A run over everything: read both remotes completely (`reading`), link (`pairing`), compare (`comparing`), hold to the
+//! calendar's rules (`broken`), settle (`settling`), wait for the writes.
 
 use crate::braking::FieldTally;
 use crate::error::{EngineError, Result, decode, encode};
@@ -23,6 +23,8 @@ pub enum Phase {
     Reading,
     Linking,
     Comparing,
+    /// Appointments are held to the rules of the calendar.
+    Checking,
     Settling,
     Writing,
     Finished,
@@ -281,12 +283,13 @@ impl Engine {
         let handled = match run.phase {
             Phase::Linking => self.link_chunk(&mut run, now_ms).await,
             Phase::Comparing => self.compare_chunk(&mut run, now_ms).await,
+            Phase::Checking => self.check_chunk(&mut run, now_ms).await,
             Phase::Settling => self.settle_chunk(&mut run, now_ms, effects).await,
             Phase::Reading | Phase::Writing | Phase::Finished => Ok(()),
         };
         effects.notices.push(Notice::Progress(run.progress(now_ms)));
         match run.phase {
-            Phase::Linking | Phase::Comparing | Phase::Settling => {
+            Phase::Linking | Phase::Comparing | Phase::Checking | Phase::Settling => {
                 effects.requests.push(Request::GoOn { run: run.row.id.clone() });
             }
             Phase::Reading | Phase::Writing | Phase::Finished => {}

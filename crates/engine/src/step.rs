@@ -100,6 +100,8 @@ pub enum Command {
     Snooze { conflict: String, until_ms: Option<i64>, reason: String, person: String },
     /// Says of an overwritten change that it was looked at and is right as it is.
     Seen { conflict: String, person: String, reason: String },
+    /// Remembers that a person saw what was written of appointments until that moment.
+    NewsSeen { person: String, until_ms: i64 },
     /// Keeps half-made choices.
     SaveDraft { conflict: String, draft: String },
     /// Takes a message of a remote into the inbox. [`Engine::inbox`] does the same beside the steps.
@@ -329,6 +331,7 @@ pub struct Engine {
     pub(crate) looking: Looking,
     pub(crate) checks: crate::checks::Checks,
     pub(crate) scheduling: Scheduling,
+    pub(crate) calendar: crate::broken::Calendar,
     /// Reads that may not go out yet.
     pub(crate) held: Vec<Request>,
     /// Health that is not written down yet.
@@ -364,6 +367,7 @@ impl Engine {
             looking: Looking::default(),
             checks: crate::checks::Checks::default(),
             scheduling: Scheduling::default(),
+            calendar: crate::broken::Calendar::default(),
             held: Vec::new(),
             health_moved: [false; 2],
             incident_changes: Vec::new(),
@@ -498,6 +502,7 @@ impl Engine {
         self.put_unsettled_back(now_ms, effects).await;
         self.work_on_inbox(now_ms, effects).await;
         self.work_on_checks(now_ms, effects).await;
+        self.work_on_calendar(now_ms, effects).await;
         if let Err(error) = self.keep_health().await {
             tracing::error!(error = %error.log_words(), "health.not_kept");
             self.note_storage(&error, now_ms, effects);

@@ -8,6 +8,7 @@
 
 mod common;
 
+use common::visits::{booked, run_with, visit, visit_as};
 use common::{Bench, LEE, OLD, chart, row};
 use engine::one_sided::Hindrance;
 use engine::runs::counts_of;
@@ -21,53 +22,12 @@ use store::{
 const VISIT: RecordKind = RecordKind::Appointment;
 const AT: &str = "2026-10-05 14:30:00";
 
-/// A row of the table of appointments.
-fn visit(key: &str, version: u32, begins: &str, ehr: &str) -> Fetched {
-    visit_as(key, version, begins, "Confirmed", LEE, ehr)
-}
-
-fn visit_as(key: &str, version: u32, begins: &str, status: &str, clinician: &str, ehr: &str) -> Fetched {
-    Fetched {
-        key: key.to_owned(),
-        version: version.to_string(),
-        raw: format!(
-            r#"{{"sys_id":"{key}","sys_mod_count":"{version}","u_patient":"r1","u_appointment_date":"{begins}","u_duration_minutes":"30","u_assigned_clinician":"{clinician}","u_appointment_type":"Surgery","u_reason_for_visit":"Limping","u_appointment_status":"{status}","u_ehr_id":"{ehr}"}}"#
-        ),
-        changed_by: None,
-        changed_at_ms: None,
-    }
-}
-
-/// An Appointment of the EHR; `begins` and `ends` as ServiceNow writes them.
-fn booked(id: &str, version: u32, begins: &str, ends: &str, row: &str) -> Fetched {
-    let fhir = |text: &str| format!("{}Z", text.replace(' ', "T"));
-    let identifier = if row.is_empty() {
-        String::new()
-    } else {
-        format!(r#""identifier":[{{"system":"https://example.org/u_appointment","value":"{row}"}}],"#)
-    };
-    Fetched {
-        key: id.to_owned(),
-        version: version.to_string(),
-        raw: format!(
-            r#"{{"resourceType":"Appointment","id":"{id}",{identifier}"status":"booked","serviceType":[{{"text":"Surgery"}}],"reasonCode":[{{"text":"Limping"}}],"start":"{}","end":"{}","minutesDuration":30,"participant":[{{"actor":{{"reference":"Patient/p1"}},"status":"accepted"}},{{"type":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"PPRF"}}]}}],"actor":{{"reference":"Practitioner/dr-lee"}},"status":"accepted"}}]}}"#,
-            fhir(begins),
-            fhir(ends)
-        ),
-        changed_by: None,
-        changed_at_ms: None,
-    }
-}
-
 const ENDS: &str = "2026-10-05 15:00:00";
 
 /// A run in which the one patient is linked already or gets linked, and appointments stand as given.
 async fn run(bench: &mut Bench, rows: &[Fetched], documents: &[Fetched]) {
-    bench.start_run().await;
-    bench
-        .pages_of(RecordKind::Patient, &[row("r1", 3, OLD, "p1")], &[chart("p1", 1, "+14155550100", "r1")])
+    run_with(bench, (&[row("r1", 3, OLD, "p1")], &[chart("p1", 1, "+14155550100", "r1")]), (rows, documents))
         .await;
-    bench.pages_of(VISIT, rows, documents).await;
 }
 
 async fn pair(bench: &Bench, remote: Remote, key: &str) -> store::PairRow {

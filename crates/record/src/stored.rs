@@ -69,6 +69,14 @@ pub fn decode(text: &str) -> Result<Record, Unreadable> {
     })
 }
 
+/// Whether a stored record has died, without decoding its fields.
+///
+/// # Errors
+/// [`Unreadable`] where this program did not write it.
+pub fn is_deceased(text: &str) -> Result<bool, Unreadable> {
+    if is_json(text) { decode(text).map(|record| record.deceased) } else { Ok(head(text)?.0.deceased) }
+}
+
 /// Whether a stored text is of the first form.
 pub fn is_json(text: &str) -> bool {
     text.starts_with('{')

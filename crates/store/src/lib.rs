@@ -259,6 +259,8 @@ pub trait Store: Send + Sync + 'static {
     async fn incident(&self, id: &str) -> Result<Option<IncidentRow>>;
     /// Receipts, newest first; of one pair if given.
     async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>>;
+    /// Receipts of appointments that were written after a moment, newest first.
+    async fn receipts_of_appointments(&self, after_ms: i64, limit: u32) -> Result<Vec<ReceiptRow>>;
     /// The receipt of one operation.
     async fn receipt(&self, operation: &str) -> Result<Option<ReceiptRow>>;
 

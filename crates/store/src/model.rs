@@ -220,6 +220,8 @@ pub enum ConflictCause {
     CannotCreate,
     /// Our write overtook a colleague's: what they wrote in between may be gone.
     Overwritten,
+    /// Both systems agree, and what they agree on breaks a rule of the hospital.
+    RuleBroken,
 }
 
 /// Where a conflict stands.

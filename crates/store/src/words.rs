@@ -57,6 +57,7 @@ words!(
     Vanished = "vanished",
     CannotCreate = "cannot_create",
     Overwritten = "overwritten",
+    RuleBroken = "rule_broken",
 );
 words!(
     ConflictState,

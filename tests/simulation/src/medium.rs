@@ -505,6 +505,9 @@ impl Store for Medium {
     async fn receipts(&self, pair: Option<&str>, offset: u32, limit: u32) -> Result<Vec<ReceiptRow>> {
         self.inner.receipts(pair, offset, limit).await
     }
+    async fn receipts_of_appointments(&self, after_ms: i64, limit: u32) -> Result<Vec<ReceiptRow>> {
+        self.inner.receipts_of_appointments(after_ms, limit).await
+    }
     async fn receipt(&self, operation: &str) -> Result<Option<ReceiptRow>> {
         self.inner.receipt(operation).await
     }

@@ -26,15 +26,18 @@ interface Props {
   needYou: number | undefined;
   /** Writes that wait for an edit. */
   needEdit: number | undefined;
+  /** New and changed appointments that this person has not seen. */
+  unread: number;
   openHelp: () => void;
 }
 
-export function Nav({ path, stopped, needYou, needEdit, openHelp }: Props) {
+export function Nav({ path, stopped, needYou, needEdit, unread, openHelp }: Props) {
   const { capabilities, version } = useSession();
   const single = useSingleLetters();
   const counts: Record<string, { count: number | undefined; says: string }> = {
     "/": { count: stopped ? 1 : 0, says: "stopped comparison needs you" },
     "/work": { count: needYou, says: "need you" },
+    "/appointments": { count: unread, says: "new or changed" },
     "/queue": { count: needEdit, says: needEdit === 1 ? "needs an edit" : "need an edit" },
   };
   return (

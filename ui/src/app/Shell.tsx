@@ -2,6 +2,7 @@ import { Outlet, useNavigate, useRouter, useRouterState } from "@tanstack/react-
 import { Suspense, useEffect, useState } from "react";
 import { useMay, useSession } from "../data/session";
 import { useRead } from "../data/useRead";
+import { useNews } from "../features/appointments/useNews";
 import { useKeyboard, useKeys } from "../keyboard/useKeys";
 import { announce } from "../shared/announce";
 import { focusContent } from "../shared/arriving";
@@ -30,6 +31,7 @@ export function Shell() {
   const mayUnreadable = useMay("see_quarantine");
   const parked = useRead("queue.list", { states: ["parked"], remote: null, cause: null, patientId: null, offset: 0, limit: 1 }, { enabled: mayQueue });
   const stopped = useRead("run.braked", {}, { enabled: useMay("see_conflicts") });
+  const unread = useNews();
   const path = useRouterState({ select: (state) => state.location.pathname });
   const [help, setHelp] = useState(false);
   const [palette, setPalette] = useState(false);
@@ -72,7 +74,14 @@ export function Shell() {
       <button type="button" className={classes.skip} onClick={() => document.getElementById("content")?.focus()}>
         Skip to the content
       </button>
-      <Nav path={path} stopped={stopped.data?.braked?.mayContinue ?? false} needYou={needYou} needEdit={mayQueue ? parked.data?.counts.parked : undefined} openHelp={() => setHelp(true)} />
+      <Nav
+        path={path}
+        stopped={stopped.data?.braked?.mayContinue ?? false}
+        needYou={needYou}
+        needEdit={mayQueue ? parked.data?.counts.parked : undefined}
+        unread={unread}
+        openHelp={() => setHelp(true)}
+      />
       <div className={classes.main}>
         <Header session={session} openPalette={() => setPalette(true)} />
         {home.data?.storage && <StorageBanner trouble={home.data.storage} />}

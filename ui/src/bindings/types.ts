@@ -180,7 +180,7 @@ notLinkableBecause: string | null, };
 
 export type Capability = "see_patients" | "see_conflicts" | "decide_demographic" | "decide_clinical" | "approve_second" | "sync_one" | "sync_all" | "verify_patient" | "see_receipts" | "undo" | "link_patients" | "see_raw" | "see_quarantine" | "work_quarantine" | "switch_person" | "see_queue" | "edit_queue" | "control_remotes" | "acknowledge_incidents";
 
-export type Cause = "fields_differ" | "maybe_duplicate" | "not_stored" | "vanished" | "cannot_create" | "overwritten";
+export type Cause = "fields_differ" | "maybe_duplicate" | "not_stored" | "vanished" | "cannot_create" | "overwritten" | "rule_broken";
 
 export type Changed = { tags: Array<Tag>, 
 /**
@@ -197,6 +197,10 @@ export type CompareView = { conflict: ConflictItem, serviceNow: Side, ehr: Side,
  * For `maybe_duplicate`: the records that resemble it.
  */
 candidates: Array<Candidate>, 
+/**
+ * For `rule_broken`: the appointments it runs into.
+ */
+runsInto: Array<RunsInto>, 
 /**
  * Changes whenever what is asked changes.
  */
@@ -335,6 +339,38 @@ value: string, detail: string,
  * Oldest first; empty when there is no history yet.
  */
 trend: Array<number>, ok: boolean, };
+
+export type News = { 
+/**
+ * Newest first.
+ */
+items: Array<NewsItem>, unread: number, };
+
+export type NewsItem = { 
+/**
+ * The receipt that shows what was written.
+ */
+operationId: string, appointmentId: string, what: NewsWhat, patient: string, clinician: string, 
+/**
+ * As both systems have it now, in the hospital's time zone.
+ */
+when: string, 
+/**
+ * The system that was told.
+ */
+told: RemoteName, sentence: string, atMs: number, 
+/**
+ * Nobody here said yet that it was seen.
+ */
+unread: boolean, };
+
+export type NewsSeen = { 
+/**
+ * Everything until this moment was seen.
+ */
+untilMs: number, };
+
+export type NewsWhat = "new" | "moved" | "called_off" | "changed";
 
 export type Nothing = Record<symbol, never>;
 
@@ -772,6 +808,12 @@ toSettle: number, plannedWritesServicenow: number, plannedWritesEhr: number, toC
 export type RunStatus = "running" | "done" | "stopped" | "failed";
 
 export type RunView = { id: string, trigger: string, actor: string | null, status: RunStatus, startedAtMs: number, endedAtMs: number | null, counts: RunCounts, problem: string | null, progress: Progress | null, };
+
+export type RunsInto = { id: string, patient: string, 
+/**
+ * In the hospital's time zone.
+ */
+when: string, about: string, };
 
 export type SameAnimal = "same" | "different";
 

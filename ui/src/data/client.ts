@@ -30,6 +30,7 @@ const tagOf: Partial<Record<CommandName, Tag>> = {
   "patients.raw": "patient",
   "appointments.calendar": "patients",
   "appointments.get": "patient",
+  "appointments.news": "receipts",
   "treatments.list": "patients",
   "treatments.get": "patient",
   "conflicts.list": "conflicts",

@@ -4,6 +4,7 @@ import type {
   ConflictStatus,
   Editor,
   ErrorKind,
+  NewsWhat,
   OperationStatus,
   PatientStatus,
   PlanStatus,
@@ -57,6 +58,13 @@ export const patientStatusWords: Record<PatientStatus, string> = {
   only_ehr: "Only in the EHR",
 };
 
+export const newsWords: Record<NewsWhat, string> = {
+  new: "New",
+  moved: "Moved",
+  called_off: "Called off",
+  changed: "Changed",
+};
+
 export const causeWords: Record<Cause, string> = {
   fields_differ: "Fields differ",
   maybe_duplicate: "Maybe a duplicate",
@@ -64,6 +72,7 @@ export const causeWords: Record<Cause, string> = {
   vanished: "Vanished from one system",
   cannot_create: "Cannot be created",
   overwritten: "Somebody’s change may be gone",
+  rule_broken: "Breaks a rule",
 };
 
 export const conflictStatusWords: Record<ConflictStatus, string> = {

@@ -14,6 +14,8 @@ dto_enum! {
         CannotCreate,
         /// Our write overtook somebody else's: what they wrote in between may be gone.
         Overwritten,
+        /// Both systems agree, and what they agree on breaks a rule of the hospital.
+        RuleBroken,
     }
     /// Where a conflict stands.
     pub enum ConflictStatus {
@@ -99,8 +101,18 @@ dto! {
         pub draft: Vec<FieldChoice>,
         /// For `maybe_duplicate`: the records that resemble it.
         pub candidates: Vec<Candidate>,
+        /// For `rule_broken`: the appointments it runs into.
+        pub runs_into: Vec<RunsInto>,
         /// Changes whenever what is asked changes.
         pub fingerprint: String,
+    }
+    /// An appointment of the same clinician at the same time.
+    pub struct RunsInto {
+        pub id: String,
+        pub patient: String,
+        /// In the hospital's time zone.
+        pub when: String,
+        pub about: String,
     }
     pub struct Candidate {
         pub patient_id: String,

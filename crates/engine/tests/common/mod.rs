@@ -1,6 +1,8 @@
 //! An engine over a real store, with a clock that stands still and remotes that answer what the test says.
 #![allow(dead_code, reason = "not every test file needs everything")]
 
+pub mod visits;
+
 use engine::clock::SeededIds;
 use engine::runs::counts_of;
 use engine::step::{Command, Effects, Event, Notice, Reply, Request, Ticket};

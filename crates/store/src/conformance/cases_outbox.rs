@@ -7,8 +7,8 @@ use super::{
     rows::{T0, operation, pair, plan, receipt, snapshot},
     same, text,
 };
-use crate::{Change, OperationFilter, OperationRow, OperationState, QueueFilter, Store};
-use record::Remote;
+use crate::{Change, OperationFilter, OperationRow, OperationState, QueueFilter, ReceiptRow, Store};
+use record::{RecordKind, Remote};
 
 cases! {
     "an operation comes back as it was enqueued, next in its lane" => enqueue,
@@ -38,6 +38,7 @@ cases! {
     "a pair with unfinished operations is not removed" => pair_with_work_stays,
     "a receipt is never changed, and undone once" => receipts_are_frozen,
     "receipts are listed newest first" => receipts_listed,
+    "receipts of appointments since a moment, newest first" => receipts_of_appointments,
 }
 
 /// A plan `pl` and operations of it, enqueued in one commit: (id, lane).
@@ -286,6 +287,35 @@ async fn receipts_are_frozen(store: &dyn Store) -> Verdict {
     let mut expected = row;
     expected.undone_by = Some("pl2".into());
     same("receipt", store.receipt("o1").await.map_err(text)?, Some(expected))
+}
+
+async fn receipts_of_appointments(store: &dyn Store) -> Verdict {
+    store.commit(vec![Change::PutPlan(plan("pl", "p1"))]).await.map_err(text)?;
+    let ids = ["o1", "o2", "o3", "o4"];
+    for (at, id) in ids.iter().enumerate() {
+        let mut row = operation(id, "p1", "pl");
+        // The second is a patient's; the last is never finished.
+        row.kind = if at == 1 { RecordKind::Patient } else { RecordKind::Appointment };
+        store.commit(vec![Change::Enqueue(row)]).await.map_err(text)?;
+    }
+    let at_ms = |at: usize| T0 + i64::try_from(at).unwrap_or_default();
+    for (at, id) in ids.iter().enumerate().take(3) {
+        let claimed = store.claim_operations(T0, 1, &Remote::BOTH).await.map_err(text)?;
+        let claim = claimed.first().map(|row| row.claims).unwrap_or_default();
+        let mut finish = finish_claim(id, claim, OperationState::Done, T0);
+        if let Change::FinishOperation { at_ms: finished_at_ms, .. } = &mut finish {
+            *finished_at_ms = at_ms(at);
+        }
+        let receipt = ReceiptRow { at_ms: at_ms(at), ..receipt(id, "p1", "pl") };
+        store.commit(vec![finish, Change::PutReceipt(receipt)]).await.map_err(text)?;
+    }
+    let listed = |rows: Vec<ReceiptRow>| rows.into_iter().map(|row| row.operation).collect::<Vec<_>>();
+    let all = store.receipts_of_appointments(T0 - 1, 9).await.map_err(text)?;
+    same("of appointments, done", listed(all), vec!["o3".to_owned(), "o1".to_owned()])?;
+    let after = store.receipts_of_appointments(T0, 9).await.map_err(text)?;
+    same("after a moment", listed(after), vec!["o3".to_owned()])?;
+    let one = store.receipts_of_appointments(T0 - 1, 1).await.map_err(text)?;
+    same("so many", listed(one), vec!["o3".to_owned()])
 }
 
 async fn receipts_listed(store: &dyn Store) -> Verdict {

@@ -34,6 +34,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "visits_by_time",
         sql: include_str!("../../migrations/0008_visits_by_time.sql"),
     },
+    Migration {
+        version: 9,
+        name: "broken_rules",
+        sql: include_str!("../../migrations/0009_broken_rules.sql"),
+    },
 ];
 
 /// The newest version this program knows.

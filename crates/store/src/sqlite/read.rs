@@ -326,6 +326,10 @@ impl Store for SqliteStore {
         outbox::receipts(&self.readers, pair, offset, limit).await
     }
 
+    async fn receipts_of_appointments(&self, after_ms: i64, limit: u32) -> Result<Vec<ReceiptRow>> {
+        outbox::receipts_of_appointments(&self.readers, after_ms, limit).await
+    }
+
     async fn receipt(&self, operation: &str) -> Result<Option<ReceiptRow>> {
         outbox::receipt(&self.readers, operation).await
     }

@@ -138,7 +138,7 @@ async fn run(engine: &Handle, store: &dyn Store) -> Result<Times, Failure> {
             Phase::Reading => 0,
             Phase::Linking => 1,
             Phase::Comparing => 2,
-            Phase::Settling | Phase::Writing | Phase::Finished => 3,
+            Phase::Checking | Phase::Settling | Phase::Writing | Phase::Finished => 3,
         };
         for slot in ended.iter_mut().take(passed) {
             slot.get_or_insert_with(|| (began.elapsed().as_secs_f64(), figures::processor_seconds()));

@@ -4,10 +4,10 @@ import { plural, ruleWords, sameWhyWords } from "../../words/words";
 import classes from "./Compare.module.css";
 
 /** Equal fields, folded: there to look at, out of the way. */
-export function Agreeing({ fields }: { fields: FieldView[] }) {
+export function Agreeing({ fields, open = false }: { fields: FieldView[]; open?: boolean }) {
   if (fields.length === 0) return null;
   return (
-    <details className={classes.agreeing} data-testid="agreeing">
+    <details className={classes.agreeing} data-testid="agreeing" open={open}>
       <summary>
         {plural(fields.length, "field")} {fields.length === 1 ? "agrees" : "agree"}
       </summary>

@@ -1,14 +1,19 @@
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useEffect } from "react";
+import type { Cause } from "../../bindings/types";
 import { useRead } from "../../data/useRead";
 import { KeyButton } from "../../keyboard/KeyButton";
 import { Empty } from "../../shared/Empty";
 import { Failure } from "../../shared/Failure";
 import { Page } from "../../shared/Page";
 import { Waiting } from "../../shared/Waiting";
+import { BrokenRule } from "./BrokenRule";
 import { Decide } from "./Decide";
 import { Duplicate } from "./Duplicate";
 import { forgetWork } from "./kept";
+
+/** Questions that are not answered by deciding fields. */
+const variants: Partial<Record<Cause, typeof Decide>> = { maybe_duplicate: Duplicate, rule_broken: BrokenRule };
 
 export function CompareScreen() {
   const { conflictId } = useParams({ from: "/work/$conflictId" });
@@ -45,6 +50,6 @@ export function CompareScreen() {
         <Failure thrown={view.error} again={() => void view.refetch()} />
       </Page>
     );
-  const Variant = view.data.conflict.cause === "maybe_duplicate" ? Duplicate : Decide;
+  const Variant = variants[view.data.conflict.cause] ?? Decide;
   return <Variant key={`${conflictId} ${view.data.fingerprint}`} view={view.data} back={back} />;
 }

@@ -19,7 +19,7 @@ export function ConflictActions({ conflict, busy }: { conflict: ConflictItem; bu
   });
   return (
     <>
-      {conflict.cause === "overwritten" && conflict.status === "open" && conflict.mayDecide && (
+      {(conflict.cause === "overwritten" || conflict.cause === "rule_broken") && conflict.status === "open" && conflict.mayDecide && (
         <KeyButton shortcut="y" says="It is right as it is" group="Compare" variant="filled" disabled={busy || seen.isPending} run={() => setLooked(true)} data-testid="seen" />
       )}
       {looked && (

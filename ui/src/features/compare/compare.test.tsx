@@ -203,4 +203,17 @@ describe("compare", () => {
     await user.click(dialog.getByRole("button", { name: "Settle it" }));
     await waitFor(() => expect(conflict.status).toBe("closed"));
   });
+
+  it("names what an appointment runs into, and takes as an answer that it is right as it is", async () => {
+    const { user } = await openAt("/work/c-double", "broken-rule");
+    const notice = screen.getByTestId("broken-rule");
+    expect(notice.textContent).toContain("Coco, Mon 5 Oct 2026, 14:15 to 14:45 (Europe/Berlin) · Vaccination");
+    expect(within(notice).getByRole("link", { name: "Coco" }).getAttribute("href")).toBe("/appointments/v-other");
+    expect(screen.queryByTestId("plan")).toBeNull();
+    await expectAccessible();
+    await user.keyboard("y");
+    await user.type(await screen.findByRole("textbox"), "an emergency, squeezed in");
+    await user.click(screen.getByRole("button", { name: /Settle it/ }));
+    await waitFor(() => expect(screen.queryByTestId("broken-rule")).toBeNull());
+  });
 });

@@ -7,6 +7,7 @@ import { KeyButton } from "../../keyboard/KeyButton";
 import { Failure } from "../../shared/Failure";
 import { Page } from "../../shared/Page";
 import { Waiting } from "../../shared/Waiting";
+import { NewsCard } from "../appointments/NewsCard";
 import { Asks } from "./Asks";
 import { Braked } from "./Braked";
 import classes from "./Home.module.css";
@@ -80,6 +81,7 @@ export function HomeScreen() {
         </div>
         <div className={classes.stack}>
           <RunCard run={home.data.run} lastRun={home.data.lastRun} braked={braked} nextRun={home.data.nextRun} />
+          <NewsCard />
           <Settled items={settled} total={settledLastRun} />
         </div>
       </div>

@@ -6,7 +6,7 @@ it("is never green while a conflict is open", async () => {
   const { clinic, host } = await openAt("/", "headline");
   const headline = () => screen.getByTestId("headline");
   expect(headline().dataset.calm).toBe("false");
-  expect(screen.getByTestId("need-you").textContent).toMatch(/16need you/);
+  expect(screen.getByTestId("need-you").textContent).toMatch(/17need you/);
 
   const home = clinic.commands["home.get"];
   const settled = { ...home({}), needYou: 0, needSecond: 0 };

@@ -25,8 +25,8 @@ import { useConflicts } from "./useConflicts";
 
 const grades = { "4": gradeWords(4), "3": gradeWords(3) };
 const statuses = { open: conflictStatusWords.open, awaiting_second: conflictStatusWords.awaiting_second, executing: conflictStatusWords.executing };
-const { maybe_duplicate, fields_differ, vanished, cannot_create, not_stored, overwritten } = causeWords;
-const causes = { fields_differ, maybe_duplicate, vanished, cannot_create, not_stored, overwritten };
+const { maybe_duplicate, fields_differ, vanished, cannot_create, rule_broken, not_stored, overwritten } = causeWords;
+const causes = { fields_differ, maybe_duplicate, vanished, cannot_create, rule_broken, not_stored, overwritten };
 
 export function WorkScreen() {
   const search = useSearch({ from: "/work" });

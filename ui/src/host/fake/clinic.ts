@@ -7,6 +7,8 @@ import type {
   FieldView,
   Home,
   Kind,
+  News,
+  NewsItem,
   PatientRow,
   Person,
   PlanView,
@@ -84,6 +86,9 @@ export class SampleClinic {
   private readonly versions = new Map<string, number>();
   /** Nothing can be stored, for as long as this is set. */
   storage: StorageTrouble | null = null;
+  /** What happened to appointments, newest first. */
+  newsItems: NewsItem[] = [];
+  private seenUntilMs = 0;
   private run: RunView | null = null;
   private rows: PatientRow[] | null = null;
   private texts: string[] = [];
@@ -129,6 +134,11 @@ export class SampleClinic {
     },
     "schedule.get": () => schedule(Date.now()),
     "appointments.calendar": (request) => calendar(request, Date.now()),
+    "appointments.news": () => this.news(),
+    "appointments.news_seen": ({ untilMs }) => {
+      this.seenUntilMs = untilMs;
+      return this.news();
+    },
     "appointments.export": (request) => exported(request, Date.now()),
     "appointments.get": ({ id }) => appointment(id) ?? fail("not_found", "There is no such appointment any more.", "Look for it in the calendar."),
     "run.braked": () => ({ braked: this.brake.view() }),
@@ -185,6 +195,7 @@ export class SampleClinic {
         agreeing: agreeingFields(conflict.row).filter((field) => !asked.has(field.field)),
         draft: this.drafts.get(id) ?? [],
         candidates: conflict.candidates,
+        runsInto: conflict.runsInto ?? [],
         fingerprint: this.fingerprint(id),
       };
     },
@@ -360,6 +371,11 @@ export class SampleClinic {
     return { ...field, mayDecide, whoCan: mayDecide ? null : needed === "decide_clinical" ? "a clinician or an administrator" : "the front desk or an administrator" };
   }
 
+  private news(): News {
+    const items = this.newsItems.map((item) => ({ ...item, unread: item.atMs > this.seenUntilMs }));
+    return { items, unread: items.filter((item) => item.unread).length };
+  }
+
   private item(conflict: SampleConflict): ConflictItem {
     const first = conflict.fields[0];
     const labels = conflict.fields.map((field) => field.label);
@@ -382,7 +398,7 @@ export class SampleClinic {
       claimedBy: conflict.claimedBy,
       claimedByMe: conflict.claimedBy === this.person.name,
       snoozedUntilMs: this.snoozed.get(conflict.id) ?? null,
-      mayDecide: conflict.fields.some((field) => this.permitted(field).mayDecide) || conflict.cause === "maybe_duplicate",
+      mayDecide: conflict.fields.some((field) => this.permitted(field).mayDecide) || conflict.cause === "maybe_duplicate" || conflict.cause === "rule_broken",
       waits: [...this.plans.values()].some((plan) => plan.conflictId === conflict.id && plan.status === "awaiting_check") ? this.waits() : null,
       alike,
     };

@@ -1,4 +1,4 @@
-import type { Candidate, Cause, ChoiceKind, ConflictStatus, FieldView, PatientRow, Shown } from "../../bindings/types";
+import type { Candidate, Cause, ChoiceKind, ConflictStatus, FieldView, PatientRow, RunsInto, Shown } from "../../bindings/types";
 import { agreeingField, DAY_MS, shown } from "./patients";
 
 export interface SampleConflict {
@@ -11,6 +11,8 @@ export interface SampleConflict {
   claimedBy: string | null;
   fields: FieldView[];
   candidates: Candidate[];
+  /** Appointments of the same clinician at the same time. */
+  runsInto?: RunsInto[];
   /** What the EHR says once somebody has looked: makes the first approval find it moved. */
   movesTo: { field: string; ehr: Shown } | null;
 }
@@ -204,6 +206,19 @@ export function sampleConflicts(): SampleConflict[] {
       ],
     },
   ];
+  list.push({
+    id: "c-double",
+    row: coco,
+    cause: "rule_broken",
+    status: "open",
+    why: "Both systems agree on it, and yet it cannot be right. The clinician has another appointment at the same time. Move one of the two, shorten the first, or give one of them to another clinician.",
+    openedDaysAgo: 0.2,
+    claimedBy: null,
+    candidates: [],
+    runsInto: [{ id: "v-other", patient: "Coco", when: "Mon 5 Oct 2026, 14:15 to 14:45 (Europe/Berlin)", about: "Vaccination" }],
+    movesTo: null,
+    fields: [],
+  });
   rest.forEach((name, index) => {
     const phone = `+1 415 555 02${String(10 + index)}`;
     list.push({

@@ -250,6 +250,25 @@ pub(super) async fn receipts(
     all(readers, query, rows::receipt).await
 }
 
+pub(super) async fn receipts_of_appointments(
+    readers: &Readers,
+    after_ms: i64,
+    limit: u32,
+) -> Result<Vec<ReceiptRow>> {
+    // The index holds appointments that are done, and nothing else.
+    let query = sqlx::query(concat!(
+        "SELECT ",
+        receipt_columns!(),
+        " FROM (SELECT id, finished_at_ms FROM operations INDEXED BY operations_of_visits \
+         WHERE kind = 'appointment' AND state = 'done' AND finished_at_ms > ?2 \
+         ORDER BY finished_at_ms DESC, id DESC LIMIT (?1 + 0)) o \
+         CROSS JOIN receipts ON operation = o.id ORDER BY o.finished_at_ms DESC, o.id DESC"
+    ))
+    .bind(i64::from(limit))
+    .bind(after_ms);
+    all(readers, query, rows::receipt).await
+}
+
 pub(super) async fn receipt(readers: &Readers, operation: &str) -> Result<Option<ReceiptRow>> {
     let query = sqlx::query(concat!("SELECT ", receipt_columns!(), " FROM receipts WHERE operation = ?1"))
         .bind(operation);
