@@ -117,6 +117,7 @@ async function helpAndPalette() {
 async function variants() {
   for (const [chip, shot, ready] of [
     ["chip-maybe_duplicate", "duplicate", "candidate"],
+    ["chip-rule_broken", "broken-rule", "broken-rule"],
     ["chip-awaiting_second", "awaiting-second", "waiting-second"],
   ]) {
     await go("w");

@@ -8,6 +8,10 @@ const HOUR_PX = 168;
 const px = (minutes: number): number => (minutes / 60) * HOUR_PX;
 const clock = (hour: number): string => `${String(hour % 24).padStart(2, "0")}:00`;
 
+/** Narrower ones can neither be read nor hit. */
+const COLUMN_PX = 118;
+const LANE_PX = 64;
+
 interface Props {
   clinicians: readonly string[];
   visits: readonly CalendarVisit[];
@@ -17,9 +21,14 @@ interface Props {
 export function DayGrid({ clinicians, visits }: Props) {
   const { first, last } = hoursOf(visits);
   const hours = Array.from({ length: last - first }, (_, at) => first + at);
+  const columns = clinicians.map((clinician) => {
+    const own = placed(visits.filter(({ visit }) => visit.clinician === clinician));
+    // Where many stand side by side the column grows, and the day is scrolled sideways.
+    return { clinician, own, widthPx: Math.max(COLUMN_PX, ...own.map(({ lanes }) => lanes * LANE_PX)) };
+  });
   return (
     <div className={classes.scroller}>
-      <div className={classes.day} style={{ gridTemplateColumns: `52px repeat(${clinicians.length}, minmax(118px, 1fr))` }} data-testid="day-grid">
+      <div className={classes.day} style={{ gridTemplateColumns: `52px ${columns.map(({ widthPx }) => `minmax(${widthPx}px, 1fr)`).join(" ")}` }} data-testid="day-grid">
         <div className={classes.hours} aria-hidden="true">
           <div className={classes.head} />
           {hours.map((hour) => (
@@ -28,14 +37,13 @@ export function DayGrid({ clinicians, visits }: Props) {
             </div>
           ))}
         </div>
-        {clinicians.map((clinician) => {
-          const own = visits.filter(({ visit }) => visit.clinician === clinician);
+        {columns.map(({ clinician, own }) => {
           const name = clinician || "Nobody named";
           return (
             <section key={clinician} className={classes.column} aria-label={`${name}: ${own.length}`}>
               <h2 className={classes.head}>{name}</h2>
               <ol style={{ height: px((last - first) * 60), backgroundSize: `100% ${HOUR_PX}px` }}>
-                {placed(own).map(({ visit, lane, lanes }) => (
+                {own.map(({ visit, lane, lanes }) => (
                   <li
                     key={visit.visit.id}
                     style={{

@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, it, vi } from "vitest";
+import { calendarVisit } from "../../host/fake/appointments";
 import { expectAccessible, leaveFields, openAt } from "../../test/render";
 
 it("shows a day by clinician, and says what differs, is booked twice and called off", async () => {
@@ -14,6 +15,21 @@ it("shows a day by clinician, and says what differs, is booked twice and called 
   expect(differs?.textContent).toMatch(/Differs/);
   expect(within(haddad).getAllByTestId("visit")[3]?.textContent).toMatch(/cancelled/);
   await expectAccessible();
+});
+
+it("grows a column in which many stand side by side, so that each can be read and hit", async () => {
+  const { clinic, host } = await openAt("/appointments?day=2026-10-05", "day-grid");
+  const calendar = clinic.commands["appointments.calendar"];
+  const crowd = Array.from({ length: 7 }, (_, at) => calendarVisit({ id: `crowd-${at}`, clinician: "Dr Lee", beginsMinute: 600, patient: `Guest ${at}` }));
+  clinic.commands["appointments.calendar"] = (request) => {
+    const view = calendar(request);
+    return { ...view, visits: [...view.visits, ...crowd] };
+  };
+  host.emit({ kind: "changed", data: { tags: ["patients"], id: null } });
+  await screen.findByText("Guest 6");
+  // Time, Dr Haddad with two side by side, Dr Lee with seven, Dr Okonkwo.
+  const widths = screen.getByTestId("day-grid").style.gridTemplateColumns;
+  expect(widths).toBe("52px minmax(128px, 1fr) minmax(448px, 1fr) minmax(118px, 1fr)");
 });
 
 it("goes from day to day, to a week and to one clinician, by keys", async () => {
