@@ -430,6 +430,12 @@ impl Console {
                 }
                 if field.grade.number() == 0 { view.agreeing.push(shown) } else { view.fields.push(shown) }
             }
+            if pair.kind != RecordKind::Patient {
+                let records = [&context.servicenow.record, &context.ehr.record];
+                for fields in [&mut view.agreeing, &mut view.fields] {
+                    self.name_patients(lenses.catalogue(pair.kind), records.into_iter(), fields).await?;
+                }
+            }
             return Ok(view);
         }
         let (remote, key) = match (&pair.servicenow_key, &pair.ehr_key) {

@@ -10,7 +10,7 @@ use engine::error::decode;
 use engine::execute::SentRequest;
 use reconcile::plan::FieldWrite;
 use record::codes::appointment_status::Stage;
-use record::{Catalogue, RecordKind, Value};
+use record::{Catalogue, RecordKind, Remote, Value};
 use store::{PairRow, ReceiptRow};
 
 /// Older ones are history; the receipts keep them.
@@ -51,7 +51,9 @@ impl Console {
         let catalogue = self.parts.lenses.catalogue(RecordKind::Appointment);
         let sent: SentRequest = decode("receipt", &receipt.request)?;
         let Some(what) = what(catalogue, &sent) else { return Ok(None) };
+        // Everybody who is told this lives in the hospital's zone.
         let when = self.when(catalogue, &self.sides_of(pair).await?);
+        let when = when.split(" (").next().unwrap_or_default().to_owned();
         let told = remote_name(receipt.remote);
         Ok(Some(NewsItem {
             operation_id: receipt.operation.clone(),
@@ -81,18 +83,23 @@ impl Console {
             clinician => format!(" with {clinician}"),
         };
         let at = if when.is_empty() { "without a time" } else { when };
-        let told = receipt.remote.label();
+        let (told, at_the_start) = match receipt.remote {
+            Remote::ServiceNow => ("ServiceNow", "ServiceNow"),
+            Remote::Ehr => ("the EHR", "The EHR"),
+        };
         match what {
             NewsWhat::New => format!("{patient}{with}, {at}. It stands in {told} now as well."),
-            NewsWhat::Moved => format!("{patient} is now{with}, {at}. {told} was told."),
-            NewsWhat::CalledOff => format!("{patient}{with}, {at}, does not take place. {told} was told."),
+            NewsWhat::Moved => format!("{patient} is now{with}, {at}. {at_the_start} was told."),
+            NewsWhat::CalledOff => {
+                format!("{patient}{with}, {at}, does not take place. {at_the_start} was told.")
+            }
             NewsWhat::Changed => {
                 let labels: Vec<String> = self
                     .changes(RecordKind::Appointment, fields)
                     .into_iter()
                     .map(|change| change.label.to_lowercase())
                     .collect();
-                format!("{patient}{with}, {at}: {} changed. {told} was told.", labels.join(", "))
+                format!("{patient}{with}, {at}: {} changed. {at_the_start} was told.", labels.join(", "))
             }
         }
     }

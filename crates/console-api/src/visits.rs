@@ -18,7 +18,7 @@ use engine::visits::{Booked, booked};
 use engine::{links, treatments};
 use reconcile::calendar::{self, Overlap};
 use record::validate::Finding;
-use record::{FieldState, Record, RecordKind, Remote};
+use record::{Catalogue, FieldState, Record, RecordKind, Remote};
 use store::{PairRow, PairStatus};
 
 /// Pairs read together.
@@ -161,15 +161,8 @@ impl Console {
         let conflict = store.open_conflict_of(&pair.id).await?;
         let findings = self.visit_findings(&pair, &sides).await?;
         let version = sides[1].as_ref().and_then(|ehr| lenses.of(kind).version_of(&ehr.snapshot.raw));
-        let mut patient_id = None;
-        for side in sides.iter().flatten() {
-            let Some(key) = calendar::patient_of(catalogue, &side.record) else { continue };
-            let Some(patient) = store.pair_by_key(Remote::ServiceNow, RecordKind::Patient, key).await? else {
-                continue;
-            };
-            name_patient(&mut fields, key, &patient.card.name);
-            patient_id.get_or_insert(patient.id);
-        }
+        let records = sides.iter().flatten().map(|side| &side.record);
+        let patient_id = self.name_patients(catalogue, records, &mut fields).await?;
         Ok(VisitPage {
             visit: self.visit_row(&pair, waits(&pair, &sides)),
             when: self.when(catalogue, &sides),
@@ -184,6 +177,24 @@ impl Console {
             linked_by: pair.linked_by.as_deref().map(|by| self.linked_words(by)),
             version,
         })
+    }
+
+    /// People read the patient's name where the systems say a key. The pair of the first patient that is linked.
+    pub(crate) async fn name_patients(
+        &self,
+        catalogue: &Catalogue,
+        records: impl Iterator<Item = &Record>,
+        fields: &mut [FieldView],
+    ) -> Result<Option<String>, ApiError> {
+        let mut patient_id = None;
+        for record in records {
+            let Some(key) = calendar::patient_of(catalogue, record) else { continue };
+            let patient = self.parts.store.pair_by_key(Remote::ServiceNow, RecordKind::Patient, key).await?;
+            let Some(patient) = patient else { continue };
+            name_patient(fields, key, &patient.card.name);
+            patient_id.get_or_insert(patient.id);
+        }
+        Ok(patient_id)
     }
 
     /// What rules say about a visit by itself, and about an appointment beside the others of its clinician.
@@ -308,7 +319,6 @@ fn steps(
     })
 }
 
-/// People read a name where the systems say a key.
 fn name_patient(fields: &mut [FieldView], key: &str, name: &str) {
     for field in fields.iter_mut().filter(|field| field.field == "patient") {
         for shown in [&mut field.service_now, &mut field.ehr, &mut field.last_agreed] {

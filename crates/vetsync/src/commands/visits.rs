@@ -5,8 +5,8 @@ use crate::{Outcome, output};
 use agent::Options;
 use clap::{Args, Subcommand, ValueEnum};
 use console_api::dto::{
-    CalendarQuery, CalendarSpan, CalendarView, Id, Kind, PatientStatus, RemoteName, StartRun, TextFile,
-    VisitPage, VisitQuery, VisitRows,
+    CalendarQuery, CalendarSpan, CalendarView, Id, Kind, News, NewsSeen, Nothing, PatientStatus, RemoteName,
+    StartRun, TextFile, VisitPage, VisitQuery, VisitRows,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -57,6 +57,12 @@ enum Verb {
         /// Write it to this file in iCalendar form; `-` is standard output.
         #[arg(long, value_name = "FILE")]
         ics: Option<PathBuf>,
+    },
+    /// What was entered, moved and called off lately, newest first; exit code 7 where something was not seen.
+    News {
+        /// Say that all of it was seen.
+        #[arg(long)]
+        seen: bool,
     },
     /// One appointment: both sides, what differs, what rules say about it.
     Show {
@@ -144,7 +150,7 @@ impl VisitKind {
     }
 }
 
-/// `vetsync appointments list|calendar|show`
+/// `vetsync appointments list|calendar|news|show`
 pub async fn appointments(options: Options, appointments: Appointments, json: bool) -> Outcome {
     match appointments.verb {
         Verb::List(wanted) => list(options, VisitKind::Appointment, &wanted.query(), json).await,
@@ -156,8 +162,34 @@ pub async fn appointments(options: Options, appointments: Appointments, json: bo
                 None => calendar(options, &query, json).await,
             }
         }
+        Verb::News { seen } => news(options, seen, json).await,
         Verb::Show { id } => show(options, VisitKind::Appointment, id, json).await,
     }
+}
+
+async fn news(options: Options, seen: bool, json: bool) -> Outcome {
+    let seat = started(options).await?;
+    let mut news: News = call(&seat, "appointments.news", &Nothing {}).await?;
+    if let Some(newest) = news.items.first().filter(|_| seen) {
+        news = call(&seat, "appointments.news_seen", &NewsSeen { until_ms: newest.at_ms }).await?;
+    }
+    seat.leave().await;
+    if json {
+        output::json(&news)?;
+    } else if news.items.is_empty() {
+        eprintln!("Nothing happened to appointments in the last seven days.");
+    } else {
+        let row = |item: &console_api::dto::NewsItem| {
+            vec![
+                if item.unread { "unseen" } else { "" }.to_owned(),
+                item.appointment_id.clone(),
+                output::moment(item.at_ms),
+                item.sentence.clone(),
+            ]
+        };
+        output::table(&["", "appointment", "when", "what"], &news.items.iter().map(row).collect::<Vec<_>>());
+    }
+    Ok(if news.unread > 0 { ExitCode::from(7) } else { ExitCode::SUCCESS })
 }
 
 /// `vetsync treatments list|show`

@@ -1,7 +1,8 @@
 //! Appointments in both calendars.
 
 use console_api::dto::{
-    CalendarView, FindingSeverity, Kind, PatientStatus, RunStatus, TextFile, VisitPage, VisitRow,
+    CalendarView, Cause, FindingSeverity, Kind, News, NewsWhat, PatientStatus, RemoteName, RunStatus,
+    TextFile, VisitPage, VisitRow,
 };
 use journeys::{Desk, World};
 use record::Json;
@@ -90,6 +91,80 @@ async fn both_calendars_tell_the_same_story() {
     let [visit] = &list(&desk).await[..] else { panic!("one appointment") };
     assert_eq!((visit.status, visit.begins.as_str()), (PatientStatus::Agreed, "2031-10-07 09:00:00"));
     assert_eq!((visit.clinician.as_str(), &visit.waits), ("Dr Lee", &None));
+    desk.close().await;
+}
+
+/// Whoever works in one system is told what the other one entered, moved and called off, until they say that they saw it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desk_is_told_of_new_and_changed_appointments() {
+    let world = clinic(6).await;
+    let (patient, _) = world.animals(|_, _| true).remove(0);
+    let key = entered(&world, &patient, "2031-10-06 14:30:00", LEE);
+    let desk = world.open().await;
+    desk.compares().await;
+    let news: News = desk.call("appointments.news", json!({})).await;
+    let [first] = &news.items[..] else { panic!("one: {news:?}") };
+    assert_eq!((first.what, first.told, first.unread), (NewsWhat::New, RemoteName::Ehr, true));
+    assert!(first.sentence.contains(" with Dr Lee, Mon 6 Oct 2031, "), "{}", first.sentence);
+    assert!(first.sentence.ends_with("It stands in the EHR now as well."), "{}", first.sentence);
+    // The other system's number was written back to ServiceNow, which is news to nobody.
+    let id = world.remotes.control.ehr.appointment_ids().pop().expect("it was entered in the EHR");
+    assert_eq!(row(&world, &key)["u_ehr_id"], id);
+
+    let seen: News = desk.call("appointments.news_seen", json!({ "untilMs": first.at_ms })).await;
+    assert_eq!((seen.unread, seen.items.len()), (0, 1));
+    world.remotes.control.ehr.edit_appointment(&id, |appointment| {
+        appointment.set("start", Json::str("2031-10-07T09:00:00Z"));
+        appointment.set("end", Json::str("2031-10-07T09:30:00Z"));
+    });
+    desk.compares().await;
+    world.remotes.control.ehr.edit_appointment(&id, |appointment| {
+        appointment.set("status", Json::str("cancelled"));
+    });
+    desk.compares().await;
+    let news: News = desk.call("appointments.news", json!({})).await;
+    let told: Vec<_> = news.items.iter().map(|item| (item.what, item.told, item.unread)).collect();
+    assert_eq!(
+        told,
+        [
+            (NewsWhat::CalledOff, RemoteName::ServiceNow, true),
+            (NewsWhat::Moved, RemoteName::ServiceNow, true),
+            (NewsWhat::New, RemoteName::Ehr, false),
+        ]
+    );
+    // Everybody sees for themselves.
+    desk.sit("robin").await;
+    let news: News = desk.call("appointments.news", json!({})).await;
+    assert_eq!(news.unread, 3);
+    desk.close().await;
+}
+
+/// Two patients at the same time with one clinician: both systems agree, and a person is asked all the same; moved in one of
+/// them, nobody has to answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinician_booked_twice_is_asked_about_until_one_is_moved() {
+    let world = clinic(6).await;
+    let animals = world.animals(|_, _| true);
+    entered(&world, &animals[0].0, "2031-10-06 14:30:00", LEE);
+    let second = entered(&world, &animals[1].0, "2031-10-06 14:45:00", LEE);
+    let desk = world.open().await;
+    // The first comparison enters both in the EHR, the next one finds what both systems now say.
+    desk.compares().await;
+    desk.compares().await;
+    let [asked] = &desk.conflicts().await[..] else { panic!("one question") };
+    assert_eq!(asked.cause, Cause::RuleBroken);
+    assert!(asked.why.contains("another appointment at the same time"), "{}", asked.why);
+    let view = desk.compare(&asked.id).await;
+    let [other] = &view.runs_into[..] else { panic!("what it runs into") };
+    assert!(other.when.starts_with("Mon 6 Oct 2031, "), "{}", other.when);
+    world.remotes.control.servicenow.edit_row(
+        TABLE,
+        &second,
+        &[("u_appointment_date", "2031-10-06 15:00:00")],
+        "front.desk",
+    );
+    desk.compares().await;
+    assert!(desk.conflicts().await.is_empty());
     desk.close().await;
 }
 

@@ -27,6 +27,8 @@ const TABLE: &[Entry] = &[
     ("appointments.get", "yyyyy", || json!({ "id": "none" })),
     ("appointments.calendar", "yyyyy", || json!({ "day": null, "span": "day", "clinician": null })),
     ("appointments.export", "yyyyy", || json!({ "day": null, "span": "week", "clinician": null })),
+    ("appointments.news", "yyyyy", || json!({})),
+    ("appointments.news_seen", "yyyyy", || json!({ "untilMs": 0 })),
     (
         "treatments.list",
         "yyyyy",

@@ -20,7 +20,7 @@ export function NewsCard() {
   return (
     <section className={classes.card} aria-labelledby="news-title" data-testid="news">
       <h2 id="news-title">New and changed appointments</h2>
-      <ul className={classes.settled}>
+      <ul className={`${classes.settled} ${classes.news}`}>
         {shown.map((item) => (
           <li key={item.operationId}>
             <Link to="/appointments/$appointmentId" params={{ appointmentId: item.appointmentId }}>

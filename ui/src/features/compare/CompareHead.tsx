@@ -20,7 +20,7 @@ export function CompareLead({ conflict }: { conflict: ConflictItem }) {
       {conflict.why} {conflict.owner} · found <Ago atMs={conflict.openedAtMs} /> ·{" "}
       {conflict.claimedBy !== null && <>{conflict.claimedByMe ? "you work on it" : `${conflict.claimedBy} works on it`} · </>}
       <Link to="/patients/$patientId" params={{ patientId: conflict.patientId }}>
-        Patient's page
+        {conflict.cause === "rule_broken" ? "Appointment's page" : "Patient's page"}
       </Link>
     </>
   );
