@@ -3,6 +3,7 @@
 //! The window opens at once and does not depend on the engine: while the engine starts, calls wait for it; when it
 //! cannot start, every call gets the reason, and the next attempt can be asked for.
 
+use crate::notifying::{self, Words};
 use console_api::dto::{ApiError, ErrorCode, Event};
 use serde_json::Value;
 use std::{future::Future, pin::Pin, sync::Arc};
@@ -12,6 +13,18 @@ use tokio::sync::{Mutex, broadcast};
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Hands an event to the window.
 pub type Emit = Arc<dyn Fn(&Event) + Send + Sync>;
+/// Shows a notification on the desktop.
+pub type Show = Arc<dyn Fn(&Words) + Send + Sync>;
+
+/// Where what happens in the engine is shown.
+#[derive(Clone)]
+pub struct Outlets {
+    /// The window.
+    pub emit: Emit,
+    /// The desktop.
+    pub show: Show,
+}
+
 /// Starts the engine.
 pub type Start = Box<dyn Fn() -> Later<Result<Arc<dyn Engine>, ApiError>> + Send + Sync>;
 
@@ -51,15 +64,15 @@ impl Bridge {
     }
 
     /// Carries out a command; starts the engine where that has not happened yet.
-    pub async fn call(&self, command: String, payload: Value, emit: Emit) -> Result<Value, ApiError> {
+    pub async fn call(&self, command: String, payload: Value, outlets: Outlets) -> Result<Value, ApiError> {
         let retry = command == RETRY;
-        let engine = self.engine(retry || command == SESSION, emit).await?;
+        let engine = self.engine(retry || command == SESSION, outlets).await?;
         if retry { Ok(Value::Null) } else { engine.call(command, payload).await }
     }
 
     /// The running engine. A failed start is repeated only where `again` says so: each attempt may ask the keyring
     /// and the disk, and every call of the UI comes through here.
-    pub async fn engine(&self, again: bool, emit: Emit) -> Result<Arc<dyn Engine>, ApiError> {
+    pub async fn engine(&self, again: bool, outlets: Outlets) -> Result<Arc<dyn Engine>, ApiError> {
         // Held while starting, so that calls wait for the one start instead of starting another.
         let mut state = self.state.lock().await;
         match &*state {
@@ -70,7 +83,8 @@ impl Bridge {
         }
         match (self.start)().await {
             Ok(engine) => {
-                tokio::spawn(forward(engine.events(), emit));
+                tokio::spawn(forward(engine.events(), outlets.emit));
+                tokio::spawn(notifying::follow(Arc::clone(&engine), outlets.show));
                 *state = State::Running(Arc::clone(&engine));
                 Ok(engine)
             }

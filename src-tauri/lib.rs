@@ -1,11 +1,13 @@
-//! The desktop shell: a window, its commands (the console's, and keeping a file), its events, and one instance. Everything else stands in `crates/`;
+//! The desktop shell: a window, its commands (the console's, and keeping a file), its events, notifications on the desktop, and
+//! one instance. Everything else stands in `crates/`;
 //! nothing outside this folder knows Tauri.
 
 pub mod bridge;
 mod engine;
 pub mod keeping;
+pub mod notifying;
 
-use bridge::{Bridge, Emit, Start};
+use bridge::{Bridge, Outlets, Start};
 use console_api::dto::Event;
 use serde_json::Value;
 use std::{
@@ -14,6 +16,7 @@ use std::{
     time::Duration,
 };
 use tauri::{AppHandle, Emitter as _, Manager as _, RunEvent, Runtime, State};
+use tauri_plugin_notification::Notification;
 
 /// The event of the window that carries every [`Event`] of the engine.
 pub const CONSOLE_EVENT: &str = "console-event";
@@ -33,7 +36,7 @@ async fn rpc<R: Runtime>(
     command: String,
     payload: Value,
 ) -> Result<Value, Value> {
-    let outcome = bridge.call(command, payload, emitter(&app)).await;
+    let outcome = bridge.call(command, payload, outlets(&app)).await;
     outcome.map_err(|error| serde_json::to_value(error).unwrap_or(Value::Null))
 }
 
@@ -50,13 +53,23 @@ fn keep<R: Runtime>(app: AppHandle<R>, name: &str, text: &str) -> Result<String,
         .map_err(|error| serde_json::to_value(error).unwrap_or(Value::Null))
 }
 
-fn emitter<R: Runtime>(app: &AppHandle<R>) -> Emit {
-    let app = app.clone();
-    Arc::new(move |event: &Event| {
-        if let Err(error) = app.emit(CONSOLE_EVENT, event) {
-            tracing::warn!(%error, "an event did not reach the window");
-        }
-    })
+fn outlets<R: Runtime>(app: &AppHandle<R>) -> Outlets {
+    let (window, desktop) = (app.clone(), app.clone());
+    Outlets {
+        emit: Arc::new(move |event: &Event| {
+            if let Err(error) = window.emit(CONSOLE_EVENT, event) {
+                tracing::warn!(%error, "an event did not reach the window");
+            }
+        }),
+        show: Arc::new(move |words: &notifying::Words| {
+            // A desktop without notifications has none; the window shows the same.
+            let Some(notifications) = desktop.try_state::<Notification<R>>() else { return };
+            let shown = notifications.builder().title(&words.title).body(&words.body).show();
+            if let Err(error) = shown {
+                tracing::warn!(%error, "the desktop shows no notification");
+            }
+        }),
+    }
 }
 
 /// The app, for the real window and for tests without one.
@@ -65,8 +78,8 @@ pub fn with_bridge<R: Runtime>(builder: tauri::Builder<R>, start: Start) -> taur
         // The engine starts beside the window's first page instead of after it.
         let app = app.handle().clone();
         tauri::async_runtime::spawn(async move {
-            let emit = emitter(&app);
-            if let Err(reason) = app.state::<Bridge>().engine(false, emit).await {
+            let outlets = outlets(&app);
+            if let Err(reason) = app.state::<Bridge>().engine(false, outlets).await {
                 tracing::error!(reason = %reason.message, "the engine did not start");
             }
         });
@@ -87,8 +100,11 @@ pub fn run() -> Result<(), tauri::Error> {
         .dbus_id(instance_name())
         .build();
     // First of all plugins, as its documentation asks: a second instance must not get any further.
-    let app = with_bridge(tauri::Builder::default().plugin(one_instance), engine::start())
-        .build(tauri::generate_context!())?;
+    let app = with_bridge(
+        tauri::Builder::default().plugin(one_instance).plugin(tauri_plugin_notification::init()),
+        engine::start(),
+    )
+    .build(tauri::generate_context!())?;
     app.run(|app, event| {
         if let RunEvent::Exit = event {
             let bridge = app.state::<Bridge>();
