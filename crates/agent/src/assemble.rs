@@ -2,6 +2,7 @@
 
 use crate::account::{self, who_sits_here};
 use crate::attach::owner_file;
+use crate::feeds::{Calendars, clinicians};
 use crate::options::{Options, data_dir};
 use crate::owner::Owner;
 use crate::problem::StartError;
@@ -12,6 +13,7 @@ use engine::drive::{Handle, Remotes};
 use engine::{Clock, Command, DocumentLens, Engine, Lenses, Policy};
 use mapping::fhir::{BareAllergies, PatientLens};
 use mapping::servicenow::{ColumnType, Completion, RowLens};
+use receiver::feeds::Feeds;
 use record::{RecordKind, Remote};
 use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
 use remote::http::{Ceiling, Elapsed, HttpsSettings, HttpsTransport, SettingProblem, TlsMinimum, Transport};
@@ -713,7 +715,14 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
     let receiver = if opened.options.acts_by_itself {
         let base = opened.options.config_path().parent().map(Path::to_path_buf).unwrap_or_default();
         let (clock, store) = (&parts.clock, &*opened.store);
-        crate::messages::listen(&opened.settings, &opened.secrets, &base, handle.clone(), clock, store).await
+        let feeds = Calendars {
+            console: Arc::clone(&console),
+            secrets: Arc::clone(&opened.secrets),
+            clinicians: clinicians(&opened.settings),
+        };
+        let (settings, secrets) = (&opened.settings, &opened.secrets);
+        let feeds: Arc<dyn Feeds> = Arc::new(feeds);
+        crate::messages::listen(settings, secrets, &base, handle.clone(), clock, store, Some(feeds)).await
     } else {
         None
     };

@@ -7,6 +7,7 @@ mod account;
 mod assemble;
 mod attach;
 mod ending;
+mod feeds;
 mod messages;
 mod options;
 mod owner;
@@ -20,6 +21,7 @@ pub use assemble::{
 };
 pub use attach::Attached;
 pub use ending::stores_closed;
+pub use feeds::feed_paths;
 pub use messages::check_receiver;
 pub use options::{Options, data_dir, default_config_path};
 pub use problem::StartError;

@@ -4,6 +4,7 @@ use crate::assemble::stored;
 use crate::problem::StartError;
 use engine::Clock;
 use engine::drive::Handle;
+use receiver::feeds::Feeds;
 use receiver::keys::{KeyNames, Keys};
 use receiver::limits::RateLimit;
 use receiver::{Door, Listening, ReceiverError, TlsFiles};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use store::{Change, Store};
 
+/// Calendar programs ask every few minutes; whoever guesses addresses asks more often.
+const FEED_READS_PER_MINUTE: u32 = 60;
 /// Kind of the incident of a receiver that does not listen.
 const INCIDENT: &str = "receiver";
 
@@ -58,6 +61,7 @@ pub(crate) async fn listen(
     inbox: Handle,
     clock: &Arc<dyn Clock>,
     store: &dyn Store,
+    feeds: Option<Arc<dyn Feeds>>,
 ) -> Option<Listening> {
     let address = settings.webhooks.listen.as_ref()?;
     let own = &settings.webhooks;
@@ -69,6 +73,8 @@ pub(crate) async fn listen(
         body_bytes_max: usize::try_from(own.body_kilobytes_max).unwrap_or(usize::MAX).saturating_mul(1_024),
         limit: RateLimit::new(own.messages_per_minute),
         under_way: AtomicUsize::new(0),
+        feeds: feeds.filter(|_| own.calendars),
+        reads: RateLimit::new(FEED_READS_PER_MINUTE),
     };
     let started = match tls(settings, secrets, base).await {
         Ok(tls) => receiver::start(address, &tls, Arc::new(door)),

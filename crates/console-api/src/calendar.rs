@@ -21,6 +21,8 @@ use store::{PairRow, PairStatus};
 const SHOWN_MAX: usize = 2_000;
 /// What is left out is counted up to this many in all.
 const READ_MAX: u32 = 20_000;
+/// So far back a clinician's calendar for other programs goes.
+const FEED_BACK_SECONDS: i64 = 28 * 86_400;
 /// Nothing begins after this.
 pub(crate) const LAST_MOMENT: &str = "9999-12-31 23:59:59";
 
@@ -218,6 +220,33 @@ impl Console {
             CalendarSpan::Week => "week-of-",
         };
         Ok(TextFile { name: format!("appointments-{span}{day}.ics"), text: calendar.to_string(), records })
+    }
+
+    /// A clinician's calendar for other programs: what began in the last four weeks and whatever comes.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn feed(&self, clinician: &str) -> Result<String, ApiError> {
+        let now_ms = self.now_ms();
+        let from = record::value::Instant::from_seconds(now_ms.div_euclid(1_000) - FEED_BACK_SECONDS);
+        let from = from.map(|at| at.servicenow()).unwrap_or_default();
+        let pairs =
+            self.parts.store.pairs_between(RecordKind::Appointment, &from, LAST_MOMENT, READ_MAX).await?;
+        let catalogue = self.parts.lenses.catalogue(RecordKind::Appointment);
+        let mut calendar = icalendar::Calendar::new();
+        calendar.name(&format!("{clinician}, {}", self.parts.hospital));
+        for pair in pairs.into_iter().filter(|pair| pair.card.owner == clinician) {
+            let sides = self.sides_of(&pair).await?;
+            let Some(times) = times(catalogue, &sides) else { continue };
+            // The same text as long as nothing moved: programs ask again and again.
+            let read_ms = sides.iter().flatten().map(|side| side.snapshot.seen_at_ms).max();
+            let changed_ms = sides.iter().flatten().filter_map(|side| side.snapshot.changed_at_ms).max();
+            let entry = Entry { pair, sides, times };
+            if let Some(event) = event(&entry, changed_ms.or(read_ms).unwrap_or(now_ms)) {
+                calendar.push(event);
+            }
+        }
+        Ok(calendar.to_string())
     }
 
     /// When an appointment is, as people in the hospital say it.

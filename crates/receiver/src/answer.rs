@@ -1,12 +1,13 @@
 //! One message: everything that is checked, in this order, and what is answered.
 
 use crate::Accepts;
+use crate::feeds::{self, Feeds};
 use crate::keys::Keys;
 use crate::limits::RateLimit;
 use crate::signature::is_signed;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -48,6 +49,10 @@ pub struct Door {
     pub limit: RateLimit<(Remote, IpAddr)>,
     /// Messages under way.
     pub under_way: AtomicUsize,
+    /// Calendars that are read here, where there are any.
+    pub feeds: Option<Arc<dyn Feeds>>,
+    /// Readings a minute, by address.
+    pub reads: RateLimit<IpAddr>,
 }
 
 /// What is wrong with a message, and what is answered. The words say nothing of the message.
@@ -125,8 +130,22 @@ pub fn router(door: Arc<Door>) -> Router {
     Router::new()
         .route(SERVICENOW_PATH, route(Remote::ServiceNow))
         .route(EHR_PATH, route(Remote::Ehr))
+        .route("/calendars/{file}", get(calendar))
         .route(HEALTH_PATH, get(async || StatusCode::NO_CONTENT))
         .with_state(door)
+}
+
+async fn calendar(
+    State(door): State<Arc<Door>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(seconds) = door.reads.take(&from.ip(), door.clock.now_ms()) {
+        let refusal = Refusal::TooMany { retry_after_seconds: seconds };
+        return response(refusal.status(), Some(refusal.word()), refusal.retry_after_seconds());
+    }
+    feeds::answer(door.feeds.as_deref(), &file, &headers).await
 }
 
 /// Counts a message as under way for as long as it lives.

@@ -5,6 +5,7 @@
 //! `webhook-signature` with an HMAC-SHA256 over `id.timestamp.body`. Nothing of a body is ever logged.
 
 mod answer;
+pub mod feeds;
 pub mod keys;
 pub mod limits;
 mod serve;

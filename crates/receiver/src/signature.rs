@@ -45,7 +45,7 @@ impl SigningKey {
         format!("v1,{}", STANDARD.encode(hmac::sign(&self.hmac(), &signed_text(id, timestamp, body))))
     }
 
-    fn hmac(&self) -> hmac::Key {
+    pub(crate) fn hmac(&self) -> hmac::Key {
         hmac::Key::new(hmac::HMAC_SHA256, self.0.expose_secret())
     }
 }

@@ -49,14 +49,18 @@ pub mod secret_names {
     pub const WEBHOOKS_SERVICENOW: &str = "webhooks.servicenow";
     /// The keys that the EHR signs its messages with, written alike.
     pub const WEBHOOKS_EHR: &str = "webhooks.ehr";
+    /// The key that the addresses of the clinicians' calendars are made of, written alike; `vetsync appointments feeds`
+    /// makes it.
+    pub const CALENDARS_KEY: &str = "calendars.key";
     /// All of them.
-    pub const ALL: [&str; 6] = [
+    pub const ALL: [&str; 7] = [
         SERVICENOW_CLIENT_SECRET,
         SERVICENOW_PRIVATE_KEY,
         EHR_PRIVATE_KEY,
         WEBHOOKS_PRIVATE_KEY,
         WEBHOOKS_SERVICENOW,
         WEBHOOKS_EHR,
+        CALENDARS_KEY,
     ];
 }
 

@@ -135,6 +135,9 @@ pub struct Webhooks {
     /// Most messages in a minute, of each sender.
     #[schemars(range(min = 1, max = 60_000), example = 600)]
     pub messages_per_minute: u32,
+    /// Also serve each clinician's calendar, for reading, at addresses that `vetsync appointments feeds` tells. Whoever knows
+    /// an address reads names of patients and times.
+    pub calendars: bool,
 }
 
 impl Default for Webhooks {
@@ -144,6 +147,7 @@ impl Default for Webhooks {
             certificate_file: None,
             tls_minimum: TlsMinimum::Tls13,
             replay_window_seconds: 300,
+            calendars: false,
             body_kilobytes_max: 64,
             messages_per_minute: 600,
         }

@@ -64,6 +64,12 @@ enum Verb {
         #[arg(long)]
         seen: bool,
     },
+    /// The address of each clinician's calendar, for programs that read calendars from the web.
+    Feeds {
+        /// Make a new key first: no earlier address leads anywhere after that.
+        #[arg(long)]
+        new_key: bool,
+    },
     /// One appointment: both sides, what differs, what rules say about it.
     Show {
         /// VetSync's id.
@@ -150,7 +156,7 @@ impl VisitKind {
     }
 }
 
-/// `vetsync appointments list|calendar|news|show`
+/// `vetsync appointments list|calendar|feeds|news|show`
 pub async fn appointments(options: Options, appointments: Appointments, json: bool) -> Outcome {
     match appointments.verb {
         Verb::List(wanted) => list(options, VisitKind::Appointment, &wanted.query(), json).await,
@@ -162,9 +168,43 @@ pub async fn appointments(options: Options, appointments: Appointments, json: bo
                 None => calendar(options, &query, json).await,
             }
         }
+        Verb::Feeds { new_key } => feeds(&options, new_key, json).await,
         Verb::News { seen } => news(options, seen, json).await,
         Verb::Show { id } => show(options, VisitKind::Appointment, id, json).await,
     }
+}
+
+async fn feeds(options: &Options, new_key: bool, json: bool) -> Outcome {
+    let settings = settings::Settings::load(&options.config_path()).map_err(agent::StartError::from)?;
+    let webhooks = &settings.webhooks;
+    let (Some(listen), true) = (&webhooks.listen, webhooks.calendars) else {
+        return Err(crate::exit::Failure {
+            code: 3,
+            ..crate::exit::Failure::new(
+                "Calendars are not served here.",
+                "Set listen, certificate_file and calendars = true under [webhooks] in the settings.",
+            )
+        });
+    };
+    let found = agent::feed_paths(options, new_key).await?;
+    let address = |path: &str| format!("https://{listen}{path}");
+    if json {
+        let all: Vec<_> = found
+            .iter()
+            .map(|(clinician, path)| serde_json::json!({ "clinician": clinician, "address": address(path) }))
+            .collect();
+        output::json(&all)?;
+    } else if found.is_empty() {
+        eprintln!("No clinician is named under [[staff]] in the settings.");
+    } else {
+        let rows: Vec<_> =
+            found.iter().map(|(clinician, path)| vec![clinician.clone(), address(path)]).collect();
+        output::table(&["clinician", "address"], &rows);
+        eprintln!(
+            "Whoever knows an address reads names of patients and times. Write the name of this computer for the IP address."
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn news(options: Options, seen: bool, json: bool) -> Outcome {

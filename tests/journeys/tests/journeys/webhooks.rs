@@ -70,6 +70,17 @@ impl Post {
         self.post(path, &headers, body).await
     }
 
+    /// Reads an address; the status, its tag and the text.
+    async fn get(&self, path: &str, tag: Option<&str>) -> (u16, Option<String>, String) {
+        let mut request = http::Request::get(format!("https://localhost:{}{path}", self.port));
+        if let Some(tag) = tag {
+            request = request.header("if-none-match", tag);
+        }
+        let answer = self.client.send(request.body(Vec::new()).unwrap()).await.unwrap();
+        let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), tag, String::from_utf8(answer.body().clone()).unwrap())
+    }
+
     async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> u16 {
         let mut request = http::Request::post(format!("https://localhost:{}{path}", self.port));
         for (name, value) in headers {
@@ -78,6 +89,57 @@ impl Post {
         let request = request.body(body.as_bytes().to_vec()).unwrap();
         self.client.send(request).await.unwrap_or_else(|error| panic!("{error}")).status().as_u16()
     }
+}
+
+/// A clinician's calendar for other programs: at an address that only its key tells, for reading, as both systems agree.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinicians_calendar_is_read_at_its_own_address() {
+    const LEE: &str = "46d44a5dc0a8010e0000b4bb8f62b0fd";
+    let post = Post::of(6).await;
+    post.world.settings(|text| {
+        format!(
+            "{}\n[servicenow.appointments]\nsynchronise = true\n\n[[staff]]\nservicenow_user = \"{LEE}\"\n\
+             practitioner = \"Practitioner/dr-lee\"\nname = \"Dr Lee\"\n",
+            text.replace("[webhooks]\n", "[webhooks]\ncalendars = true\n")
+        )
+    });
+    let (patient, _) = post.world.animals(|_, _| true).remove(0);
+    let values = [
+        ("u_patient", patient.as_str()),
+        ("u_appointment_date", "2031-10-06 14:30:00"),
+        ("u_duration_minutes", "30"),
+        ("u_appointment_type", "dental"),
+        ("u_assigned_clinician", LEE),
+        ("u_reason_for_visit", "Loose tooth"),
+        ("u_appointment_status", "confirmed"),
+    ];
+    post.world.remotes.control.servicenow.insert_row("u_appointment", &values, "front.desk").unwrap();
+    let lee = r#"{"resourceType":"Practitioner","id":"dr-lee","name":[{"text":"Dr Lee"}]}"#;
+    let lee = record::Json::parse(lee).unwrap();
+    post.world.remotes.control.ehr.put_practitioner("dr-lee", lee, None);
+    let desk = post.desk().await;
+    desk.compares().await;
+    let paths = agent::feed_paths(&post.world.options(), false).await.unwrap();
+    let [(clinician, path)] = &paths[..] else { panic!("one clinician") };
+    assert_eq!(clinician, "Dr Lee");
+    let (status, tag, text) = post.get(path, None).await;
+    assert_eq!(status, 200);
+    for said in ["BEGIN:VCALENDAR", "DTSTART:20311006T143000Z", "DTEND:20311006T150000Z", "STATUS:CONFIRMED"]
+    {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("Loose tooth"), "no more than a calendar needs");
+    // Asked again, nothing has moved.
+    let (status, _, text) = post.get(path, tag.as_deref()).await;
+    assert_eq!((status, text.as_str()), (304, ""));
+    // Another address is nobody's, and a new key takes this one away.
+    let guessed = path.replace(['a', '1'], "2");
+    assert_eq!(post.get(&guessed, None).await.0, 404);
+    let anew = agent::feed_paths(&post.world.options(), true).await.unwrap();
+    assert_eq!(post.get(path, None).await.0, 404);
+    assert_eq!(post.get(&anew[0].1, None).await.0, 200);
+    assert_eq!(post.post(&anew[0].1, &[], "").await, 405, "for reading");
+    desk.close().await;
 }
 
 const EHR: &str = "/webhooks/ehr";
