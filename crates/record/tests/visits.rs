@@ -421,6 +421,21 @@ fn lists_compare_by_their_items() {
     }
 }
 
+/// Each system can say its own key of a patient, and nothing else.
+#[test]
+fn a_link_says_to_each_system_its_own_key_alone() {
+    let both = PatientLink {
+        servicenow: Some("s1".to_owned()),
+        ehr: Some("p-1".to_owned()),
+        name: Some("Bella".to_owned()),
+    };
+    assert_eq!(Remote::BOTH.map(|remote| both.key(remote)), [Some("s1"), Some("p-1")]);
+    for (remote, key) in [(Remote::ServiceNow, "s1"), (Remote::Ehr, "p-1")] {
+        assert_eq!(both.as_said_by(remote), PatientLink::to(remote, key));
+        assert_eq!(PatientLink::to(remote.other(), "x").as_said_by(remote), PatientLink::default());
+    }
+}
+
 /// Among medications alone a line that begins with a direction goes on with the one above it.
 #[test]
 fn a_direction_goes_on_with_the_medication_above_it() {

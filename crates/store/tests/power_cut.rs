@@ -153,14 +153,20 @@ fn run(weaken: Option<&str>, cut_at: Option<usize>, seed: u64) -> Left {
 /// Acknowledged commits that are not there, or what is wrong with the file.
 async fn lost(left: &Left) -> Result<usize, StoreError> {
     let store = SqliteStore::open(&left.database(), &key(), T0).await?;
+    let found = lost_in(&store, &left.acknowledged).await;
+    // Whatever is wrong with it: a connection that is still closing when the process ends takes it down.
+    store.close().await;
+    found
+}
+
+async fn lost_in(store: &SqliteStore, acknowledged: &[String]) -> Result<usize, StoreError> {
     let problems = store.check().await?;
     if !problems.is_empty() {
-        store.close().await;
         return Err(StoreError::Other(problems.join("; ")));
     }
     let entries = store.audit(None, 0, 1_000).await?;
     let mut lost = 0;
-    for id in &left.acknowledged {
+    for id in acknowledged {
         let is_there = match id.as_str() {
             "the end" => true,
             "the plan" => store.plan("pl").await?.is_some(),
@@ -171,7 +177,6 @@ async fn lost(left: &Left) -> Result<usize, StoreError> {
     // Each commit is there whole or not at all.
     let operations: u64 = store.operation_counts().await?.iter().map(|(_, count)| count).sum();
     let snapshots = store.snapshot_count(record::Remote::Ehr, record::RecordKind::Patient).await?;
-    store.close().await;
     if operations != entries.len() as u64 || operations != snapshots {
         return Err(StoreError::Other(format!(
             "{operations} operations, {} entries and {snapshots} snapshots",

@@ -88,20 +88,18 @@ pub struct Bench {
     pub wake_at_ms: Option<i64>,
     folder: Arc<tempfile::TempDir>,
     /// The last field, so that it goes when the engine is gone.
-    _closing: Closing,
+    closing: Closing,
 }
 
-/// Closes the store when its last user goes: SQLCipher tidies up when the process ends, and a connection that is still
-/// closing then ends it with a segmentation fault.
-struct Closing(Arc<dyn Store>);
+/// Closes the store at the end of its test, whoever else still knows it: SQLCipher tidies up when the process ends, and a
+/// connection that is still closing then ends it with a segmentation fault. Nothing where another bench goes on with it.
+struct Closing(Option<Arc<dyn Store>>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.0) > 1 {
-            return;
+        if let Some(store) = self.0.take() {
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(store.close()));
         }
-        let closed = self.0.close();
-        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(closed));
     }
 }
 
@@ -140,7 +138,7 @@ impl Bench {
             Engine::new(Arc::clone(&store), Arc::new(lenses()), policy, Arc::new(SeededIds::new(seed)));
         let mut bench = Bench {
             engine,
-            _closing: Closing(Arc::clone(&store)),
+            closing: Closing(Some(Arc::clone(&store))),
             store,
             now_ms,
             sent: Vec::new(),
@@ -154,7 +152,8 @@ impl Bench {
     }
 
     /// The process ends and another one starts over the same database.
-    pub async fn restarted(self) -> Bench {
+    pub async fn restarted(mut self) -> Bench {
+        self.closing.0 = None;
         Bench::over(self.store, self.folder, Policy::default(), self.now_ms).await
     }
 

@@ -158,6 +158,8 @@ fn names_keep_their_parts_while_they_are_true() {
             "Ana López",
             of!({"use": "official", "text": "Ana López"}),
         ),
+        // Two words are not one.
+        (of!({"given": ["Mary", "Ann"]}), "Maryann", of!({"text": "Maryann"})),
     ];
     for (before, text, after) in cases {
         let document = of!({"resourceType": "Patient", "contact": [{"name": before}]});

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Change, LaneWork, OperationFilter, OperationRow, OperationState, PairRow, PairStatus, PlanRow, PlanState,
-    Store,
+    Store, StoreError,
 };
 use record::Remote;
 
@@ -113,7 +113,15 @@ async fn moved_together(store: &dyn Store) -> Verdict {
         at_ms: T0 + 9,
     };
     store.commit((0..5).map(|n| Change::PutPlan(approved(n))).collect()).await.map_err(text)?;
-    moved("one is not there", store.commit(vec![done(0), done(9), done(1)]).await)?;
+    for (changes, told) in [
+        (vec![done(9)], "the plan pl9"),
+        (vec![done(0), done(9), done(1)], "one of 3 plans, of which pl0 is the first"),
+    ] {
+        match store.commit(changes).await {
+            Err(StoreError::Moved { what }) => same("what did not move", what.as_str(), told)?,
+            other => return Err(format!("one that is not there was moved: {other:?}")),
+        }
+    }
     same("nothing moved", store.plan("pl0").await.map_err(text)?, Some(approved(0)))?;
     store.commit((0..4).map(done).collect()).await.map_err(text)?;
     for n in 0..4 {
