@@ -278,3 +278,12 @@ proptest! {
         }
     }
 }
+
+/// What stands behind an object is none of its members, where a document is laid out flat.
+#[test]
+fn in_bulk_a_member_is_looked_for_in_its_own_object_alone() {
+    let text = r#"{"resourceType":"Patient","meta":{"versionId":"1"},"tag":[{"code":"SUBSETTED"}]}"#;
+    let read = patient_lens().get(&Json::parse(text).expect("JSON")).expect("readable");
+    assert_eq!(*read.field(field("patient_name")), FieldState::Blank);
+    assert_eq!(patient_lens().get_fast(text), Some(read));
+}
