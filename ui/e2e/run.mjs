@@ -139,6 +139,30 @@ async function variants() {
   }
 }
 
+/** Records that may be one animal, by tier, and one pair side by side up to the reason. */
+async function duplicates() {
+  await go("d");
+  await at("duplicates").waitFor();
+  await page.locator("[data-testid=duplicate-row], [data-testid=empty]").first().waitFor();
+  await look_at("duplicates");
+  if ((await at("duplicate-row").count()) === 0) return;
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await at("duplicate-fields").waitFor();
+  await look_at("duplicate-pair");
+  if ((await at("distinct").count()) > 0) {
+    await page.locator("h1").focus();
+    await page.keyboard.press("2");
+    await at("reason-dialog").waitFor();
+    await look_at("duplicate-reason");
+    await page.keyboard.press("Escape");
+    await at("reason-dialog").waitFor({ state: "detached" });
+  }
+  await page.locator("h1").focus();
+  await page.keyboard.press("Escape");
+  await at("duplicates").waitFor();
+}
+
 /** The calendar of a day and of a week, and one appointment. */
 async function appointments() {
   await go("a");
@@ -395,6 +419,7 @@ try {
     await appointments();
     await treatments();
     await workList();
+    await duplicates();
     await helpAndPalette();
     await variants();
     await queue();

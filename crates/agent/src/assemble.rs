@@ -681,7 +681,11 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
     for kind in &kinds {
         tables.push((table_of(&opened.settings, *kind)?.table, *kind));
     }
-    let rules = engine::Rules { treatments: opened.settings.compliance_rules(), ..engine::Rules::default() };
+    let rules = engine::Rules {
+        treatments: opened.settings.compliance_rules(),
+        matching: crate::matching::of(&opened.settings),
+        ..engine::Rules::default()
+    };
     let engine = Engine::new(Arc::clone(&opened.store), Arc::clone(&opened.lenses), policy, ids)
         .with_events(mapping::event::EventLens { tables })
         .with_kinds(&kinds, rules.clone())

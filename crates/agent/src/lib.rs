@@ -8,6 +8,7 @@ mod assemble;
 mod attach;
 mod ending;
 mod feeds;
+mod matching;
 mod messages;
 mod options;
 mod owner;

@@ -35,6 +35,12 @@ macro_rules! with_commands {
             "conflicts.seen" => conflicts_seen(Seen) -> ConflictItem, Some(Capability::SeeConflicts);
             "conflicts.draft" => conflicts_draft(Draft) -> Nothing, Some(Capability::SeeConflicts);
             "conflicts.answer" => conflicts_answer(AnswerDuplicate) -> PlanView, Some(Capability::LinkPatients);
+            "duplicates.list" => duplicates_list(DuplicateQuery) -> DuplicateList, Some(Capability::SeeConflicts);
+            "duplicates.get" => duplicates_get(Id) -> DuplicateView, Some(Capability::SeeConflicts);
+            "duplicates.between" => duplicates_between(DuplicateBetween) -> DuplicateView, Some(Capability::SeeConflicts);
+            "duplicates.link" => duplicates_link(DuplicateAnswer) -> DuplicateView, Some(Capability::LinkPatients);
+            "duplicates.distinct" => duplicates_distinct(DuplicateAnswer) -> DuplicateView, Some(Capability::LinkPatients);
+            "duplicates.later" => duplicates_later(DuplicateLater) -> DuplicateView, Some(Capability::LinkPatients);
             "values.validate" => values_validate(ValidateOwn) -> Validated, Some(Capability::SeePatients);
             "plans.make" => plans_make(MakePlan) -> PlanView, Some(Capability::SeeConflicts);
             "plans.get" => plans_get(Id) -> PlanView, Some(Capability::SeeConflicts);

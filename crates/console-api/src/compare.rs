@@ -265,7 +265,7 @@ impl Console {
                 why.unwrap_or("The two systems disagree.").to_owned()
             }
             ConflictCause::MaybeDuplicate => {
-                "Only one system has this record, and something in the other resembles it.".to_owned()
+                "Only one system has this record, and another record resembles it.".to_owned()
             }
             ConflictCause::NotStored => format!(
                 "A system did not store what was sent: {}",
@@ -465,47 +465,32 @@ impl Console {
     async fn candidates(&self, id: &SnapshotId) -> Result<Vec<Candidate>, ApiError> {
         let store = &*self.parts.store;
         let mut found = Vec::new();
-        let mut offset = 0;
-        loop {
-            let page = store.possible_duplicates(offset, 500).await?;
-            if page.is_empty() {
-                return Ok(found);
-            }
-            offset += 500;
-            for row in page.into_iter().filter(|row| row.a == *id || row.b == *id) {
-                let other = if row.a == *id { &row.b } else { &row.a };
-                let Some(pair) = store.pair_by_key(other.remote, other.kind, &other.key).await? else {
-                    continue;
-                };
-                let likeness: Likeness = decode("evidence", &row.evidence)?;
-                let sentences = |wanted: bool| {
-                    likeness
-                        .evidence
-                        .iter()
-                        .map(|evidence| words::evidence_words(*evidence))
-                        .filter(|(speaks_for, _)| *speaks_for == wanted)
-                        .map(|(_, sentence)| sentence.to_owned())
-                        .collect::<Vec<_>>()
-                };
-                let not_linkable = not_linkable(&pair, id.remote);
-                found.push(Candidate {
-                    patient_id: pair.id.clone(),
-                    remote: remote_name(other.remote),
-                    name: pair.card.name.clone(),
-                    owner: pair.card.owner.clone(),
-                    species: pair.card.species.clone(),
-                    breed: pair.card.breed.clone(),
-                    born: pair.card.born.clone(),
-                    phone: pair.card.phone.clone(),
-                    chip: pair.card.chip.clone(),
-                    for_sentences: sentences(true),
-                    against_sentences: sentences(false),
-                    tier: words::tier_words(likeness.tier).to_owned(),
-                    linkable: not_linkable.is_none(),
-                    not_linkable_because: not_linkable,
-                });
-            }
+        for row in store.duplicates_of(id).await?.into_iter().filter(|row| row.answer.is_none()) {
+            let other = if row.a == *id { &row.b } else { &row.a };
+            let Some(pair) = store.pair_by_key(other.remote, other.kind, &other.key).await? else {
+                continue;
+            };
+            let likeness: Likeness = decode("evidence", &row.evidence)?;
+            let [for_sentences, against_sentences] = words::evidence_sentences(&likeness.evidence);
+            let not_linkable = not_linkable(&pair, id.remote);
+            found.push(Candidate {
+                patient_id: pair.id.clone(),
+                remote: remote_name(other.remote),
+                name: pair.card.name.clone(),
+                owner: pair.card.owner.clone(),
+                species: pair.card.species.clone(),
+                breed: pair.card.breed.clone(),
+                born: pair.card.born.clone(),
+                phone: pair.card.phone.clone(),
+                chip: pair.card.chip.clone(),
+                for_sentences,
+                against_sentences,
+                tier: words::tier_words(likeness.tier).to_owned(),
+                linkable: not_linkable.is_none(),
+                not_linkable_because: not_linkable,
+            });
         }
+        Ok(found)
     }
 
     pub(crate) async fn conflicts_claim(&self, request: Claim) -> Result<ConflictItem, ApiError> {

@@ -40,6 +40,7 @@ macro_rules! declared_here {
     };
 }
 
+mod duplicates;
 mod home;
 mod news;
 mod patients;
@@ -48,6 +49,7 @@ mod quarantine;
 mod queue;
 mod schedule;
 mod visits;
+pub use duplicates::*;
 pub use home::*;
 pub use news::*;
 pub use patients::*;
@@ -179,6 +181,7 @@ pub fn declarations() -> Vec<String> {
     all.extend(struct_declarations(&config));
     all.push(<Event as TS>::decl(&config));
     for module in [
+        duplicates::declarations,
         home::declarations,
         patients::declarations,
         planning::declarations,

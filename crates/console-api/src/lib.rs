@@ -10,6 +10,7 @@ pub mod commands;
 mod compare;
 pub mod console;
 pub mod dto;
+mod duplicates;
 mod errors;
 mod findings;
 mod home;

@@ -1,8 +1,8 @@
 //! Sentences: one per difference, settlement and piece of evidence, in words a receptionist uses.
 
-use crate::dto::{RuleName, SameWhy, WhyAsked};
+use crate::dto::{RemoteName, RuleName, SameWhy, WhyAsked};
 use reconcile::compare::{Rule, Why};
-use reconcile::identity::{Evidence, Tier};
+use reconcile::identity::{Evidence, KeyFact, Tier};
 use reconcile::merge;
 use reconcile::sides::{Relation, relate};
 use reconcile::{FieldComparison, Settlement};
@@ -130,6 +130,46 @@ pub const fn place(remote: Remote) -> &'static str {
     }
 }
 
+/// The DTO's system as the engine names it.
+pub const fn remote_of(remote: RemoteName) -> Remote {
+    match remote {
+        RemoteName::ServiceNow => Remote::ServiceNow,
+        RemoteName::Ehr => Remote::Ehr,
+    }
+}
+
+/// `2 appointments and 1 treatment`, `nothing`.
+pub fn counted(counts: &[(u32, &str)]) -> String {
+    let words: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}{}", if *count == 1 { "" } else { "s" }))
+        .collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(" and ") }
+}
+
+/// `the name and the owner's phone number`.
+pub fn facts_words(facts: &[KeyFact]) -> String {
+    let words: Vec<&str> = facts
+        .iter()
+        .map(|fact| match fact {
+            KeyFact::Name => "the name",
+            KeyFact::Species => "the species",
+            KeyFact::BirthDate => "the birth date",
+            KeyFact::Sex => "the sex",
+            KeyFact::Microchip => "the microchip",
+            KeyFact::Owner => "the owner",
+            KeyFact::Phone => "the owner's phone number",
+            KeyFact::Email => "the owner's e-mail address",
+        })
+        .collect();
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => "something".to_owned(),
+    }
+}
+
 /// Why this value is suggested, told from what the rules saw; nothing where there is no more to tell than the value.
 pub fn suggestion_words(
     spec: &FieldSpec,
@@ -198,6 +238,7 @@ fn is_finer_date(servicenow: &FieldState, ehr: &FieldState, value: &FieldState) 
 pub const fn evidence_words(evidence: Evidence) -> (bool, &'static str) {
     match evidence {
         Evidence::SameChip => (true, "They carry the same microchip number."),
+        Evidence::SameReference => (true, "Both carry the number of the same record of the other system."),
         Evidence::DifferentChips => {
             (false, "They carry different microchip numbers (an animal can have two).")
         }
@@ -219,6 +260,18 @@ pub const fn evidence_words(evidence: Evidence) -> (bool, &'static str) {
         Evidence::SameClinician => (true, "They are with the same clinician."),
         Evidence::DifferentClinicians => (false, "They are with different clinicians."),
     }
+}
+
+/// What speaks for it, and what speaks against it.
+pub fn evidence_sentences(evidence: &[Evidence]) -> [Vec<String>; 2] {
+    [true, false].map(|wanted| {
+        evidence
+            .iter()
+            .map(|evidence| evidence_words(*evidence))
+            .filter(|(speaks_for, _)| *speaks_for == wanted)
+            .map(|(_, sentence)| sentence.to_owned())
+            .collect()
+    })
 }
 
 /// How strong a likeness is.

@@ -1,10 +1,12 @@
 //! A person's answer about two records that may be one animal. The answer is remembered.
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, Result, encode};
 use crate::one_sided::creation_plan;
 use crate::pairing::snapshot_id;
+use crate::resembling::{likeness_of, new_question};
+use crate::screening::remembered_now;
 use crate::step::Engine;
-use record::Remote;
+use record::{RecordKind, Remote};
 use store::{
     AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus, Presence,
     SnapshotId,
@@ -26,15 +28,44 @@ impl Answer<'_> {
         format!("person:{}", self.person)
     }
 
-    fn on(&self, row: DuplicateRow, answer: &str) -> Change {
-        Change::PutDuplicate(DuplicateRow {
+    /// The answer, kept with the facts it rests on.
+    async fn on(&self, engine: &Engine, row: DuplicateRow, answer: &str) -> Result<Change> {
+        let facts = match row.a.kind {
+            RecordKind::Patient => remembered_now(engine, &row).await?,
+            RecordKind::Appointment | RecordKind::Treatment => None,
+        };
+        Ok(Change::PutDuplicate(DuplicateRow {
             answer: Some(answer.to_owned()),
             answered_by: Some(self.person.to_owned()),
             reason: Some(self.reason.to_owned()),
             at_ms: self.now_ms,
+            facts: facts.map(|facts| facts.encode()).transpose()?,
+            later_until_ms: None,
             ..row
+        }))
+    }
+
+    fn audit(&self, engine: &Engine, action: &str, subject: &str, detail: &str) -> Change {
+        Change::Audit(AuditRow {
+            id: engine.new_id(self.now_ms),
+            at_ms: self.now_ms,
+            actor: self.person.to_owned(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
         })
     }
+}
+
+/// What a person says about two records of patients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// One animal. Records of both systems are linked; of one system they are to be merged there.
+    Same,
+    /// Two animals.
+    Different,
+    /// Not now; until then (Unix milliseconds).
+    Later(i64),
 }
 
 /// The one key of a one-sided pair.
@@ -79,18 +110,12 @@ impl Engine {
             Some(candidate) => Some(self.pair(candidate).await?),
             None => None,
         };
-        let audit = Change::Audit(AuditRow {
-            id: self.new_id(answer.now_ms),
-            at_ms: answer.now_ms,
-            actor: answer.person.to_owned(),
-            action: if same { "duplicate.same" } else { "duplicate.different" }.to_owned(),
-            subject: pair.id.clone(),
-            detail: candidate.unwrap_or_default().to_owned(),
-        });
+        let action = if same { "duplicate.same" } else { "duplicate.different" };
+        let audit = answer.audit(self, action, &pair.id, candidate.unwrap_or_default());
         if same {
             let other = chosen
                 .ok_or_else(|| not_now("which record is the same animal?", "choose one of the candidates"))?;
-            self.same_animal(&pair, &id, other, conflict, audit, answer).await?;
+            self.same_animal(&pair, &id, other, Some(conflict), audit, answer).await?;
         } else {
             self.different_animals(&pair, &id, chosen.as_ref(), conflict, audit, answer).await?;
         }
@@ -103,7 +128,7 @@ impl Engine {
         pair: &PairRow,
         id: &SnapshotId,
         other: PairRow,
-        conflict: ConflictRow,
+        conflict: Option<ConflictRow>,
         audit: Change,
         answer: Answer<'_>,
     ) -> Result<()> {
@@ -120,7 +145,7 @@ impl Engine {
         if let Some(open) = self.store.open_conflict_of(&other.id).await? {
             changes.push(closed(open, "superseded", answer.now_ms));
         }
-        changes.push(closed(conflict, "decided", answer.now_ms));
+        changes.extend(conflict.map(|conflict| closed(conflict, "decided", answer.now_ms)));
         // A refused creation of either half is answered by this.
         for lane in [&pair.id, &other.id] {
             changes.extend(crate::step::blocked(&*self.store, lane).await?.called_off(answer.now_ms));
@@ -134,9 +159,12 @@ impl Engine {
             status: PairStatus::Waiting,
             ..pair.clone()
         }));
-        for row in self.duplicates_of(id).await? {
+        for row in self.store.duplicates_of(id).await?.into_iter().filter(|row| row.answer.is_none()) {
             let is_it = row.a == other_id || row.b == other_id;
-            changes.push(answer.on(row, if is_it { "same" } else { "different" }));
+            // A second record of the same system stays a question of that system's.
+            if is_it || row.a.remote != row.b.remote {
+                changes.push(answer.on(self, row, if is_it { "same" } else { "different" }).await?);
+            }
         }
         self.store.commit(changes).await?;
         for half in [id, &other_id] {
@@ -164,13 +192,13 @@ impl Engine {
         let mut changes = vec![audit];
         let mut still_open = false;
         let mut answered = Vec::new();
-        for row in self.duplicates_of(id).await?.into_iter().filter(|row| row.answer.is_none()) {
+        for row in self.store.duplicates_of(id).await?.into_iter().filter(is_open) {
             let other = if row.a == *id { row.b.clone() } else { row.a.clone() };
             let key = Some(other.key.as_str());
             let about = chosen
                 .is_none_or(|pair| pair.servicenow_key.as_deref() == key || pair.ehr_key.as_deref() == key);
             if about {
-                changes.push(answer.on(row, "different"));
+                changes.push(answer.on(self, row, "different").await?);
                 answered.push(other);
             } else {
                 still_open = true;
@@ -207,7 +235,7 @@ impl Engine {
     async fn close_when_answered(&mut self, id: &SnapshotId, answer: Answer<'_>) -> Result<()> {
         let Some(pair) = self.store.pair_by_key(id.remote, id.kind, &id.key).await? else { return Ok(()) };
         let Some(conflict) = self.store.open_conflict_of(&pair.id).await? else { return Ok(()) };
-        let unanswered = self.duplicates_of(id).await?.iter().any(|row| row.answer.is_none());
+        let unanswered = self.store.duplicates_of(id).await?.iter().any(is_open);
         if conflict.cause != ConflictCause::MaybeDuplicate || unanswered {
             return Ok(());
         }
@@ -217,17 +245,115 @@ impl Engine {
         Ok(())
     }
 
-    /// Every remembered likeness of a record.
-    pub async fn duplicates_of(&self, id: &SnapshotId) -> Result<Vec<DuplicateRow>> {
-        let mut found = Vec::new();
-        let mut offset = 0;
-        loop {
-            let page = self.store.possible_duplicates(offset, 500).await?;
-            if page.is_empty() {
-                return Ok(found);
-            }
-            offset += 500;
-            found.extend(page.into_iter().filter(|row| row.a == *id || row.b == *id));
+    /// A person says of any two records of patients what they are, whether anything brought them together or not. Returns
+    /// the id of the first one's pair, or of the pair they now are.
+    pub(crate) async fn say_of_two(
+        &mut self,
+        (a, b): (&SnapshotId, &SnapshotId),
+        said: Said,
+        answer: Answer<'_>,
+    ) -> Result<String> {
+        if a == b {
+            return Err(not_now("that is one and the same record", "choose two records"));
         }
+        let (pair, other) = (self.pair_of(a).await?, self.pair_of(b).await?);
+        if pair.id == other.id {
+            return Err(not_now("these two records are linked already", "open the patient to see both"));
+        }
+        let known = match self.store.duplicate_between(a, b).await? {
+            Some(known) => known,
+            None => self.unasked(a, b, answer.now_ms).await?,
+        };
+        match said {
+            Said::Same if a.remote == b.remote => {
+                let audit = answer.audit(self, "duplicate.same", &pair.id, &other.id);
+                let change = answer.on(self, known, "same").await?;
+                self.store.commit(vec![audit, change]).await?;
+            }
+            Said::Same => return self.link_two((a, pair), (b, other), known, answer).await,
+            Said::Different => self.tell_apart((a, pair.clone()), (b, other), known, answer).await?,
+            Said::Later(until_ms) => {
+                let audit = answer.audit(self, "duplicate.later", &pair.id, &other.id);
+                let put_off = DuplicateRow {
+                    later_until_ms: Some(until_ms),
+                    reason: Some(answer.reason.to_owned()),
+                    ..known
+                };
+                self.store.commit(vec![audit, Change::PutDuplicate(put_off)]).await?;
+            }
+        }
+        Ok(pair.id)
     }
+
+    async fn pair_of(&self, id: &SnapshotId) -> Result<PairRow> {
+        let found = self.store.pair_by_key(id.remote, id.kind, &id.key).await?;
+        found.ok_or(EngineError::NotFound { what: "patient" })
+    }
+
+    /// Two records that nothing brought together, with what can be said of them.
+    async fn unasked(&self, a: &SnapshotId, b: &SnapshotId, now_ms: i64) -> Result<DuplicateRow> {
+        let mut records = Vec::with_capacity(2);
+        for id in [a, b] {
+            let side = self.side(id.kind, id.remote, &id.key).await?;
+            records.push(side.ok_or(EngineError::NotFound { what: "patient" })?.record);
+        }
+        let likeness = match records.as_slice() {
+            [one, other] => likeness_of(&self.lenses, &self.rules.matching, (a, one), (b, other)),
+            _ => return Err(EngineError::NotFound { what: "patient" }),
+        };
+        Ok(new_question(a, b, encode("evidence", &likeness)?, now_ms))
+    }
+
+    /// Links two records of both systems; a question that stands on either is answered by it.
+    async fn link_two(
+        &mut self,
+        (a, pair): (&SnapshotId, PairRow),
+        (b, other): (&SnapshotId, PairRow),
+        known: DuplicateRow,
+        answer: Answer<'_>,
+    ) -> Result<String> {
+        for (id, pair) in [(a, &pair), (b, &other)] {
+            if only_key(pair).as_ref() != Some(id) {
+                return Err(not_now(
+                    "one of the two is already linked to a record of the other system",
+                    "if that link is wrong, break it first; if it is right, merge the two records of the one system there",
+                ));
+            }
+            if self.lane_busy(&pair.id).await? {
+                return Err(not_now(
+                    "something is on its way for one of the two",
+                    "wait until it has been carried out, then look again",
+                ));
+            }
+        }
+        let conflict = self.store.open_conflict_of(&pair.id).await?;
+        let audit = answer.audit(self, "duplicate.same", &pair.id, &other.id);
+        // What was not asked, or answered otherwise before, is answered like what is open.
+        let open = DuplicateRow { answer: None, ..known };
+        self.store.commit(vec![Change::PutDuplicate(open)]).await?;
+        self.same_animal(&pair, a, other, conflict, audit, answer).await?;
+        Ok(pair.id)
+    }
+
+    /// Remembers that two records are two animals, and goes on with what waited for that.
+    async fn tell_apart(
+        &mut self,
+        (a, pair): (&SnapshotId, PairRow),
+        (b, other): (&SnapshotId, PairRow),
+        known: DuplicateRow,
+        answer: Answer<'_>,
+    ) -> Result<()> {
+        let audit = answer.audit(self, "duplicate.different", &pair.id, &other.id);
+        let change = answer.on(self, known, "different").await?;
+        self.store.commit(vec![audit, change]).await?;
+        for id in [a, b] {
+            self.close_when_answered(id, answer).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether nobody has answered.
+fn is_open(row: &DuplicateRow) -> bool {
+    row.answer.is_none()
 }

@@ -117,6 +117,10 @@ impl Engine {
                         .map(Reply::Pair),
                 )
             }
+            Command::SayOfTwo { a, b, said, person, reason } => {
+                let answer = Answer { person: &person, reason: &reason, now_ms };
+                Some(self.say_of_two((&a, &b), said, answer).await.map(Reply::Pair))
+            }
             Command::Claim { conflict, person } => {
                 Some(self.edit_conflict(&conflict, |row| row.claimed_by = person).await)
             }

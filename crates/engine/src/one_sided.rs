@@ -4,9 +4,10 @@ use crate::error::{EngineError, Result, encode};
 use crate::judge::{SideState, index};
 use crate::lens;
 use crate::pairing::{
-    Creation, Likeness, Linked, Walk, busy_lanes, candidates, flush, settled_itself, sides, snapshot_id,
+    Creation, Likeness, Linked, Walk, busy_lanes, flush, settled_itself, sides, snapshot_id,
 };
 use crate::plans::{self, Drafting};
+use crate::resembling::{candidates, question_about};
 use crate::step::Engine;
 use crate::treatments::{self, Surroundings};
 use crate::{links, visits};
@@ -14,8 +15,8 @@ use record::{Record, RecordKind, Remote};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use store::{
-    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, DuplicateRow, PairRow, PairStatus,
-    PatientCard, PlanRow, PlanState, Presence, SnapshotId, SnapshotRow,
+    AuditRow, Change, ConflictCause, ConflictRow, ConflictState, PairRow, PairStatus, PatientCard, PlanRow,
+    PlanState, Presence, SnapshotId, SnapshotRow,
 };
 
 /// Records read together.
@@ -75,18 +76,9 @@ pub(crate) async fn one_sided(
         };
         let card = lens::card(engine.lenses.catalogue(kind), servicenow, ehr);
         changes.push(Change::PutPair(one_sided_pair(pair_id.clone(), id, card.clone())));
-        ask_or_create(
-            engine,
-            &pair_id,
-            id,
-            record,
-            &card,
-            found.get(id).map_or(&[][..], Vec::as_slice),
-            (proven, now_ms),
-            linked,
-            &mut changes,
-        )
-        .await?;
+        let resembling = found.get(id).map_or(&[][..], Vec::as_slice);
+        let asked = (pair_id.as_str(), id, record, &card);
+        ask_or_create(engine, asked, resembling, (proven, now_ms), linked, &mut changes).await?;
         flush(engine, &mut changes, 500).await?;
     }
     flush(engine, &mut changes, 0).await
@@ -145,13 +137,9 @@ async fn outlook(
     Ok(if may_be_there { Outlook::Unknown } else { Outlook::Create })
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
 async fn ask_or_create(
     engine: &Engine,
-    pair_id: &str,
-    id: &SnapshotId,
-    record: &Record,
-    card: &PatientCard,
+    (pair_id, id, record, card): (&str, &SnapshotId, &Record, &PatientCard),
     candidates: &[(SnapshotId, Likeness)],
     (proven, now_ms): ([bool; 2], i64),
     linked: &mut Linked,
@@ -159,22 +147,12 @@ async fn ask_or_create(
 ) -> Result<()> {
     let mut open = 0;
     for (other, likeness) in candidates {
-        if let Some(known) = engine.store.duplicate_between(id, other).await?
-            && known.answer.as_deref() == Some("different")
-        {
-            continue;
-        }
-        open += 1;
-        linked.possible_duplicates += 1;
-        changes.push(Change::PutDuplicate(DuplicateRow {
-            a: id.clone(),
-            b: other.clone(),
-            evidence: encode("evidence", likeness)?,
-            answer: None,
-            answered_by: None,
-            reason: None,
-            at_ms: now_ms,
-        }));
+        let evidence = encode("evidence", likeness)?;
+        let known = engine.store.duplicate_between(id, other).await?;
+        let (change, asked) = question_about(engine, (id, other), known, evidence, now_ms).await?;
+        changes.extend(change);
+        open += u64::from(asked);
+        linked.possible_duplicates += u64::from(asked);
     }
     if open > 0 {
         linked.conflicts += 1;
@@ -366,6 +344,40 @@ pub(crate) async fn reconsider(
                     .await?;
             }
         }
+    }
+    flush(engine, &mut changes, 0).await?;
+    look_again(engine, kind, (&new, proven, now_ms), linked).await
+}
+
+/// What stands alone since an earlier run and is to be created now may resemble a record that came in between: it is
+/// looked for before every creation.
+async fn look_again(
+    engine: &mut Engine,
+    kind: RecordKind,
+    (new, proven, now_ms): (&HashSet<String>, [bool; 2], i64),
+    linked: &mut Linked,
+) -> Result<()> {
+    if kind != RecordKind::Patient {
+        return Ok(());
+    }
+    let (checked, to_check): (Vec<Creation>, Vec<Creation>) =
+        std::mem::take(&mut linked.creations).into_iter().partition(|creation| new.contains(&creation.pair));
+    linked.creations = checked;
+    let mut waiting = Vec::with_capacity(to_check.len());
+    for creation in to_check {
+        let pair = engine.pair(&creation.pair).await?;
+        let Some(id) = only_key(&pair) else { continue };
+        let Some(side) = engine.side(id.kind, id.remote, &id.key).await? else { continue };
+        waiting.push((pair, id, side.record));
+    }
+    let records: Vec<(SnapshotId, Record)> =
+        waiting.iter().map(|(_, id, record)| (id.clone(), record.clone())).collect();
+    let mut found = candidates(engine, &records).await?;
+    let mut changes = Vec::new();
+    for (pair, id, record) in waiting {
+        let resembling = found.remove(&id).unwrap_or_default();
+        let asked = (pair.id.as_str(), &id, &record, &pair.card);
+        ask_or_create(engine, asked, &resembling, (proven, now_ms), linked, &mut changes).await?;
     }
     flush(engine, &mut changes, 0).await
 }

@@ -4,10 +4,11 @@
 use crate::error::Result;
 use crate::judge::{SideState, Terms, judge};
 use crate::one_sided::{one_sided, reconsider};
+use crate::screening::Screening;
 use crate::step::{Blocked, Engine, context_of, side_state, surrounded};
 use crate::{links, treatments};
 use reconcile::calendar;
-use reconcile::identity::{self, BlockIndex, CertainBy, Evidence, FeatureFields, Features, Match, Tier};
+use reconcile::identity::{self, CertainBy, Evidence, Match, Tier};
 use record::{Record, RecordKind, Remote};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -55,7 +56,7 @@ struct Unpaired {
 }
 
 /// Records read together.
-const PAGE: u32 = 1_000;
+pub(crate) const PAGE: u32 = 1_000;
 /// Claims looked at together, and written in one commit: the search index merges what each commit adds.
 const TOGETHER: usize = 1_500;
 
@@ -190,6 +191,9 @@ pub struct Linking {
     taken: [Vec<bool>; 2],
     claimed: VecDeque<Claimed>,
     chips_looked_at: bool,
+    /// Whether each system is screened for animals that stand in it twice when everything is linked.
+    screens: bool,
+    screening: Option<Screening>,
     /// What was found so far.
     pub linked: Linked,
 }
@@ -212,8 +216,17 @@ impl Linking {
             unpaired: [servicenow, ehr],
             claimed,
             chips_looked_at: false,
+            screens: false,
+            screening: None,
             linked: Linked::default(),
         })
+    }
+
+    /// Screens patients for animals that stand twice in one system, too: that takes looking at all of them.
+    #[must_use]
+    pub fn with_screening(mut self) -> Linking {
+        self.screens = self.kind == RecordKind::Patient;
+        self
     }
 
     /// How many claims wait; those by microchip are known after the others only.
@@ -223,13 +236,23 @@ impl Linking {
 
     /// Looks at the next claims; whether everything is done.
     pub async fn step(&mut self, engine: &mut Engine, now_ms: i64) -> Result<bool> {
+        if let Some(screening) = &mut self.screening {
+            let done = screening.step(engine, now_ms).await?;
+            if done {
+                self.linked.possible_duplicates += screening.found;
+            }
+            return Ok(done);
+        }
         if self.claimed.is_empty() && !self.chips_looked_at {
             self.chips_looked_at = true;
             self.claimed = chip_claims(&self.unpaired, &self.taken);
         }
         if self.claimed.is_empty() {
             self.rest(engine, now_ms).await?;
-            return Ok(true);
+            if self.screens {
+                self.screening = Some(Screening::begin(engine).await?);
+            }
+            return Ok(!self.screens);
         }
         let now = self.claimed.drain(..self.claimed.len().min(TOGETHER)).collect::<Vec<_>>();
         self.link(engine, &now, now_ms).await?;
@@ -256,17 +279,23 @@ impl Linking {
                 Claim::BothNameEachOther => CertainBy::CrossReference,
                 // A number typed into the wrong record is a question.
                 Claim::OneNamesTheOther => {
+                    let (left, right) = (&one_side.record, &other_side.record);
                     let contradict = match self.kind {
-                        RecordKind::Patient => identity::contradict,
-                        RecordKind::Appointment | RecordKind::Treatment => calendar::contradict,
+                        RecordKind::Patient => {
+                            identity::contradict(&catalogue, left, right, &engine.rules.matching)
+                        }
+                        RecordKind::Appointment | RecordKind::Treatment => {
+                            calendar::contradict(&catalogue, left, right)
+                        }
                     };
-                    if contradict(&catalogue, &one_side.record, &other_side.record) {
+                    if contradict {
                         continue;
                     }
                     CertainBy::CrossReference
                 }
                 Claim::SameChip => {
-                    match identity::same_animal(&catalogue, &one_side.record, &other_side.record) {
+                    let (left, right) = (&one_side.record, &other_side.record);
+                    match identity::same_animal(&catalogue, left, right, &engine.rules.matching) {
                         Match::Certain { by } => by,
                         Match::Possible { .. } | Match::No => continue,
                     }
@@ -528,48 +557,4 @@ fn linked_pair(
         agreed_at_ms: None,
         card: PatientCard::default(),
     }
-}
-
-/// Every record of the other side that could be the same animal as one of these: those that share a blocking key are
-/// matched, the rest is never compared.
-pub(crate) async fn candidates(
-    engine: &Engine,
-    alone: &[(SnapshotId, Record)],
-) -> Result<HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>>> {
-    let fields = FeatureFields::of(engine.lenses.catalogue(RecordKind::Patient));
-    let mut found: HashMap<SnapshotId, Vec<(SnapshotId, Likeness)>> = HashMap::new();
-    for remote in Remote::BOTH {
-        let (ids, features): (Vec<&SnapshotId>, Vec<Features>) = alone
-            .iter()
-            .filter(|(id, _)| id.remote == remote)
-            .map(|(id, record)| (id, Features::of(&fields, record)))
-            .unzip();
-        if ids.is_empty() {
-            continue;
-        }
-        let index = BlockIndex::new(&features);
-        let mut after = String::new();
-        loop {
-            let page = engine.store.records_after(remote.other(), RecordKind::Patient, &after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after.clone_from(last);
-            for (key, record) in page {
-                let other = Features::of(&fields, &crate::stored::record(&record)?);
-                for position in index.candidates(&other, &features) {
-                    let (Some(id), Some(own)) = (ids.get(position), features.get(position)) else { continue };
-                    let likeness = match identity::match_features(own, &other) {
-                        Match::No => continue,
-                        Match::Possible { tier, evidence } => Likeness { tier, evidence },
-                        // Certain by itself, yet not linked above: its chip or key is claimed more than once.
-                        Match::Certain { .. } => {
-                            Likeness { tier: Tier::Contradictory, evidence: vec![Evidence::SameChip] }
-                        }
-                    };
-                    let of_this = found.entry((*id).clone()).or_default();
-                    of_this.push((snapshot_id(RecordKind::Patient, remote.other(), &key), likeness));
-                }
-            }
-        }
-    }
-    Ok(found)
 }

@@ -307,7 +307,7 @@ impl Engine {
     async fn link_chunk(&mut self, run: &mut RunState, now_ms: i64) -> Result<()> {
         let Some(mut linking) = run.linking.take() else {
             run.quarantined = self.store.unreadable_records().await?.into_iter().collect();
-            let linking = pairing::Linking::begin(self, run.kind, run.proven()).await?;
+            let linking = pairing::Linking::begin(self, run.kind, run.proven()).await?.with_screening();
             run.total_in_phase = linking.to_look_at();
             run.linking = Some(linking);
             return Ok(());

@@ -1,6 +1,7 @@
 //! The engine as a state machine: an event and the time go in; requests, answers and notices come out.
 
 use crate::clock::Ids;
+pub use crate::duplicates::Said;
 use crate::errands::Errand;
 use crate::error::decode;
 use crate::error::{EngineError, Result};
@@ -94,6 +95,8 @@ pub enum Command {
         person: String,
         reason: String,
     },
+    /// Says of any two records of patients whether they are one animal.
+    SayOfTwo { a: SnapshotId, b: SnapshotId, said: Said, person: String, reason: String },
     /// Claims or releases a conflict.
     Claim { conflict: String, person: Option<String> },
     /// Hides a conflict until a time.

@@ -2,9 +2,11 @@
 
 pub mod blocks;
 pub mod features;
+pub mod matching;
 
-pub use blocks::{BlockIndex, Linking, Resemblance, link};
-pub use features::{FeatureFields, Features};
+pub use blocks::{BlockIndex, Linking, Resemblance, link, within};
+pub use features::{FeatureFields, Features, KeyFact, key_facts};
+pub use matching::{Matching, Weights};
 
 use features::{ChipRelation, Likeness, Species};
 use record::value::ChipClass;
@@ -58,6 +60,8 @@ pub enum Tier {
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Evidence {
     SameChip,
+    /// Both carry the key of the same record of the other system.
+    SameReference,
     DifferentChips,
     NameAlike,
     NameDifferent,
@@ -78,62 +82,101 @@ pub enum Evidence {
     DifferentClinicians,
 }
 
-/// Names at least this alike, with the species and a phone number or e-mail address, make a match probable.
-const NAME_PROBABLE: f64 = 0.92;
-/// Names at least this alike, with the species and the owner, make a match possible.
-const NAME_POSSIBLE: f64 = 0.85;
-/// Names less alike than this are clearly different.
-const NAME_DIFFERENT: f64 = 0.5;
-/// Owners at least this alike are taken for the same person or household.
-const OWNER_ALIKE: f64 = 0.9;
-
-/// Compares two records of different remotes (or, for duplicates within a remote, of one).
+/// Compares two records of different remotes.
 ///
 /// A pair can only be certain by its microchip where the chip is unique on each side, which two records alone cannot
 /// show: [`link`] sees to it.
-pub fn same_animal(catalogue: &Catalogue, left: &Record, right: &Record) -> Match {
+pub fn same_animal(catalogue: &Catalogue, left: &Record, right: &Record, matching: &Matching) -> Match {
     let fields = FeatureFields::of(catalogue);
-    match_features(&Features::of(&fields, left), &Features::of(&fields, right))
+    match_features(&Features::of(&fields, left), &Features::of(&fields, right), matching)
 }
 
 /// [`same_animal`] on features computed once per record.
-pub fn match_features(left: &Features, right: &Features) -> Match {
+pub fn match_features(left: &Features, right: &Features, matching: &Matching) -> Match {
     let reference = cross_reference(left, right);
-    let same_chip = left.chip.is_some() && left.chip == right.chip;
-    if matches!(reference, CrossReference::None) && !same_chip && features::names_cannot_match(left, right) {
+    if matches!(reference, CrossReference::None)
+        && !same_chip(left, right)
+        && features::names_cannot_match(left, right, matching)
+    {
         return Match::No;
     }
-    let likeness = Likeness::of(left, right);
-    let possible = |tier| Match::Possible { tier, evidence: evidence(&likeness) };
+    let likeness = Likeness::of(left, right, matching);
+    let possible = |tier| Match::Possible { tier, evidence: evidence(&likeness, matching) };
     match reference {
-        CrossReference::Agreed if !contradicts_itself(left, right, &likeness) => {
+        CrossReference::Agreed if !contradicts_itself(left, right, &likeness, matching) => {
             return Match::Certain { by: CertainBy::CrossReference };
         }
         // One points here, the other elsewhere; or it points at what is plainly another animal.
         CrossReference::Agreed | CrossReference::Disputed => return possible(Tier::Contradictory),
         CrossReference::None => {}
     }
+    match by_chip(&likeness, matching) {
+        ByChip::Contradicted => possible(Tier::Contradictory),
+        ByChip::Same if matching.link_by_microchip => Match::Certain { by: CertainBy::Microchip },
+        ByChip::Same => possible(Tier::Probable),
+        ByChip::Tier(tier) => tier.map_or(Match::No, possible),
+    }
+}
+
+/// Compares two records of the same remote. Nothing is certain here: which of them goes is for the people who work there.
+pub fn match_within(left: &Features, right: &Features, matching: &Matching) -> Match {
+    let shared = left.other_key.is_some() && left.other_key == right.other_key;
+    if !shared && !same_chip(left, right) && features::names_cannot_match(left, right, matching) {
+        return Match::No;
+    }
+    let likeness = Likeness::of(left, right, matching);
+    let tier = match by_chip(&likeness, matching) {
+        ByChip::Contradicted => Some(Tier::Contradictory),
+        ByChip::Same => Some(Tier::Probable),
+        ByChip::Tier(_) if shared => Some(if contradicts_itself(left, right, &likeness, matching) {
+            Tier::Contradictory
+        } else {
+            Tier::Probable
+        }),
+        ByChip::Tier(tier) => tier,
+    };
+    let mut evidence = evidence(&likeness, matching);
+    if shared {
+        evidence.insert(0, Evidence::SameReference);
+    }
+    tier.map_or(Match::No, |tier| Match::Possible { tier, evidence })
+}
+
+fn same_chip(left: &Features, right: &Features) -> bool {
+    left.chip.is_some() && left.chip == right.chip
+}
+
+/// What chips say, and everything else where they do not.
+enum ByChip {
+    /// The same ISO number.
+    Same,
+    /// The same number on what is plainly another animal: it was typed on the wrong one, or the name was.
+    Contradicted,
+    /// Not by a chip alone.
+    Tier(Option<Tier>),
+}
+
+fn by_chip(likeness: &Likeness, matching: &Matching) -> ByChip {
     let other_animal = likeness.species == Some(false)
-        || (likeness.name.is_some_and(|alike| alike < NAME_DIFFERENT)
-            && owner_alike(&likeness) == Some(false));
+        || (likeness.name.is_some_and(|alike| alike < matching.name_different())
+            && owner_alike(likeness, matching) == Some(false));
     match likeness.chip {
-        // The chip was typed on the wrong animal, or the name on the wrong chip.
-        ChipRelation::SameIso | ChipRelation::SameLegacy if other_animal => possible(Tier::Contradictory),
-        ChipRelation::SameIso => Match::Certain { by: CertainBy::Microchip },
+        ChipRelation::SameIso | ChipRelation::SameLegacy if other_animal => ByChip::Contradicted,
+        ChipRelation::SameIso => ByChip::Same,
         // Legacy numbers repeat between makers: strong, yet never enough by themselves.
-        ChipRelation::SameLegacy => match tier(&likeness) {
-            Some(_) => possible(Tier::Probable),
-            None => possible(Tier::Possible),
-        },
+        ChipRelation::SameLegacy => ByChip::Tier(Some(match tier(likeness, matching) {
+            Some(_) => Tier::Probable,
+            None => Tier::Possible,
+        })),
         // An animal can carry two chips, so this caps a match instead of excluding it.
-        ChipRelation::Different => tier(&likeness).map_or(Match::No, |_| possible(Tier::Possible)),
-        ChipRelation::NotComparable => tier(&likeness).map_or(Match::No, possible),
+        ChipRelation::Different => ByChip::Tier(tier(likeness, matching).map(|_| Tier::Possible)),
+        ChipRelation::NotComparable => ByChip::Tier(tier(likeness, matching)),
     }
 }
 
 /// What speaks for and against two records being the same animal, whatever the outcome.
-pub fn evidence_of(left: &Features, right: &Features) -> Vec<Evidence> {
-    evidence(&Likeness::of(left, right))
+pub fn evidence_of(left: &Features, right: &Features, matching: &Matching) -> Vec<Evidence> {
+    evidence(&Likeness::of(left, right, matching), matching)
 }
 
 enum CrossReference {
@@ -157,14 +200,14 @@ fn cross_reference(left: &Features, right: &Features) -> CrossReference {
 ///
 /// A name, an owner or a chip that differs alone is a difference between two records of the same animal, which the
 /// comparison asks about. What one side does not say speaks against nothing.
-pub fn contradict(catalogue: &Catalogue, left: &Record, right: &Record) -> bool {
+pub fn contradict(catalogue: &Catalogue, left: &Record, right: &Record, matching: &Matching) -> bool {
     let fields = FeatureFields::of(catalogue);
     let (left, right) = (Features::of(&fields, left), Features::of(&fields, right));
-    contradicts_itself(&left, &right, &Likeness::of(&left, &right))
+    contradicts_itself(&left, &right, &Likeness::of(&left, &right, matching), matching)
 }
 
 /// [`contradict`] on features.
-fn contradicts_itself(left: &Features, right: &Features, likeness: &Likeness) -> bool {
+fn contradicts_itself(left: &Features, right: &Features, likeness: &Likeness, matching: &Matching) -> bool {
     let other_species = matches!(
         (&left.species, &right.species),
         (Some(Species::Concept(one)), Some(Species::Concept(other))) if one != other
@@ -173,45 +216,49 @@ fn contradicts_itself(left: &Features, right: &Features, likeness: &Likeness) ->
     let other_chip = likeness.chip == ChipRelation::Different;
     let name_below = |limit: f64| likeness.name.is_some_and(|alike| alike < limit);
     // A second sign beside a clearly different name; species in words that nobody recognised are one, too.
-    let other_owner = owner_alike(likeness) == Some(false);
+    let other_owner = owner_alike(likeness, matching) == Some(false);
     let second_sign = other_owner || other_chip || likeness.species == Some(false);
     other_species
-        || (name_below(NAME_DIFFERENT) && second_sign)
-        || (other_chip && is_iso(left) && is_iso(right) && name_below(NAME_POSSIBLE))
+        || (name_below(matching.name_different()) && second_sign)
+        || (other_chip && is_iso(left) && is_iso(right) && name_below(matching.name_possible()))
 }
 
 /// Whether the owner is the same; nothing where it cannot be told.
-fn owner_alike(likeness: &Likeness) -> Option<bool> {
+fn owner_alike(likeness: &Likeness, matching: &Matching) -> Option<bool> {
     if likeness.phone == Some(true) || likeness.email == Some(true) {
         return Some(true);
     }
-    likeness.owner.map(|alike| alike >= OWNER_ALIKE)
+    likeness.owner.map(|alike| alike >= matching.owner_alike())
 }
 
 /// The tier by everything but chips and cross references. Never without the animal's name: siblings of a litter share
 /// all the rest.
-fn tier(likeness: &Likeness) -> Option<Tier> {
+fn tier(likeness: &Likeness, matching: &Matching) -> Option<Tier> {
     let name = likeness.name?;
-    if name < NAME_POSSIBLE || likeness.species == Some(false) {
+    if name < matching.name_possible() || likeness.species == Some(false) {
         return None;
     }
+    let points = matching.points(&evidence(likeness, matching));
     let contact = likeness.phone == Some(true) || likeness.email == Some(true);
     let contradicted = likeness.birth_date == Some(false) || likeness.sex == Some(false);
-    match owner_alike(likeness) {
-        Some(true) if contact && name >= NAME_PROBABLE && likeness.species == Some(true) && !contradicted => {
-            Some(Tier::Probable)
-        }
+    let alike = name >= matching.name_probable();
+    let tier = match owner_alike(likeness, matching) {
+        Some(true) if contact && alike && likeness.species == Some(true) && !contradicted => Tier::Probable,
         // The same family may name two animals alike, one after the other: born at another time, it is another.
-        Some(true) if likeness.birth_date != Some(false) || contact => Some(Tier::Possible),
+        Some(true) if likeness.birth_date != Some(false) || contact => Tier::Possible,
         // Nothing is known of one owner: the same name on the same day of birth is worth a look.
-        None if name >= NAME_PROBABLE && likeness.same_birth_day && likeness.species == Some(true) => {
-            Some(Tier::Possible)
-        }
-        Some(_) | None => None,
+        None if alike && likeness.same_birth_day && likeness.species == Some(true) => Tier::Possible,
+        Some(_) | None => return None,
+    };
+    match tier {
+        Tier::Probable if points >= matching.probable_points => Some(Tier::Probable),
+        // Too much speaks against it, or too little for it.
+        _ if points < matching.possible_points => None,
+        Tier::Probable | Tier::Possible | Tier::Contradictory => Some(Tier::Possible),
     }
 }
 
-fn evidence(likeness: &Likeness) -> Vec<Evidence> {
+fn evidence(likeness: &Likeness, matching: &Matching) -> Vec<Evidence> {
     let mut found = Vec::new();
     match likeness.chip {
         ChipRelation::SameIso | ChipRelation::SameLegacy => found.push(Evidence::SameChip),
@@ -219,7 +266,7 @@ fn evidence(likeness: &Likeness) -> Vec<Evidence> {
         ChipRelation::NotComparable => {}
     }
     match likeness.name {
-        Some(alike) if alike >= NAME_POSSIBLE => found.push(Evidence::NameAlike),
+        Some(alike) if alike >= matching.name_possible() => found.push(Evidence::NameAlike),
         Some(_) => found.push(Evidence::NameDifferent),
         None if likeness.weightless_name => found.push(Evidence::NameCarriesNoWeight),
         None => {}
@@ -235,7 +282,7 @@ fn evidence(likeness: &Likeness) -> Vec<Evidence> {
     say(likeness.phone, Some(Evidence::SamePhone), None);
     say(likeness.email, Some(Evidence::SameEmail), None);
     say(
-        likeness.owner.map(|alike| alike >= OWNER_ALIKE),
+        likeness.owner.map(|alike| alike >= matching.owner_alike()),
         Some(Evidence::OwnerAlike),
         Some(Evidence::OwnerDifferent),
     );

@@ -7,10 +7,30 @@ mod common;
 use common::{catalogue, record};
 use proptest::prelude::*;
 use reconcile::identity::{
-    BlockIndex, CertainBy, Evidence, FeatureFields, Features, Linking, Match, Tier, blocking_keys,
-    contradict, evidence_of, link, same_animal,
+    self, BlockIndex, CertainBy, Evidence, FeatureFields, Features, KeyFact, Linking, Match, Matching,
+    Resemblance, Tier, blocking_keys, key_facts,
 };
-use record::Record;
+use record::{Catalogue, Record};
+
+fn usual() -> Matching {
+    Matching::default()
+}
+
+fn same_animal(catalogue: &Catalogue, left: &Record, right: &Record) -> Match {
+    identity::same_animal(catalogue, left, right, &usual())
+}
+
+fn contradict(catalogue: &Catalogue, left: &Record, right: &Record) -> bool {
+    identity::contradict(catalogue, left, right, &usual())
+}
+
+fn evidence_of(left: &Features, right: &Features) -> Vec<Evidence> {
+    identity::evidence_of(left, right, &usual())
+}
+
+fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
+    identity::link(servicenow, ehr, &usual())
+}
 
 const CHIP: &str = "981020000123456";
 const OTHER_CHIP: &str = "956000009876543";
@@ -99,6 +119,10 @@ const ROWS: &[(&str, &str, &str, Expect)] = &[
     ("an old and a new chip", "name=Bella|species=Dog|phone=415-555-2671|chip=123456789", "name=Bella|species=Dog|phone=415-555-2671|chip=956000009876543", Probable),
     ("species not said on one side", "name=Bella|species=Dog|phone=415-555-2671", "name=Bella|phone=415-555-2671", Possible),
     ("name less alike", "name=Bella|species=Dog|phone=415-555-2671", "name=Bela Lou|species=Dog|phone=415-555-2671", Possible),
+    ("a letter left out of a short name", "name=Max|species=Dog|phone=415-555-2671", "name=Mx|species=Dog|phone=415-555-2671", Possible),
+    ("two letters of a short name exchanged", "name=Max|species=Dog|phone=415-555-2671", "name=Mxa|species=Dog|phone=415-555-2671", Possible),
+    ("another letter makes another short name", "name=Leo|species=Dog|phone=415-555-2671", "name=Lia|species=Dog|phone=415-555-2671", No),
+    ("a slip in the second letter, met by the owner alone", "name=Bella|species=Dog|owner=Amy Chalmers", "name=Blela|species=Dog|owner=A. Chalmers", Possible),
     ("owner's name instead of phone", "name=Bella|species=Dog|owner=Amy Chalmers", "name=Bella|species=Dog|owner=Amy Chalmers", Possible),
     ("owner with an initial", "name=Bella|species=Dog|owner=A. Chalmers", "name=Bella|species=Dog|owner=Amy Chalmers", Possible),
     ("a short name that begins a longer one is no initial", "name=Bella|species=Dog|owner=Maximiliana Ng", "name=Bella|species=Dog|owner=Ma Ng", No),
@@ -432,10 +456,11 @@ fn what_resembles_a_new_patient_is_found_likeliest_first() {
     ]);
     let index = BlockIndex::new(&records);
     let new = features(&[animal("s", "name=Bella|species=Dog|owner=Amy Chalmers|phone=415-555-2671")]);
-    let found: Vec<usize> = index.resembling(&new[0], &records).iter().map(|found| found.at).collect();
+    let found: Vec<usize> =
+        index.resembling(&new[0], &records, &usual()).iter().map(|found| found.at).collect();
     assert_eq!(found, [2, 0]);
     let other = features(&[animal("s", "name=Rex|species=Dog|owner=Tom Okafor|phone=415-555-2672")]);
-    assert_eq!(index.resembling(&other[0], &records), []);
+    assert_eq!(index.resembling(&other[0], &records, &usual()), []);
 }
 
 /// Of too many that resemble a record, the likeliest are asked about.
@@ -473,7 +498,7 @@ fn a_large_block_is_narrowed_by_the_names_first_letter() {
     let candidates = index.candidates(&new[0], &records);
     assert!(candidates.len() < 20, "{}", candidates.len());
     assert!(candidates.iter().all(|at| at % 26 == 12));
-    assert_eq!(index.resembling(&new[0], &records).len(), candidates.len());
+    assert_eq!(index.resembling(&new[0], &records, &usual()).len(), candidates.len());
 }
 
 /// A block is narrowed where it holds more than 64, and one of chips never is.
@@ -502,6 +527,140 @@ fn chips_meet_in_their_normal_form() {
     let plain = blocking_keys(&catalogue, &animal("s", &format!("chip={LEGACY}")));
     assert_eq!(plain, blocking_keys(&catalogue, &animal("e", "chip=123*456*789")));
     assert_eq!(plain.len(), 1);
+}
+
+/// What two records of one system come to: the tier and the evidence.
+fn within(left: Record, right: Record) -> Option<(Tier, Vec<Evidence>)> {
+    let both = features(&[left, right]);
+    match identity::within(&both, &usual()).pop() {
+        Some((0, Resemblance { at: 1, matched: Match::Possible { tier, evidence } })) => {
+            Some((tier, evidence))
+        }
+        Some(other) => panic!("{other:?}"),
+        None => None,
+    }
+}
+
+/// Two rows of one system that are one animal are found by the same signs, and never certain.
+#[test]
+fn an_animal_entered_twice_in_one_system_is_found() {
+    let bella = "name=Bella|species=Dog|owner=Amy Chalmers|phone=415-555-2671";
+    let with_chip =
+        |name: &str, species: &str| animal(name, &format!("name={name}|species={species}|chip={CHIP}"));
+    #[rustfmt::skip]
+    let rows = [
+        ("alike in everything", animal("s0", bella), animal("s1", bella), Some(Probable)),
+        ("the same chip", with_chip("Bella", "Dog"), with_chip("Bella", "Dog"), Some(Probable)),
+        ("the same chip, another species", with_chip("Bella", "Dog"), with_chip("Bella", "Cat"), Some(Contradictory)),
+        ("owner's name only", animal("s0", "name=Bella|species=Dog|owner=Amy Chalmers"), animal("s1", "name=Bella|species=Dog|owner=A. Chalmers"), Some(Possible)),
+        ("siblings", animal("s0", bella), animal("s1", &bella.replace("Bella", "Luna")), None),
+        ("siblings without names", animal("s0", "name=Kitten 1|species=Cat|phone=415-555-2671"), animal("s1", "name=Kitten 2|species=Cat|phone=415-555-2671"), None),
+    ];
+    for (what, left, right, expected) in rows {
+        let tier = within(left, right).map(|(tier, _)| match tier {
+            Tier::Contradictory => Contradictory,
+            Tier::Probable => Probable,
+            Tier::Possible => Possible,
+        });
+        assert_eq!(tier, expected, "{what}");
+    }
+}
+
+/// Whoever merged one of the two has answered the question.
+#[test]
+fn the_loser_of_a_merge_is_no_duplicate_any_more() {
+    let bella = "name=Bella|species=Dog|owner=Amy Chalmers|phone=415-555-2671";
+    let mut loser = animal("s0", bella);
+    loser.active = false;
+    assert_eq!(within(loser, animal("s1", bella)), None);
+}
+
+/// Two rows that carry the number of the same patient of the other system.
+#[test]
+fn two_records_that_name_the_same_partner_are_found_whatever_they_say() {
+    let naming = |key: &str, fields: &str| Record { other_key: Some("e0".to_owned()), ..animal(key, fields) };
+    let (tier, evidence) =
+        within(naming("s0", "name=Bella|species=Dog"), naming("s1", "name=Stormy|species=Dog"))
+            .expect("a pair");
+    assert_eq!((tier, evidence[0]), (Tier::Probable, Evidence::SameReference));
+    let (tier, _) = within(naming("s0", "name=Bella|species=Dog"), naming("s1", "name=Bella|species=Cat"))
+        .expect("a pair");
+    assert_eq!(tier, Tier::Contradictory);
+}
+
+/// The same name and phone, yet everything else against it: the next dog of a family that calls all of them Bella.
+#[test]
+fn enough_against_it_outweighs_a_name_and_a_phone_number() {
+    let first = "name=Bella|species=Dog|phone=415-555-2671|born=2009-05-04|sex=FS|chip=981020000123456";
+    let next = "name=Bella|species=Dog|phone=415-555-2671|born=2019-05-04|sex=MN|chip=956000009876543";
+    assert_eq!(outcome(first, next).0, No);
+    assert_eq!(outcome(first, &next.replace("sex=MN", "sex=FS")).0, Possible, "two chips alone are none");
+}
+
+/// The terms are the hospital's.
+#[test]
+fn thresholds_and_weights_are_settings() {
+    let (left, right) =
+        ("name=Bella|species=Dog|phone=415-555-2671", "name=Bela|species=Dog|phone=415-555-2671");
+    let tier = |matching: &Matching, left: &str, right: &str| {
+        identity::same_animal(&catalogue(), &animal("s", left), &animal("e", right), matching)
+    };
+    let is = |found: &Match, wanted: Tier| matches!(found, Match::Possible { tier, .. } if *tier == wanted);
+    assert!(is(&tier(&usual(), left, right), Tier::Probable));
+    let stricter = Matching { name_probable_percent: 97, ..usual() };
+    assert!(is(&tier(&stricter, left, right), Tier::Possible));
+    let more_points = Matching { probable_points: 56, ..usual() };
+    assert!(is(&tier(&more_points, left, right), Tier::Possible));
+    assert_eq!(
+        tier(&Matching { possible_points: 56, probable_points: 90, ..usual() }, left, right),
+        Match::No
+    );
+    let mut heavier = Matching { probable_points: 56, ..usual() };
+    heavier.weights.same_phone = 26;
+    assert!(is(&tier(&heavier, left, right), Tier::Probable));
+    let owners = ("name=Bella|species=Dog|owner=Amy Chalmers", "name=Bella|species=Dog|owner=Amy Chambers");
+    assert_eq!(tier(&Matching { owner_alike_percent: 100, ..usual() }, owners.0, owners.1), Match::No);
+    assert!(is(&tier(&usual(), owners.0, owners.1), Tier::Possible));
+    // Names that are hardly alike still meet where that is asked for.
+    let lax = Matching { name_possible_percent: 60, possible_points: 1, ..usual() };
+    let unlike = ("name=Bella|species=Dog|phone=415-555-2671", "name=Bruno|species=Dog|phone=415-555-2671");
+    assert!(strsim::jaro_winkler("bella", "bruno") < 0.85);
+    assert_ne!(tier(&Matching { name_possible_percent: 46, ..lax }, unlike.0, unlike.1), Match::No);
+    let by_hand = Matching { link_by_microchip: false, ..usual() };
+    let chip = format!("chip={CHIP}");
+    assert!(is(&tier(&by_hand, &chip, &chip), Tier::Probable));
+}
+
+#[test]
+fn points_are_the_sum_of_what_is_shown() {
+    let usual = usual();
+    assert_eq!(
+        usual.points(&[Evidence::NameAlike, Evidence::SamePhone, Evidence::SexDifferent]),
+        25 + 25 - 10
+    );
+    assert_eq!(usual.points(&[]), 0);
+}
+
+/// Another spelling is no change of a key fact; another name or number is.
+#[test]
+fn key_facts_change_with_the_meaning() {
+    let facts = |fields: &str| key_facts(&features(&[animal("s", fields)])[0]);
+    let before = facts(
+        "name=Bella|species=Dog|born=2019-05-04|sex=FS|chip=981020000123456|owner=Amy Chalmers|phone=415-555-2671|email=amy@example.org",
+    );
+    let respelled = facts(
+        "name=BELLA|species=Canine|born=2019-05-04|sex=FS|chip=981 020 000 123 456|owner=Chalmers, Amy|phone=+1 (415) 555-2671|email=AMY@example.org",
+    );
+    assert_eq!(before.len(), 8);
+    assert_eq!(before, respelled);
+    let changed: Vec<KeyFact> = facts(
+        "name=Bela|species=Dog|born=2019|sex=FS|owner=Amy Chalmers|phone=415-555-2672|email=amy@example.org",
+    )
+    .into_iter()
+    .filter(|fact| !before.contains(fact))
+    .map(|(fact, _)| fact)
+    .collect();
+    assert_eq!(changed, [KeyFact::Name, KeyFact::BirthDate, KeyFact::Phone]);
 }
 
 fn any_animal() -> impl Strategy<Value = String> {
@@ -564,7 +723,7 @@ proptest! {
             prop_assert_eq!(*by, CertainBy::Microchip);
             prop_assert_eq!(&both[0].chip, &both[1].chip);
         }
-        let found = BlockIndex::new(&both[1..]).resembling(&both[0], &both[1..]);
+        let found = BlockIndex::new(&both[1..]).resembling(&both[0], &both[1..], &usual());
         let expected: Vec<Match> = if matched == Match::No { Vec::new() } else { vec![matched] };
         prop_assert_eq!(found.into_iter().map(|found| found.matched).collect::<Vec<_>>(), expected);
     }

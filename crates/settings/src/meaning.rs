@@ -1,6 +1,7 @@
 //! What the schema cannot say: zones, schedules, addresses, and keys that must fit each other.
 
 use crate::document::Node;
+mod matching;
 mod visits;
 
 use crate::model::{SecondPerson, Settings, SignIn, TlsMinimum};
@@ -54,6 +55,7 @@ pub(crate) fn check(settings: &Settings, document: &Node) -> Vec<Problem> {
     webhooks(settings, &mut found);
     servicenow(settings, &mut found);
     visits::check(settings, &mut found);
+    matching::check(settings, &mut found);
     people(settings, &mut found);
     sample_data(settings, &mut found);
     custom_fields(settings, &mut found);

@@ -1,7 +1,9 @@
 //! The sections of the file and their keys. The documentation of each key is its description in the schema.
 
+mod matching;
 mod visits;
 
+pub use matching::{Matching, MatchingWeights};
 pub use visits::{AppointmentStatusWord, Appointments, Compliance, StaffMember, TreatmentBundle, Treatments};
 
 use crate::sync_frequency::SyncFrequency;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub storage: Storage,
     /// When a run stops and asks because it would change too much at once.
     pub brake: Brake,
+    /// Who is taken for the same animal.
+    pub matching: Matching,
     /// How the hospital writes things.
     pub conventions: Conventions,
     /// Further mapped attributes of the patient, beyond the specification's table.
@@ -83,6 +87,7 @@ impl Default for Settings {
             console: Console::default(),
             storage: Storage::default(),
             brake: Brake::default(),
+            matching: Matching::default(),
             conventions: Conventions::default(),
             custom_fields: Vec::new(),
         }

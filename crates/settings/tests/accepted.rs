@@ -273,6 +273,34 @@ name = "Dr Lee"
 }
 
 #[test]
+fn what_does_not_fit_matching_is_named() {
+    let refused = |text: &str, key: &str, words: &str| {
+        let problem =
+            Settings::parse(&format!("[matching]\n{text}"), Format::Toml).expect_err(words).to_string();
+        assert!(problem.contains(key) && problem.contains(words), "{words}: {problem}");
+    };
+    refused("name_possible_percent = 93", "matching.name_possible_percent", "more alike (93 %)");
+    refused(
+        "name_different_percent = 85",
+        "matching.name_different_percent",
+        "clearly different at the same time",
+    );
+    refused("possible_points = 60", "matching.possible_points", "more points (60) than a probable one (50)");
+    refused("probable_points = 101", "matching.probable_points", "at most 100 points can be reached");
+    refused("name_probable_percent = 101", "matching.name_probable_percent", "100");
+    refused("weights = { same_phone = -1 }", "matching.weights.same_phone", "0");
+    refused("weights = { phone = 1 }", "matching.weights.phone", "this key is not known");
+    let accepted = "name_probable_percent = 95\nlink_by_microchip = false\nweights = { same_phone = 30 }";
+    let settings =
+        Settings::parse(&format!("[matching]\n{accepted}"), Format::Toml).expect("accepted").matching;
+    assert_eq!(
+        (settings.name_probable_percent, settings.link_by_microchip, settings.weights.same_phone),
+        (95, false, 30)
+    );
+    assert_eq!(settings.weights.same_chip, 60, "what is not said stays as it was");
+}
+
+#[test]
 fn what_does_not_fit_appointments_and_treatments_is_named() {
     let refused = |text: &str, words: &str| {
         let problem = Settings::parse(text, Format::Toml).expect_err(words).to_string();

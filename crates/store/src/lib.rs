@@ -291,6 +291,13 @@ pub trait Store: Send + Sync + 'static {
     async fn slots(&self, schedule: ScheduleName, limit: u32) -> Result<Vec<SlotRow>>;
     /// Possible duplicates that nobody has settled.
     async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>>;
+    /// Possible duplicates that somebody answered, the latest answer first.
+    async fn answered_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>>;
+    /// Every possible duplicate of one record, answered or not.
+    async fn duplicates_of(&self, id: &SnapshotId) -> Result<Vec<DuplicateRow>>;
+    /// How many appointments and treatments belong to these patients, by remote and key; kinds without any are left out.
+    /// Looks through all of them.
+    async fn dependants(&self, patients: &[(record::Remote, &str)]) -> Result<Vec<Dependants>>;
     /// The remembered answer about two records, in either order.
     async fn duplicate_between(&self, a: &SnapshotId, b: &SnapshotId) -> Result<Option<DuplicateRow>>;
     /// Entries of the quarantine, last seen first, and how many there are in all.

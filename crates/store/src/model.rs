@@ -517,6 +517,25 @@ pub struct DuplicateRow {
     pub reason: Option<String>,
     /// When it was found or answered.
     pub at_ms: i64,
+    /// The key facts of both records when it was answered, encoded by the engine as digests.
+    pub facts: Option<String>,
+    /// Somebody put it off until then.
+    pub later_until_ms: Option<i64>,
+    /// The answer that was given before it was asked again, encoded by the engine.
+    pub earlier: Option<String>,
+}
+
+/// How many records of a kind belong to a patient of a remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependants {
+    /// Whose records they are.
+    pub remote: Remote,
+    /// The patient's key there.
+    pub patient: String,
+    /// What they are.
+    pub kind: RecordKind,
+    /// How many.
+    pub count: u64,
 }
 
 /// One entry of the audit trail. The store adds the chain hash.

@@ -2,6 +2,7 @@
 
 mod clinic;
 mod disk;
+mod duplicates;
 mod exports;
 mod figures;
 mod queue;
@@ -22,7 +23,7 @@ use std::process::{Command, ExitCode, Stdio};
 /// `vetsync bench`
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// What to measure: compare, clinic, truth, accept, outbox, outage, restart, sync, sync-away; everything where nothing is named.
+    /// What to measure: compare, clinic, truth, duplicates, accept, outbox, outage, restart, sync, sync-away; everything where nothing is named.
     names: Vec<String>,
     /// Pairs to compare, or patients per side; each measure has its own number where this is left out.
     #[arg(long, value_name = "N")]
@@ -42,8 +43,18 @@ struct Report {
     measures: Vec<Measure>,
 }
 
-const ALL: [&str; 9] =
-    ["compare", "clinic", "truth", "accept", "outbox", "outage", "restart", "sync", "sync-away"];
+const ALL: [&str; 10] = [
+    "compare",
+    "clinic",
+    "truth",
+    "duplicates",
+    "accept",
+    "outbox",
+    "outage",
+    "restart",
+    "sync",
+    "sync-away",
+];
 
 /// Measures.
 pub async fn run(bench: Bench, json: bool) -> Outcome {
@@ -109,6 +120,7 @@ async fn step_inside(
         "walk" => return Ok(exports::walk(folder)?),
         "bare" => return Ok(exports::bare(folder)?),
         "clinic" => clinic::measure(size.unwrap_or(100_000), folder).await?,
+        "duplicates" => duplicates::measure(size.unwrap_or(100_000))?,
         "accept" => queue::accept(size.unwrap_or(10_000), folder, disk).await?,
         "outbox" => queue::outbox(size.unwrap_or(20_000), folder, disk).await?,
         "outage" => queue::outage(size.unwrap_or(50_000), folder).await?,

@@ -88,6 +88,8 @@ enum Verb {
     Treatments(commands::Treatments),
     /// The work list of conflicts.
     Conflicts(commands::Conflicts),
+    /// Records that may be one animal: list, show, link, say that they are not, put off.
+    Duplicates(commands::Duplicates),
     /// The outbox: what waits, what failed and why; retry, replay, edit and resend, cancel.
     Queue(commands::Queue),
     /// Whether the two systems answer; pause, resume, try now.
@@ -142,6 +144,7 @@ async fn main() -> ExitCode {
         Verb::Appointments(appointments) => commands::appointments(options, appointments, json).await,
         Verb::Treatments(treatments) => commands::treatments(options, treatments, json).await,
         Verb::Conflicts(conflicts) => commands::conflicts(options, conflicts, json).await,
+        Verb::Duplicates(duplicates) => commands::duplicates(options, duplicates, json).await,
         Verb::Queue(queue) => commands::queue(options, queue, json).await,
         Verb::Remotes(remotes) => commands::remotes(options, remotes, json).await,
         Verb::Quarantine(quarantine) => commands::quarantine(options, quarantine, json).await,

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use store::sqlite::{OpenOptions, SqliteStore};
 use store::{
-    AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
-    IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests,
-    PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter,
-    QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store, StoreError,
-    UnpairedRow,
+    AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, Dependants, DuplicateRow, InboxRow,
+    InboxState, IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState,
+    PairDigests, PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause,
+    QuarantineFilter, QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, SnapshotId, SnapshotRow, Store,
+    StoreError, UnpairedRow,
 };
 use tokio::sync::Notify;
 
@@ -535,6 +535,18 @@ impl Store for Medium {
     async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>> {
         self.inner.possible_duplicates(offset, limit).await
     }
+    async fn answered_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>> {
+        self.inner.answered_duplicates(offset, limit).await
+    }
+
+    async fn duplicates_of(&self, id: &SnapshotId) -> Result<Vec<DuplicateRow>> {
+        self.inner.duplicates_of(id).await
+    }
+
+    async fn dependants(&self, patients: &[(Remote, &str)]) -> Result<Vec<Dependants>> {
+        self.inner.dependants(patients).await
+    }
+
     async fn duplicate_between(&self, a: &SnapshotId, b: &SnapshotId) -> Result<Option<DuplicateRow>> {
         self.inner.duplicate_between(a, b).await
     }

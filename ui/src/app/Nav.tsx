@@ -1,5 +1,5 @@
 import { Button, Switch, VisuallyHidden } from "@mantine/core";
-import { IconCalendar, IconCalendarClock, IconHome, IconListCheck, IconPaw, IconReceipt, IconStack2, IconStethoscope } from "@tabler/icons-react";
+import { IconCalendar, IconCalendarClock, IconCopy, IconHome, IconListCheck, IconPaw, IconReceipt, IconStack2, IconStethoscope } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useSession } from "../data/session";
 import { KeyHint } from "../keyboard/KeyHint";
@@ -11,6 +11,7 @@ import classes from "./Shell.module.css";
 const screens = [
   { to: "/", word: "Home", icon: IconHome, shortcut: "g h", needs: null },
   { to: "/work", word: "Work list", icon: IconListCheck, shortcut: "g w", needs: "see_conflicts" },
+  { to: "/duplicates", word: "Duplicates", icon: IconCopy, shortcut: "g d", needs: "see_conflicts" },
   { to: "/patients", word: "Patients", icon: IconPaw, shortcut: "g p", needs: "see_patients" },
   { to: "/appointments", word: "Appointments", icon: IconCalendar, shortcut: "g a", needs: "see_patients" },
   { to: "/treatments", word: "Treatments", icon: IconStethoscope, shortcut: "g t", needs: "see_patients" },

@@ -30,7 +30,8 @@ export function Shell() {
   const mayQueue = useMay("see_queue");
   const mayUnreadable = useMay("see_quarantine");
   const parked = useRead("queue.list", { states: ["parked"], remote: null, cause: null, patientId: null, offset: 0, limit: 1 }, { enabled: mayQueue });
-  const stopped = useRead("run.braked", {}, { enabled: useMay("see_conflicts") });
+  const mayWork = useMay("see_conflicts");
+  const stopped = useRead("run.braked", {}, { enabled: mayWork });
   const unread = useNews();
   const path = useRouterState({ select: (state) => state.location.pathname });
   const [help, setHelp] = useState(false);
@@ -39,6 +40,7 @@ export function Shell() {
   useKeys([
     { key: "g h", says: "Home", group: "Go to", run: () => void navigate({ to: "/" }) },
     { key: "g w", says: "Work list", group: "Go to", run: () => void navigate({ to: "/work" }) },
+    ...(mayWork ? [{ key: "g d", says: "Duplicates", group: "Go to", run: () => void navigate({ to: "/duplicates" }) }] : []),
     { key: "g p", says: "Patients", group: "Go to", run: () => void navigate({ to: "/patients" }) },
     { key: "g a", says: "Appointments", group: "Go to", run: () => void navigate({ to: "/appointments" }) },
     { key: "g t", says: "Treatments", group: "Go to", run: () => void navigate({ to: "/treatments" }) },

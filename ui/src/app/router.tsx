@@ -1,7 +1,7 @@
 import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, type RouterHistory } from "@tanstack/react-router";
-import type { Cause, ConflictStatus, PatientStatus, QuarantineStatus, RemoteName } from "../bindings/types";
+import type { Cause, ConflictStatus, DuplicateState, DuplicateTier, PatientStatus, QuarantineStatus, RemoteName } from "../bindings/types";
 import { HomeScreen } from "../features/home/HomeScreen";
-import { causeWords, conflictStatusWords, patientStatusWords, quarantineStatusWords, remoteWords } from "../words/words";
+import { causeWords, conflictStatusWords, duplicateStateWords, duplicateTierWords, patientStatusWords, quarantineStatusWords, remoteWords } from "../words/words";
 import { NotFound, ScreenFailed } from "./NotFound";
 import { Shell } from "./Shell";
 
@@ -94,6 +94,26 @@ const work = createRoute({
   component: lazyRouteComponent(() => import("../features/work/WorkScreen"), "WorkScreen"),
 });
 
+export interface DuplicatesSearch {
+  text?: string;
+  tier?: DuplicateTier;
+  state?: DuplicateState;
+}
+
+const duplicates = createRoute({
+  getParentRoute: () => root,
+  path: "/duplicates",
+  validateSearch: (search: Record<string, unknown>): DuplicatesSearch =>
+    given({ text: text(search.text) as string, tier: oneOf(duplicateTierWords, search.tier) as DuplicateTier, state: oneOf(duplicateStateWords, search.state) as DuplicateState }),
+  component: lazyRouteComponent(() => import("../features/duplicates/DuplicatesScreen"), "DuplicatesScreen"),
+});
+
+const duplicate = createRoute({
+  getParentRoute: () => root,
+  path: "/duplicates/$duplicateId",
+  component: lazyRouteComponent(() => import("../features/duplicates/DuplicateScreen"), "DuplicateScreen"),
+});
+
 const compare = createRoute({
   getParentRoute: () => root,
   path: "/work/$conflictId",
@@ -179,7 +199,26 @@ const entry = createRoute({
   component: lazyRouteComponent(() => import("../features/queue/EntryScreen"), "EntryScreen"),
 });
 
-const routeTree = root.addChildren([home, patients, patient, appointments, appointment, treatments, treatment, work, compare, plan, receipts, reconciliation, queue, operation, unreadable, entry]);
+const routeTree = root.addChildren([
+  home,
+  patients,
+  patient,
+  appointments,
+  appointment,
+  treatments,
+  treatment,
+  work,
+  duplicates,
+  duplicate,
+  compare,
+  plan,
+  receipts,
+  reconciliation,
+  queue,
+  operation,
+  unreadable,
+  entry,
+]);
 
 export function newRouter(history: RouterHistory = createHashHistory()) {
   return createRouter({ routeTree, history, defaultPreload: "intent", defaultPendingMs: 150, defaultErrorComponent: ScreenFailed, defaultNotFoundComponent: NotFound });

@@ -234,7 +234,95 @@ export type Continued = {
  */
 run: RunView | null, braked: BrakedRun | null, };
 
+export type DependantCount = { 
+/**
+ * The first of the two records; otherwise the second.
+ */
+ofOne: boolean, remote: RemoteName, appointments: number, treatments: number, };
+
 export type Draft = { id: string, choices: Array<FieldChoice>, };
+
+export type DuplicateAnswer = { id: string, reason: string, };
+
+export type DuplicateBetween = { patientId: string, otherPatientId: string, };
+
+export type DuplicateField = { field: string, label: string, one: Shown, other: Shown, 
+/**
+ * Both say the same.
+ */
+same: boolean, };
+
+export type DuplicateItem = { 
+/**
+ * Names the two records.
+ */
+id: string, tier: DuplicateTier, 
+/**
+ * Of the evidence, as the settings weigh it.
+ */
+points: number, state: DuplicateState, one: DuplicateRecord, other: DuplicateRecord, forSentences: Array<string>, againstSentences: Array<string>, 
+/**
+ * When it was found or answered.
+ */
+atMs: number, answeredBy: string | null, 
+/**
+ * Why it was answered so, or put off.
+ */
+reason: string | null, laterUntilMs: number | null, 
+/**
+ * Why it is asked although it was answered before: a sentence.
+ */
+askedAgain: string | null, 
+/**
+ * "Same animal" links the two here.
+ */
+linkable: boolean, 
+/**
+ * What to do instead.
+ */
+notLinkableBecause: string | null, };
+
+export type DuplicateLater = { id: string, untilMs: number, reason: string, };
+
+export type DuplicateList = { items: Array<DuplicateItem>, 
+/**
+ * Of this query.
+ */
+total: number, 
+/**
+ * Open ones by tier, whatever is asked for.
+ */
+contradictory: number, probable: number, possible: number, };
+
+export type DuplicateQuery = { 
+/**
+ * Part of a name, an owner, a phone number or a microchip of either record.
+ */
+text: string, tier: DuplicateTier | null, 
+/**
+ * What is open where it is not said.
+ */
+state: DuplicateState | null, offset: number, limit: number, };
+
+export type DuplicateRecord = { patientId: string, remote: RemoteName, 
+/**
+ * Its key there.
+ */
+key: string, name: string, species: string, breed: string, owner: string, phone: string, chip: string, born: string, status: PatientStatus, };
+
+export type DuplicateState = "open" | "later" | "different" | "to_merge" | "same";
+
+export type DuplicateTier = "contradictory" | "probable" | "possible";
+
+export type DuplicateView = { item: DuplicateItem, fields: Array<DuplicateField>, dependants: Array<DependantCount>, 
+/**
+ * Who sits here may answer.
+ */
+mayAnswer: boolean, 
+/**
+ * What an answer leads to, before it is given.
+ */
+ifSame: string, ifDifferent: string, };
 
 export type EditableField = { field: string, label: string, editor: Editor, value: Shown, 
 /**

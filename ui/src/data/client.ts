@@ -35,6 +35,8 @@ const tagOf: Partial<Record<CommandName, Tag>> = {
   "treatments.get": "patient",
   "conflicts.list": "conflicts",
   "conflicts.get": "conflict",
+  "duplicates.list": "conflicts",
+  "duplicates.get": "conflicts",
   "plans.get": "plans",
   "receipts.list": "receipts",
   "quarantine.list": "quarantine",

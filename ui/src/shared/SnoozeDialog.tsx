@@ -2,17 +2,9 @@ import { Radio } from "@mantine/core";
 import { useState } from "react";
 import type { ConflictItem } from "../bindings/types";
 import { useAct } from "../data/useRead";
+import { morningIn } from "./morning";
 import { notifyDone, notifyFailure } from "./notify";
 import { ReasonDialog } from "./ReasonDialog";
-
-const MORNING_HOUR = 8;
-
-function morningIn(days: number): number {
-  const day = new Date();
-  day.setDate(day.getDate() + days);
-  day.setHours(MORNING_HOUR, 0, 0, 0);
-  return day.getTime();
-}
 
 const choices = [
   { id: "1", word: "Until tomorrow morning" },

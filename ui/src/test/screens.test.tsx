@@ -11,6 +11,8 @@ it.each([
   ["/work/c-owner", "compare-table"],
   ["/work/c-duplicate", "candidate"],
   ["/work/c-chip", "waiting-second"],
+  ["/duplicates", "duplicate-row"],
+  ["/duplicates/ehr:pat-50~ehr:pat-51", "duplicate-fields"],
   ["/plans/c-chip", "second-person"],
   ["/receipts", "empty"],
   ["/nowhere", "not-found"],

@@ -2,6 +2,8 @@ import type {
   Cause,
   ChoiceKind,
   ConflictStatus,
+  DuplicateState,
+  DuplicateTier,
   Editor,
   ErrorKind,
   NewsWhat,
@@ -73,6 +75,20 @@ export const causeWords: Record<Cause, string> = {
   cannot_create: "Cannot be created",
   overwritten: "Somebody’s change may be gone",
   rule_broken: "Breaks a rule",
+};
+
+export const duplicateTierWords: Record<DuplicateTier, string> = {
+  contradictory: "Contradictory",
+  probable: "Probable",
+  possible: "Possible",
+};
+
+export const duplicateStateWords: Record<DuplicateState, string> = {
+  open: "Open",
+  later: "Put off",
+  different: "Not the same animal",
+  to_merge: "To be merged",
+  same: "Same animal",
 };
 
 export const conflictStatusWords: Record<ConflictStatus, string> = {

@@ -1,6 +1,6 @@
 //! Matching whole sets of records: those that could be the same meet in blocks, the rest is never compared.
 
-use super::{CertainBy, Features, Match, Tier, match_features};
+use super::{CertainBy, Features, Match, Matching, Tier, match_features, match_within};
 use record::value::ChipClass;
 use std::collections::HashMap;
 
@@ -26,6 +26,8 @@ pub struct BlockIndex {
     /// Records without an owner by their birth key: an owner that is known decides, so two records with one never meet
     /// by a day of birth, of which estimated ones (the first of January) are shared by many.
     born_without_owner: HashMap<String, Vec<u32>>,
+    /// Records of one system by the other system's key that they carry, see [`BlockIndex::of_one_system`].
+    references: HashMap<String, Vec<u32>>,
 }
 
 impl BlockIndex {
@@ -35,6 +37,19 @@ impl BlockIndex {
         for (at, features) in records.iter().enumerate() {
             index.insert(at, features);
         }
+        index
+    }
+
+    /// Indexes records that are held against each other ([`BlockIndex::within`]): two of them may carry the key of the same
+    /// record of the other system.
+    pub fn of_one_system(records: &[Features]) -> BlockIndex {
+        let mut index = BlockIndex::new(records);
+        for (at, features) in records.iter().enumerate() {
+            if let (Some(key), Ok(at)) = (&features.other_key, u32::try_from(at)) {
+                index.references.entry(key.clone()).or_default().push(at);
+            }
+        }
+        index.references.retain(|_, holders| holders.len() > 1);
         index
     }
 
@@ -72,20 +87,55 @@ impl BlockIndex {
         places
     }
 
+    /// The records after the one at `at` that look like the same animal; `records` are those of one system that this was
+    /// made of ([`BlockIndex::of_one_system`]). The loser of a merge looks like nobody: that question is answered.
+    pub fn within(&self, at: usize, records: &[Features], matching: &Matching) -> Vec<Resemblance> {
+        let Some(features) = records.get(at).filter(|features| features.active) else { return Vec::new() };
+        let shared = features.other_key.as_ref().and_then(|key| self.references.get(key));
+        let mut places = self.candidates(features, records);
+        places.extend(shared.into_iter().flatten().filter_map(|place| usize::try_from(*place).ok()));
+        places.sort_unstable();
+        places.dedup();
+        let mut found: Vec<Resemblance> = places
+            .into_iter()
+            .filter(|other| *other > at)
+            .filter_map(|other| {
+                let matched = match_within(features, records.get(other).filter(|it| it.active)?, matching);
+                (matched != Match::No).then_some(Resemblance { at: other, matched })
+            })
+            .collect();
+        found.sort_by_key(|resemblance| (likelihood(&resemblance.matched), resemblance.at));
+        found.truncate(POSSIBLE_MAX);
+        found
+    }
+
     /// The indexed records that resemble `features`, the likeliest first. Asked before a patient is created that
     /// exists on one side only: where this is empty, nothing resembles it and it may be created without a person.
-    pub fn resembling(&self, features: &Features, records: &[Features]) -> Vec<Resemblance> {
+    pub fn resembling(
+        &self,
+        features: &Features,
+        records: &[Features],
+        matching: &Matching,
+    ) -> Vec<Resemblance> {
         let mut found: Vec<Resemblance> = self
             .candidates(features, records)
             .into_iter()
             .filter_map(|at| {
-                let matched = match_features(features, records.get(at)?);
+                let matched = match_features(features, records.get(at)?, matching);
                 (matched != Match::No).then_some(Resemblance { at, matched })
             })
             .collect();
         found.sort_by_key(|resemblance| (likelihood(&resemblance.matched), resemblance.at));
         found
     }
+}
+
+/// Records of one system that look like the same animal: the place of one, and what resembles it among those after it.
+pub fn within(records: &[Features], matching: &Matching) -> Vec<(usize, Resemblance)> {
+    let index = BlockIndex::of_one_system(records);
+    (0..records.len())
+        .flat_map(|at| index.within(at, records, matching).into_iter().map(move |found| (at, found)))
+        .collect()
 }
 
 /// Order of likelihood, the likeliest first.
@@ -137,7 +187,7 @@ pub struct Linking {
 /// Links two sets of records: by cross reference first, then by microchip where the number is unique among the records
 /// in use on each side; the rest is matched in blocks. A record takes part in one certain link at most: where a cross
 /// reference is claimed twice, nobody gets it.
-pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
+pub fn link(servicenow: &[Features], ehr: &[Features], matching: &Matching) -> Linking {
     let mut linking = Linking::default();
     let mut linked = [vec![false; servicenow.len()], vec![false; ehr.len()]];
     let mut unsure: Vec<(usize, usize)> = Vec::new();
@@ -150,7 +200,7 @@ pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
     }
     for &(left, right) in &claims {
         let once = claimed[0].get(left) == Some(&1) && claimed[1].get(right) == Some(&1);
-        match (once, matched(servicenow, ehr, left, right)) {
+        match (once, matched((servicenow, ehr), left, right, matching)) {
             (true, Match::Certain { by }) => add_link(&mut linking, &mut linked, left, right, by),
             (_, Match::Certain { .. } | Match::Possible { .. } | Match::No) => unsure.push((left, right)),
         }
@@ -161,7 +211,9 @@ pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
         if !free {
             continue;
         }
-        if let Match::Certain { by: by @ CertainBy::Microchip } = matched(servicenow, ehr, left, right) {
+        if let Match::Certain { by: by @ CertainBy::Microchip } =
+            matched((servicenow, ehr), left, right, matching)
+        {
             add_link(&mut linking, &mut linked, left, right, by);
         }
     }
@@ -171,7 +223,7 @@ pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
     // linked already is a duplicate, not a new patient.
     let mut found: Vec<PossibleLink> = Vec::new();
     for (left, right) in unsure {
-        found.extend(possible_link(servicenow, ehr, left, right));
+        found.extend(possible_link((servicenow, ehr), left, right, matching));
     }
     let ehr_index = BlockIndex::new(ehr);
     for (left, features) in servicenow.iter().enumerate() {
@@ -179,7 +231,7 @@ pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
             let candidates = ehr_index.candidates(features, ehr).into_iter();
             keep_likeliest(
                 &mut found,
-                candidates.filter_map(|right| possible_link(servicenow, ehr, left, right)),
+                candidates.filter_map(|right| possible_link((servicenow, ehr), left, right, matching)),
             );
         }
     }
@@ -190,7 +242,7 @@ pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
             let candidates = servicenow_index.candidates(features, servicenow).into_iter();
             keep_likeliest(
                 &mut found,
-                candidates.filter_map(|left| possible_link(servicenow, ehr, left, right)),
+                candidates.filter_map(|left| possible_link((servicenow, ehr), left, right, matching)),
             );
         }
     }
@@ -212,17 +264,17 @@ pub fn link(servicenow: &[Features], ehr: &[Features]) -> Linking {
 
 /// What two records come to that are not linked by themselves.
 fn possible_link(
-    servicenow: &[Features],
-    ehr: &[Features],
+    (servicenow, ehr): (&[Features], &[Features]),
     left: usize,
     right: usize,
+    matching: &Matching,
 ) -> Option<PossibleLink> {
     let (one, other) = (servicenow.get(left)?, ehr.get(right)?);
-    let matched = match match_features(one, other) {
+    let matched = match match_features(one, other, matching) {
         Match::No => return None,
         // Certain between the two, but the chip or the reference is claimed by others as well.
         Match::Certain { .. } => {
-            Match::Possible { tier: Tier::Probable, evidence: super::evidence_of(one, other) }
+            Match::Possible { tier: Tier::Probable, evidence: super::evidence_of(one, other, matching) }
         }
         possible @ Match::Possible { .. } => possible,
     };
@@ -239,9 +291,14 @@ fn keep_likeliest(found: &mut Vec<PossibleLink>, matches: impl Iterator<Item = P
     found.append(&mut matches);
 }
 
-fn matched(servicenow: &[Features], ehr: &[Features], left: usize, right: usize) -> Match {
+fn matched(
+    (servicenow, ehr): (&[Features], &[Features]),
+    left: usize,
+    right: usize,
+    matching: &Matching,
+) -> Match {
     match (servicenow.get(left), ehr.get(right)) {
-        (Some(one), Some(other)) => match_features(one, other),
+        (Some(one), Some(other)) => match_features(one, other, matching),
         (Some(_) | None, _) => Match::No,
     }
 }

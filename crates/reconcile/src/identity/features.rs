@@ -1,8 +1,10 @@
 //! What of a record tells whether it is the same animal as another, in the forms it is compared by.
 
+use super::matching::Matching;
 use record::catalogue::FhirPlace;
 use record::value::{ChipClass, PartialDate, Sex};
 use record::{Catalogue, FieldIx, FieldState, Record, Value};
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -151,6 +153,12 @@ impl Features {
         if let [only] = self.owner.as_slice() {
             add(format!("name:{letters}:{}", only.chars().take(2).collect::<String>()));
         }
+        // A slip in the second letter still meets by the owner's longest word, which is the surname mostly.
+        if let (Some(letter), Some(longest)) =
+            (self.name.chars().next(), self.owner.iter().max_by_key(|word| word.chars().count()))
+        {
+            add(format!("kin:{letter}:{longest}"));
+        }
         for (at, word) in self.owner.iter().enumerate() {
             for other in self.owner.iter().skip(at + 1) {
                 let initials: String = word.chars().take(1).chain(other.chars().take(1)).collect();
@@ -170,9 +178,47 @@ impl Features {
     }
 }
 
+/// What an answer about two records rests on: when one of these changes, it is asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum KeyFact {
+    Name,
+    Species,
+    BirthDate,
+    Sex,
+    Microchip,
+    Owner,
+    Phone,
+    Email,
+}
+
+/// The key facts of a record in the forms they are compared by, so that another spelling is no change. Facts that it does
+/// not say are left out.
+pub fn key_facts(features: &Features) -> Vec<(KeyFact, String)> {
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let facts = [
+        (KeyFact::Name, text(&features.name)),
+        (
+            KeyFact::Species,
+            features.species.as_ref().map(|species| match species {
+                Species::Concept(concept) => format!("concept {concept}"),
+                Species::Text(words) => format!("text {words}"),
+            }),
+        ),
+        (KeyFact::BirthDate, features.birth_date.map(|date| date.to_string())),
+        (KeyFact::Sex, features.sex.map(|sex| format!("{sex:?}"))),
+        (KeyFact::Microchip, features.chip.as_ref().map(|(number, _)| number.clone())),
+        (KeyFact::Owner, text(&features.owner.join(" "))),
+        (KeyFact::Phone, features.phone.clone()),
+        (KeyFact::Email, features.email.clone()),
+    ];
+    facts.into_iter().filter_map(|(fact, text)| Some((fact, text?))).collect()
+}
+
 /// Whether two records cannot match by anything but chip or cross reference: the cheap part of the tier table, which
 /// decides most pairs that meet in a block.
-pub(super) fn names_cannot_match(left: &Features, right: &Features) -> bool {
+pub(super) fn names_cannot_match(left: &Features, right: &Features, matching: &Matching) -> bool {
     let species_differ = match (&left.species, &right.species) {
         (Some(Species::Concept(one)), Some(Species::Concept(other))) => one != other,
         (Some(_) | None, _) => false,
@@ -180,12 +226,11 @@ pub(super) fn names_cannot_match(left: &Features, right: &Features) -> bool {
     species_differ
         || left.name.is_empty()
         || right.name.is_empty()
-        || !could_be_alike(&left.name, &right.name)
+        || !could_be_alike(&left.name, &right.name, matching)
 }
 
-/// Whether Jaro-Winkler can reach what a possible match needs (0.85, so Jaro 0.75), judged by the letters that occur in
-/// both alone.
-fn could_be_alike(left: &str, right: &str) -> bool {
+/// Whether Jaro-Winkler can reach what a possible match needs, judged by the letters that occur in both alone.
+fn could_be_alike(left: &str, right: &str, matching: &Matching) -> bool {
     if left == right {
         return true;
     }
@@ -197,7 +242,7 @@ fn could_be_alike(left: &str, right: &str) -> bool {
         });
         f64::from(common) / f64::from(all.max(1))
     };
-    share(left) + share(right) >= 1.25
+    share(left) + share(right) >= matching.letters_in_common()
 }
 
 /// A bit for a letter; letters that share one only make the test laxer.
@@ -245,7 +290,7 @@ pub struct Likeness {
 
 impl Likeness {
     /// Sets two records side by side.
-    pub fn of(left: &Features, right: &Features) -> Likeness {
+    pub fn of(left: &Features, right: &Features, matching: &Matching) -> Likeness {
         let named = !left.name.is_empty() && !right.name.is_empty();
         let owned = !left.owner.is_empty() && !right.owner.is_empty();
         let birth = left.birth_date.zip(right.birth_date);
@@ -269,7 +314,8 @@ impl Likeness {
             phone: left.phone.as_ref().zip(right.phone.as_ref()).map(|(one, other)| one == other),
             email: left.email.as_ref().zip(right.email.as_ref()).map(|(one, other)| one == other),
             owner: owned.then(|| owner_likeness(&left.owner, &right.owner)),
-            birth_date: birth.map(|(one, other)| dates_alike(one, other)),
+            birth_date: birth
+                .map(|(one, other)| dates_alike(one, other, i32::from(matching.birth_tolerance_days))),
             same_birth_day: birth.is_some_and(|(one, other)| one == other && one.day.is_some()),
             sex: left.sex.zip(right.sex).map(|(one, other)| one == other),
         }
@@ -393,9 +439,35 @@ fn name_likeness(left: &str, right: &str) -> f64 {
         is_mark.then(|| word.to_owned())
     };
     let alike = strsim::jaro_winkler(left, right);
+    let alike = if alike < NAME_WITH_A_SLIP && one_slip(left, right) { NAME_WITH_A_SLIP } else { alike };
     match (mark(left), mark(right)) {
         (Some(one), Some(other)) if one != other => alike.min(NAME_OF_SIBLING),
         (Some(_) | None, _) => alike,
+    }
+}
+
+/// How alike two names at least are of which one is the other with a slip of the fingers. Jaro-Winkler does not see it in
+/// names of three letters ("Max", "Mx").
+const NAME_WITH_A_SLIP: f64 = 0.88;
+
+/// Whether one name is the other with a letter left out, or with two letters beside each other exchanged. Another letter in
+/// the place of one is no slip: "Leo" and "Lea" are two names. The first letter is typed right.
+fn one_slip(left: &str, right: &str) -> bool {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let (shorter, longer) = if left.len() <= right.len() { (&left, &right) } else { (&right, &left) };
+    if longer.len() < 3 || shorter.first() != longer.first() {
+        return false;
+    }
+    let same = shorter.iter().zip(longer.iter()).take_while(|(one, other)| one == other).count();
+    let rest = |letters: &[char], from: usize| letters.get(from..).map(<[char]>::to_vec).unwrap_or_default();
+    match longer.len() - shorter.len() {
+        0 => {
+            let exchanged =
+                shorter.get(same).zip(shorter.get(same + 1)) == longer.get(same + 1).zip(longer.get(same));
+            exchanged && same + 1 < longer.len() && rest(shorter, same + 2) == rest(longer, same + 2)
+        }
+        1 => rest(shorter, same) == rest(longer, same + 1),
+        _ => false,
     }
 }
 
@@ -427,11 +499,8 @@ fn owner_likeness(left: &[String], right: &[String]) -> f64 {
     strsim::jaro_winkler(&left.join(" "), &right.join(" "))
 }
 
-/// Days by which two dates of birth may differ: they are often estimated at the first visit.
-const BIRTH_TOLERANCE_DAYS: i32 = 45;
-
 /// Whether two dates of birth may be the same animal's.
-fn dates_alike(left: PartialDate, right: PartialDate) -> bool {
+fn dates_alike(left: PartialDate, right: PartialDate, tolerance_days: i32) -> bool {
     match ((left.month, left.day), (right.month, right.day)) {
         ((Some(left_month), Some(left_day)), (Some(right_month), Some(right_day))) => {
             let swapped = left.year == right.year && left_month == right_day && right_month == left_day;
@@ -439,7 +508,7 @@ fn dates_alike(left: PartialDate, right: PartialDate) -> bool {
                 i32::from(year) * 365 + (i32::from(month) - 1) * 365 / 12 + i32::from(day)
             };
             let apart = days(left.year, left_month, left_day) - days(right.year, right_month, right_day);
-            swapped || apart.abs() <= BIRTH_TOLERANCE_DAYS
+            swapped || apart.abs() <= tolerance_days
         }
         ((Some(left_month), _), (Some(right_month), _)) => {
             let months = |year: u16, month: u8| i32::from(year) * 12 + i32::from(month);

@@ -4,6 +4,7 @@
 
 mod chart;
 mod differ;
+pub mod doubles;
 mod evolve;
 pub mod export;
 mod facts;
@@ -164,6 +165,14 @@ pub fn generate_with(seed: u64, patients: usize, rates: &Rates) -> Clinic {
         clinic.truth.pairs.push(case.truth);
     }
     clinic
+}
+
+impl Case {
+    /// Key and columns as the table holds them, if ServiceNow has the animal.
+    pub fn columns(&self) -> Option<(&str, BTreeMap<String, String>)> {
+        let (key, draft) = self.row.as_ref()?;
+        Some((key, full_row(key, draft, self)))
+    }
 }
 
 fn full_row(key: &str, draft: &RowDraft, case: &Case) -> BTreeMap<String, String> {

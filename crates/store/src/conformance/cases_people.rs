@@ -1,16 +1,16 @@
 //! What people work with: conflicts, plans, runs, possible duplicates, audit, small values.
 
 use futures_util::future::join_all;
-use record::Remote;
+use record::{RecordKind, Remote};
 
 use super::{
     Verdict, cases, moved, refused,
-    rows::{T0, audit, conflict, duplicate, pair, plan, run, snapshot_id},
+    rows::{T0, audit, conflict, duplicate, pair, plan, run, snapshot, snapshot_id},
     same, text,
 };
 use crate::{
-    Change, ConflictCause, ConflictFilter, ConflictRow, ConflictState, DuplicateRow, PlanState, Store,
-    StoreError,
+    Change, ConflictCause, ConflictFilter, ConflictRow, ConflictState, Dependants, DuplicateRow, PlanState,
+    SnapshotId, SnapshotRow, Store, StoreError,
 };
 
 cases! {
@@ -26,6 +26,7 @@ cases! {
     "an approved plan waits for its check, one a patient" => plans_wait_for_their_check,
     "runs are listed newest first" => runs,
     "a possible duplicate is one row whichever way it is asked about" => duplicates,
+    "what belongs to a patient is counted by kind" => dependants,
     "audit entries are appended, newest first, by subject" => audit_entries,
     "an audit entry is never changed" => audit_refuses_change,
     "small values are replaced" => values,
@@ -314,15 +315,65 @@ async fn duplicates(store: &dyn Store) -> Verdict {
         answer: Some("different".into()),
         answered_by: Some("ana".into()),
         reason: Some("twins".into()),
+        facts: Some("[]".into()),
+        earlier: Some("{}".into()),
+        later_until_ms: Some(T0 + 1),
         ..duplicate(b.clone(), a.clone())
     };
     store.commit(vec![Change::PutDuplicate(answer.clone())]).await.map_err(text)?;
     let remembered = DuplicateRow { a: a.clone(), b: b.clone(), ..answer };
-    same("remembered", store.duplicate_between(&a, &b).await.map_err(text)?, Some(remembered))?;
+    same("remembered", store.duplicate_between(&a, &b).await.map_err(text)?, Some(remembered.clone()))?;
     same("settled", store.possible_duplicates(0, 9).await.map_err(text)?, vec![])?;
+    let again = duplicate(snapshot_id(Remote::Ehr, "e2"), a.clone());
+    let later = DuplicateRow { answer: Some("same".into()), at_ms: T0 + 1, ..again };
+    store.commit(vec![Change::PutDuplicate(later.clone())]).await.map_err(text)?;
+    let later = DuplicateRow { a: a.clone(), b: later.a.clone(), ..later };
+    let known = store.answered_duplicates(0, 9).await.map_err(text)?;
+    same("answered, the latest first", known, vec![later.clone(), remembered.clone()])?;
+    same(
+        "answered, in pages",
+        store.answered_duplicates(1, 1).await.map_err(text)?,
+        vec![remembered.clone()],
+    )?;
+    same("of the one", store.duplicates_of(&a).await.map_err(text)?, vec![remembered.clone(), later])?;
+    same("of the other", store.duplicates_of(&b).await.map_err(text)?, vec![remembered])?;
     store.commit(vec![Change::RemoveDuplicate { a: b.clone(), b: a.clone() }]).await.map_err(text)?;
     same("removed", store.duplicate_between(&a, &b).await.map_err(text)?, None)?;
     refused("of itself", store.commit(vec![Change::PutDuplicate(duplicate(a.clone(), a))]).await)
+}
+
+async fn dependants(store: &dyn Store) -> Verdict {
+    let visit = |remote, kind, key: &str, record: String| {
+        Change::PutSnapshot(SnapshotRow {
+            id: SnapshotId { remote, kind, key: key.into() },
+            record,
+            ..snapshot(remote, key)
+        })
+    };
+    let (one, other) = (RecordKind::Appointment, RecordKind::Treatment);
+    let changes = vec![
+        visit(Remote::Ehr, one, "v1", "1…r-1+3:pat".into()),
+        visit(Remote::Ehr, one, "v2", "{\"patient\":\"pat\"}".into()),
+        visit(Remote::Ehr, other, "v3", "1…r-1+3:pat".into()),
+        // Another patient's, whose key begins alike; and one of the other system.
+        visit(Remote::Ehr, one, "v4", "1…r-1+4:pat2".into()),
+        visit(Remote::ServiceNow, one, "v5", "1…r1+3:pat".into()),
+        visit(Remote::Ehr, RecordKind::Patient, "pat", "1…3:pat".into()),
+    ];
+    store.commit(changes).await.map_err(text)?;
+    let counted =
+        |remote, patient: &str, kind, count| Dependants { remote, patient: patient.into(), kind, count };
+    let found =
+        store.dependants(&[(Remote::Ehr, "pat"), (Remote::ServiceNow, "pat"), (Remote::Ehr, "nobody")]);
+    same(
+        "of these patients",
+        found.await.map_err(text)?,
+        vec![
+            counted(Remote::ServiceNow, "pat", one, 1),
+            counted(Remote::Ehr, "pat", one, 2),
+            counted(Remote::Ehr, "pat", other, 1),
+        ],
+    )
 }
 
 async fn audit_entries(store: &dyn Store) -> Verdict {

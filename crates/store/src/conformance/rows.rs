@@ -188,6 +188,9 @@ pub fn duplicate(a: SnapshotId, b: SnapshotId) -> DuplicateRow {
         answered_by: None,
         reason: None,
         at_ms: T0,
+        facts: None,
+        later_until_ms: None,
+        earlier: None,
     }
 }
 

@@ -400,16 +400,20 @@ async fn put_duplicate(connection: &mut SqliteConnection, row: &DuplicateRow) ->
     }
     let query = sqlx::query(
         "INSERT INTO duplicates (a_remote, a_kind, a_key, b_remote, b_kind, b_key, evidence, answer, answered_by, \
-         reason, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         reason, at_ms, facts, later_until_ms, earlier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          ON CONFLICT (a_remote, a_kind, a_key, b_remote, b_kind, b_key) DO UPDATE SET evidence = excluded.evidence, \
-         answer = excluded.answer, answered_by = excluded.answered_by, reason = excluded.reason, at_ms = excluded.at_ms",
+         answer = excluded.answer, answered_by = excluded.answered_by, reason = excluded.reason, at_ms = excluded.at_ms, \
+         facts = excluded.facts, later_until_ms = excluded.later_until_ms, earlier = excluded.earlier",
     );
     let query = bind_id(bind_id(query, a), b)
         .bind(row.evidence.as_str())
         .bind(row.answer.as_deref())
         .bind(row.answered_by.as_deref())
         .bind(row.reason.as_deref())
-        .bind(row.at_ms);
+        .bind(row.at_ms)
+        .bind(row.facts.as_deref())
+        .bind(row.later_until_ms)
+        .bind(row.earlier.as_deref());
     execute(connection, query).await?;
     Ok(())
 }

@@ -39,6 +39,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "broken_rules",
         sql: include_str!("../../migrations/0009_broken_rules.sql"),
     },
+    Migration { version: 10, name: "duplicates", sql: include_str!("../../migrations/0010_duplicates.sql") },
 ];
 
 /// The newest version this program knows.

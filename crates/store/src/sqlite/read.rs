@@ -1,6 +1,7 @@
 //! What readers ask, and the store's interface as a whole.
 
 mod arrivals;
+mod duplicates;
 mod outbox;
 mod questions;
 mod records;
@@ -23,11 +24,11 @@ use super::{
     search,
 };
 use crate::{
-    AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, DuplicateRow, InboxRow, InboxState,
-    IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState, PairDigests,
-    PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause, QuarantineFilter,
-    QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, ScheduleName, SlotRow, SnapshotId, SnapshotRow,
-    Store, UnpairedRow, words::Word,
+    AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, Dependants, DuplicateRow, InboxRow,
+    InboxState, IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState,
+    PairDigests, PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause,
+    QuarantineFilter, QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, ScheduleName, SlotRow,
+    SnapshotId, SnapshotRow, Store, UnpairedRow, words::Word,
 };
 
 type Read<T> = fn(&mut Columns<'_>) -> Result<T>;
@@ -372,11 +373,23 @@ impl Store for SqliteStore {
     }
 
     async fn possible_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>> {
-        questions::possible_duplicates(&self.readers, offset, limit).await
+        duplicates::possible(&self.readers, offset, limit).await
+    }
+
+    async fn answered_duplicates(&self, offset: u32, limit: u32) -> Result<Vec<DuplicateRow>> {
+        duplicates::answered(&self.readers, offset, limit).await
+    }
+
+    async fn duplicates_of(&self, id: &SnapshotId) -> Result<Vec<DuplicateRow>> {
+        duplicates::of_record(&self.readers, id).await
+    }
+
+    async fn dependants(&self, patients: &[(Remote, &str)]) -> Result<Vec<Dependants>> {
+        duplicates::dependants(&self.readers, patients).await
     }
 
     async fn duplicate_between(&self, a: &SnapshotId, b: &SnapshotId) -> Result<Option<DuplicateRow>> {
-        questions::duplicate_between(&self.readers, a, b).await
+        duplicates::between(&self.readers, a, b).await
     }
 
     async fn quarantine(

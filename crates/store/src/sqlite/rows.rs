@@ -351,7 +351,8 @@ pub(super) fn run(columns: &mut Columns<'_>) -> Result<RunRow> {
 /// Columns of [`duplicate`].
 macro_rules! duplicate_columns {
     () => {
-        "a_remote, a_kind, a_key, b_remote, b_kind, b_key, evidence, answer, answered_by, reason, at_ms"
+        "a_remote, a_kind, a_key, b_remote, b_kind, b_key, evidence, answer, answered_by, reason, at_ms, facts, \
+         later_until_ms, earlier"
     };
 }
 pub(super) use duplicate_columns;
@@ -365,6 +366,9 @@ pub(super) fn duplicate(columns: &mut Columns<'_>) -> Result<DuplicateRow> {
         answered_by: columns.next()?,
         reason: columns.next()?,
         at_ms: columns.next()?,
+        facts: columns.next()?,
+        later_until_ms: columns.next()?,
+        earlier: columns.next()?,
     })
 }
 

@@ -37,13 +37,7 @@ const AFTER_WORK: &str = "truth: differences after people went on working";
 
 /// Judges clinics until there were that many differences, half of them at first contact.
 pub fn measure(differences: u64) -> anyhow::Result<Vec<Measure>> {
-    let settings = Settings::parse(SETTINGS, settings::Format::Toml)?;
-    let row_lens = RowLens::new(
-        std::sync::Arc::new(settings.patient_catalogue()?),
-        std::sync::Arc::new(settings.record_conventions()),
-    );
-    let patient_lens = compare::patient_lens(&settings, &row_lens, None);
-    let judge = Judge { row_lens, patient_lens };
+    let judge = Judge { lenses: ClinicLenses::new()? };
     let mut verdict = Verdict::default();
     let half = differences / 2;
     let mut compared = 0;
@@ -79,9 +73,42 @@ pub fn measure(differences: u64) -> anyhow::Result<Vec<Measure>> {
     ])
 }
 
+/// How the generated clinic is read.
+pub(super) struct ClinicLenses {
+    pub(super) row: RowLens,
+    patient: PatientLens,
+}
+
+impl ClinicLenses {
+    pub(super) fn new() -> anyhow::Result<ClinicLenses> {
+        let settings = Settings::parse(SETTINGS, settings::Format::Toml)?;
+        let row = RowLens::new(
+            std::sync::Arc::new(settings.patient_catalogue()?),
+            std::sync::Arc::new(settings.record_conventions()),
+        );
+        let patient = compare::patient_lens(&settings, &row, None);
+        Ok(ClinicLenses { row, patient })
+    }
+
+    pub(super) fn read_row(&self, columns: &BTreeMap<String, String>) -> anyhow::Result<Record> {
+        let mut row: Vec<(String, Json)> =
+            columns.iter().map(|(column, text)| (column.clone(), Json::str(text.as_str()))).collect();
+        for column in &self.row.columns {
+            // The Table API sends empty columns as empty text.
+            if !columns.contains_key(column) {
+                row.push((column.clone(), Json::str("")));
+            }
+        }
+        Ok(self.row.get(&Json::Object(row))?)
+    }
+
+    pub(super) fn read_chart(&self, id: &str, chart: &Chart) -> anyhow::Result<Record> {
+        Ok(self.patient.get(&bundle(id, chart))?)
+    }
+}
+
 struct Judge {
-    row_lens: RowLens,
-    patient_lens: PatientLens,
+    lenses: ClinicLenses,
 }
 
 impl Judge {
@@ -118,14 +145,14 @@ impl Judge {
             let base = bases.get(key).context("a base")?;
             let agreed: Vec<record::FieldState> =
                 base.fields.iter().map(|field| field.state.clone()).collect();
-            self.row_lens.reread(&mut row, &agreed);
+            self.lenses.row.reread(&mut row, &agreed);
             spelled_otherwise += self.judge(pair, &self.state(&row, &patient, Some(base)), verdict)?;
         }
         Ok(spelled_otherwise)
     }
 
     fn state<'a>(&'a self, row: &'a Record, patient: &'a Record, base: Option<&'a Base>) -> PairState<'a> {
-        PairState { catalogue: &self.row_lens.catalogue, base, servicenow: Some(row), ehr: Some(patient) }
+        PairState { catalogue: &self.lenses.row.catalogue, base, servicenow: Some(row), ehr: Some(patient) }
     }
 
     /// Counts the decisions; how many equal fields are written differently.
@@ -138,7 +165,7 @@ impl Judge {
         let comparison = reconcile::compare(state);
         let plan = reconcile::plan(state, &comparison, &[])?;
         let mut spelled_otherwise = 0;
-        for ((field, spec), compared) in self.row_lens.catalogue.iter().zip(&comparison.fields) {
+        for ((field, spec), compared) in self.lenses.row.catalogue.iter().zip(&comparison.fields) {
             let known = pair.fields.iter().find(|known| known.field == spec.id);
             let differs = known.is_some_and(|known| known.expected != Expected::Equal);
             verdict.differences += u64::from(differs);
@@ -160,17 +187,9 @@ impl Judge {
     fn read(&self, clinic: &Clinic, pair: &PairTruth) -> anyhow::Result<(Record, Record)> {
         let key = |key: &Option<String>| key.clone().context("a key");
         let columns = clinic.rows.get(&key(&pair.servicenow_key)?).context("a row")?;
-        let mut row: Vec<(String, Json)> =
-            columns.iter().map(|(column, text)| (column.clone(), Json::str(text.as_str()))).collect();
-        for column in &self.row_lens.columns {
-            // The Table API sends empty columns as empty text.
-            if !columns.contains_key(column) {
-                row.push((column.clone(), Json::str("")));
-            }
-        }
         let id = key(&pair.ehr_key)?;
         let (chart, _) = clinic.charts.get(&id).context("a chart")?;
-        Ok((self.row_lens.get(&Json::Object(row))?, self.patient_lens.get(&bundle(&id, chart))?))
+        Ok((self.lenses.read_row(columns)?, self.lenses.read_chart(&id, chart)?))
     }
 }
 

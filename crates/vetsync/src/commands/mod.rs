@@ -1,6 +1,7 @@
 //! The verbs that work on the configured systems, through the console's commands like every other host.
 
 mod doctor;
+mod duplicates;
 mod quarantine;
 mod queue;
 mod remotes;
@@ -9,6 +10,7 @@ mod secret;
 mod visits;
 
 pub use doctor::doctor;
+pub use duplicates::{Duplicates, duplicates};
 pub use quarantine::{Quarantine, quarantine};
 pub use queue::{Queue, queue};
 pub use remotes::{Remotes, remotes};

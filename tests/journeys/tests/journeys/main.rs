@@ -8,6 +8,7 @@
 
 mod appointments;
 mod deciding;
+mod duplicates;
 mod faults;
 mod first_comparison;
 mod held_back;

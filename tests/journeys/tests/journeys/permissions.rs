@@ -50,6 +50,16 @@ const TABLE: &[Entry] = &[
         "y--y-",
         || json!({ "conflictId": "none", "candidatePatientId": null, "answer": "different", "reason": "seen both" }),
     ),
+    (
+        "duplicates.list",
+        "yyyy-",
+        || json!({ "text": "", "tier": null, "state": null, "offset": 0, "limit": 1 }),
+    ),
+    ("duplicates.get", "yyyy-", || json!({ "id": "none" })),
+    ("duplicates.between", "yyyy-", || json!({ "patientId": "none", "otherPatientId": "none" })),
+    ("duplicates.link", "y--y-", || json!({ "id": "none", "reason": "seen both" })),
+    ("duplicates.distinct", "y--y-", || json!({ "id": "none", "reason": "seen both" })),
+    ("duplicates.later", "y--y-", || json!({ "id": "none", "untilMs": 1, "reason": "not now" })),
     ("values.validate", "yyyyy", || json!({ "field": "species", "text": "dog" })),
     (
         "plans.make",

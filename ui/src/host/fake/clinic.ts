@@ -24,6 +24,7 @@ import { CallFailed } from "../types";
 import { appointment, calendar, exported } from "./appointments";
 import { SampleBrake } from "./brake";
 import { openedAt, type SampleConflict, sampleConflicts } from "./conflicts";
+import { SampleDuplicates } from "./duplicates";
 import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./patients";
 import { plannedWrites, receiptOf, undoPlan } from "./plans";
 import { SampleQuarantine } from "./quarantine";
@@ -34,6 +35,8 @@ import { treatment, treatments } from "./treatments";
 const fail = (code: ApiError["code"], message: string, wayOut: string, field: string | null = null): never => {
   throw new CallFailed({ code, message, wayOut, field });
 };
+
+const noDuplicate = () => fail("not_found", "One of the two records is not there any more.", "Go back to the list; the next comparison settles what is left.");
 
 const people: Person[] = [
   { id: "desk", name: "Dana Whitfield", role: "front_desk" },
@@ -80,6 +83,7 @@ export class SampleClinic {
   receipts: ReceiptView[] = [];
   readonly queue: SampleQueue;
   readonly quarantine: SampleQuarantine;
+  readonly duplicates: SampleDuplicates;
   readonly brake: SampleBrake;
   private readonly drafts = new Map<string, FieldChoice[]>();
   private readonly snoozed = new Map<string, number>();
@@ -101,6 +105,7 @@ export class SampleClinic {
     const around = { person: () => this.person.name, may: (capability: Capability) => (may[this.person.id] ?? []).includes(capability), changed, fail };
     this.queue = new SampleQueue(around);
     this.quarantine = new SampleQuarantine(around);
+    this.duplicates = new SampleDuplicates(around);
     this.brake = new SampleBrake(
       around,
       () => this.run?.status === "running",
@@ -169,6 +174,13 @@ export class SampleClinic {
     "appointments.list": () => ({ rows: [], total: 0 }),
     "treatments.list": (request) => treatments(request),
     "treatments.get": ({ id }) => treatment(id) ?? fail("not_found", "There is no such treatment any more.", "Go back to the list and look again."),
+    "duplicates.list": (query) => this.duplicates.list(query),
+    "duplicates.get": ({ id }) => this.duplicates.view(id) ?? noDuplicate(),
+    // No screen asks for it.
+    "duplicates.between": () => noDuplicate(),
+    "duplicates.link": ({ id, reason }) => this.duplicates.say(id, id.startsWith("ehr:") ? "to_merge" : "same", reason) ?? noDuplicate(),
+    "duplicates.distinct": ({ id, reason }) => this.duplicates.say(id, "different", reason) ?? noDuplicate(),
+    "duplicates.later": ({ id, untilMs, reason }) => this.duplicates.say(id, "later", reason, untilMs) ?? noDuplicate(),
     "conflicts.list": ({ text, grade, field, cause, status, offset, limit }) => {
       const wanted = text.toLowerCase();
       const items = this.conflicts

@@ -1,14 +1,11 @@
-//! What people are asked, and the plans that answer: conflicts, plans, records that may be the same.
+//! What people are asked, and the plans that answer: conflicts and plans.
 
-use super::{all, by_id, list, listed, number, only, perhaps};
+use super::{all, list, listed, number, only, perhaps};
 use crate::sqlite::{
-    apply::in_order,
     batch::Readers,
-    rows::{self, conflict_columns, duplicate_columns, plan_columns},
+    rows::{self, conflict_columns, plan_columns},
 };
-use crate::{
-    ConflictFilter, ConflictRow, DuplicateRow, PlanRow, PlanState, Result, SnapshotId, folding, words::Word,
-};
+use crate::{ConflictFilter, ConflictRow, PlanRow, PlanState, Result, folding, words::Word};
 
 pub(super) async fn conflict(readers: &Readers, id: &str) -> Result<Option<ConflictRow>> {
     let query =
@@ -155,35 +152,4 @@ pub(super) async fn pairs_waiting_for_nothing(readers: &Readers, limit: u32) -> 
     )
     .bind(i64::from(limit));
     all(readers, query, only::<String>).await
-}
-
-pub(super) async fn possible_duplicates(
-    readers: &Readers,
-    offset: u32,
-    limit: u32,
-) -> Result<Vec<DuplicateRow>> {
-    let query = sqlx::query(concat!(
-        "SELECT ",
-        duplicate_columns!(),
-        " FROM duplicates WHERE answer IS NULL \
-         ORDER BY at_ms, a_remote, a_kind, a_key, b_remote, b_kind, b_key LIMIT (?1 + 0) OFFSET ?2"
-    ))
-    .bind(i64::from(limit))
-    .bind(i64::from(offset));
-    all(readers, query, rows::duplicate).await
-}
-
-pub(super) async fn duplicate_between(
-    readers: &Readers,
-    a: &SnapshotId,
-    b: &SnapshotId,
-) -> Result<Option<DuplicateRow>> {
-    let (a, b) = in_order(a, b);
-    let query = sqlx::query(concat!(
-        "SELECT ",
-        duplicate_columns!(),
-        " FROM duplicates WHERE a_remote = ? AND a_kind = ? AND a_key = ? AND b_remote = ? AND b_kind = ? \
-         AND b_key = ?"
-    ));
-    perhaps(readers, by_id(by_id(query, a), b), rows::duplicate).await
 }
