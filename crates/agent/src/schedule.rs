@@ -29,5 +29,9 @@ pub fn of(settings: &Settings) -> Schedule {
         cron,
         zone: settings.batch_time_zone().unwrap_or(zone),
     });
-    Schedule { reconciliation: reconciliation.map(|at| Daily { at, zone }), batch }
+    Schedule {
+        reconciliation: reconciliation.map(|at| Daily { at, zone }),
+        batch,
+        poll_every_ms: settings.sync_frequency.poll_seconds().map(|seconds| i64::from(seconds) * 1_000),
+    }
 }

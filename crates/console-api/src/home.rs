@@ -32,7 +32,9 @@ impl Console {
                     })
                     .map(|(_, _, count)| count)
                     .sum();
-                remote_state(remote, health, u32::try_from(waiting).unwrap_or(u32::MAX), now_ms)
+                let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+                let polling = crate::polling::summary(&pulse.polls, remote);
+                RemoteState { polling, ..remote_state(remote, health, waiting, now_ms) }
             })
             .collect();
         let counted = |states: Vec<ConflictState>| ConflictFilter { states, ..ConflictFilter::default() };
@@ -137,6 +139,7 @@ fn remote_state(remote: Remote, health: &Health, waiting: u32, now_ms: i64) -> R
         last_answer_at_ms: health.last_answer_at_ms,
         next_try_at_ms,
         waiting,
+        polling: None,
     }
 }
 

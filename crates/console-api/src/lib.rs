@@ -18,6 +18,7 @@ mod news;
 mod patients;
 pub mod permissions;
 mod planning;
+mod polling;
 mod quarantine;
 mod queue;
 mod reasons;

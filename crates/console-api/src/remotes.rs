@@ -66,7 +66,8 @@ impl Console {
 
     async fn remote_status(&self, remote: Remote) -> Result<RemoteStatus, ApiError> {
         let now_ms = self.now_ms();
-        let health = self.parts.engine.pulse().health[index(remote)].clone();
+        let pulse = self.parts.engine.pulse();
+        let health = pulse.health[index(remote)].clone();
         let mut counts = [0_u32; 3];
         for (of, state, count) in self.parts.store.queue_counts().await? {
             let place = match state {
@@ -109,6 +110,7 @@ impl Console {
                 resets_at_ms: limit.reset_at_s.map(|at_s| at_s.saturating_mul(1_000)),
                 rule: limit.rule,
             }),
+            polls: crate::polling::views(&pulse.polls, remote),
         })
     }
 

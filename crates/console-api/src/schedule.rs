@@ -85,7 +85,7 @@ impl Console {
     /// What runs next by itself.
     pub(crate) async fn next_run(&self) -> Result<Option<PlannedRun>, ApiError> {
         let schedule = self.parts.engine.pulse().schedule;
-        let Schedule { reconciliation, batch } = &*schedule;
+        let Schedule { reconciliation, batch, .. } = &*schedule;
         let outlook = outlook(&*self.parts.store, &schedule, self.now_ms()).await?;
         let daily = reconciliation
             .zip(outlook.reconciliation)

@@ -124,6 +124,7 @@ impl Engine {
                 Event::Started
                 | Event::Asked { .. }
                 | Event::PageRead { .. }
+                | Event::Polled { .. }
                 | Event::Probed { .. }
                 | Event::GoOn { .. }
                 | Event::Arrived
@@ -174,6 +175,7 @@ impl Engine {
                 | Request::FindByOurKey { remote, .. }
                 | Request::Write { remote, .. }
                 | Request::Probe { remote } => self.health[index(remote)].probing = false,
+                Request::Poll { poll, .. } => self.polling.give_up(poll, now_ms),
                 Request::GoOn { .. } => effects.requests.push(request),
             }
         }
@@ -222,7 +224,11 @@ fn may_share(event: &Event) -> bool {
         | Event::Probed { .. }
         | Event::Arrived
         | Event::Woke => true,
-        Event::Started | Event::Asked { .. } | Event::PageRead { .. } | Event::GoOn { .. } => false,
+        Event::Started
+        | Event::Asked { .. }
+        | Event::PageRead { .. }
+        | Event::Polled { .. }
+        | Event::GoOn { .. } => false,
     }
 }
 

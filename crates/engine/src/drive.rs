@@ -6,11 +6,12 @@ use crate::error::{EngineError, Result};
 use crate::health::{Gate, Health};
 use crate::inbox::{Accepted, Arrival, Inbox};
 use crate::judge::index;
+use crate::polling::{PollState, Told, Watched};
 use crate::schedule::Schedule;
 use crate::step::{Command, Effects, Engine, Event, Notice, Reply, Request, RunProgress, Ticket};
 use crate::storage::StorageTrouble;
 use record::Remote;
-use remote::RemoteApi;
+use remote::{Cursor, ListScope, RemoteApi, RemoteError};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
@@ -50,6 +51,8 @@ pub struct Pulse {
     pub storage: Option<StorageTrouble>,
     /// When the engine acts by itself.
     pub schedule: Arc<Schedule>,
+    /// How polling goes; empty where nothing is polled.
+    pub polls: Arc<Vec<PollState>>,
 }
 
 /// A running engine.
@@ -154,6 +157,7 @@ pub fn start(
                 pulse.tries = engine.policy.tries;
                 pulse.storage = engine.storage_trouble();
                 pulse.schedule = engine.schedule();
+                pulse.polls = engine.polls();
             }
             // After the pulse: whoever asked sees there what they changed.
             for (ticket, reply) in effects.replies {
@@ -343,6 +347,7 @@ pub const fn is_failure(event: &Event) -> bool {
             | Event::Wrote { result: Err(_), .. }
             | Event::RecordRead { result: Err(_), .. }
             | Event::PageRead { result: Err(_), .. }
+            | Event::Polled { result: Err(_), .. }
             | Event::Probed { result: Err(_), .. }
     )
 }
@@ -355,8 +360,27 @@ pub fn lane_of(request: &Request) -> Option<(Remote, &str)> {
         }
         Request::ReadPage { .. }
         | Request::ReadRecord { .. }
+        | Request::Poll { .. }
         | Request::Probe { .. }
         | Request::GoOn { .. } => None,
+    }
+}
+
+/// Asks a remote what changed.
+///
+/// # Errors
+/// The remote's.
+pub async fn told(
+    remote: &dyn RemoteApi,
+    watched: Watched,
+    since_ms: i64,
+    cursor: Option<&Cursor>,
+) -> std::result::Result<Told, RemoteError> {
+    match watched {
+        Watched::Changes(kind) => {
+            remote.list(kind, &ListScope::ChangedSince(since_ms), cursor).await.map(Told::Changes)
+        }
+        Watched::Deletions => remote.deletions(since_ms, cursor).await.map(Told::Deletions),
     }
 }
 
@@ -395,6 +419,12 @@ async fn carry(request: Request, remotes: Remotes, now_ms: i64) -> Event {
             #[cfg(feature = "crash-points")]
             store::crash::point("a write was answered");
             Event::Wrote { operation, result, latency_ms: elapsed_ms(began) }
+        }
+        Request::Poll { poll, remote, watched, since_ms, cursor } => {
+            let result = told(&**remotes.get(remote), watched, since_ms, cursor.as_ref()).await;
+            #[cfg(feature = "crash-points")]
+            store::crash::point("a poll was answered");
+            Event::Polled { poll, remote, result, latency_ms: elapsed_ms(began) }
         }
         Request::Probe { remote } => {
             let result = remotes.get(remote).probe().await.map(|_findings| ());

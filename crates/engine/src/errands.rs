@@ -331,6 +331,7 @@ impl Engine {
             }
             Request::FindByOurKey { .. }
             | Request::Write { .. }
+            | Request::Poll { .. }
             | Request::Probe { .. }
             | Request::GoOn { .. } => {}
         }

@@ -131,6 +131,15 @@ impl Engine {
                     *remote
                 }
                 Request::ReadRecord { remote, .. } => *remote,
+                Request::Poll { poll, remote, .. } => {
+                    // Never the one request that finds out whether a remote is back.
+                    if self.health[index(*remote)].gate(now_ms) == Gate::Open {
+                        effects.requests.push(request);
+                    } else {
+                        self.polling.give_up(*poll, now_ms);
+                    }
+                    continue;
+                }
                 Request::FindByOurKey { .. }
                 | Request::Write { .. }
                 | Request::Probe { .. }

@@ -30,6 +30,7 @@ pub mod one_sided;
 pub mod overwritten;
 pub mod pairing;
 pub mod plans;
+pub mod polling;
 pub mod quarantine;
 mod questions;
 mod queue;

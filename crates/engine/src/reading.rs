@@ -6,6 +6,7 @@ use crate::judge::index;
 use crate::lens;
 use crate::links;
 use crate::one_sided;
+use crate::polling::Mark;
 use crate::runs::{Phase, RunState};
 use crate::step::{Effects, Engine, Notice, Request};
 use record::{Record, RecordKind, Remote};
@@ -29,11 +30,25 @@ pub(crate) struct Reading {
     pub(crate) cursor: Option<Cursor>,
     /// When the page under way was asked for.
     pub(crate) asked_at_ms: i64,
+    /// When the first one was.
+    pub(crate) began_at_ms: Option<i64>,
+    /// What the remote's clock showed on the first page.
+    pub(crate) clock_ms: Option<i64>,
+    /// The newest change it has shown, by the remote's clock.
+    pub(crate) newest_ms: Option<i64>,
+    /// When it ended, by ours.
+    pub(crate) ended_at_ms: i64,
 }
 
 impl Reading {
     pub(crate) fn asked_at(now_ms: i64) -> Reading {
         Reading { asked_at_ms: now_ms, ..Reading::default() }
+    }
+
+    /// From where on changes may be asked for after it.
+    fn first_mark(&self) -> Option<Mark> {
+        let took_ms = self.ended_at_ms.saturating_sub(self.began_at_ms.unwrap_or(self.ended_at_ms));
+        Mark::after_everything(self.newest_ms, took_ms, self.clock_ms, self.ended_at_ms)
     }
 }
 
@@ -95,6 +110,12 @@ impl Engine {
             self.store.commit(changes).await?;
         }
         let reading = &mut run.readings[index(remote)];
+        if reading.began_at_ms.is_none() {
+            reading.began_at_ms = Some(reading.asked_at_ms);
+            reading.clock_ms = page.clock_ms;
+        }
+        reading.newest_ms =
+            page.items.iter().filter_map(|item| item.changed_at_ms).chain(reading.newest_ms).max();
         reading.tries = 0;
         reading.read += page.items.len() as u64;
         reading.total_hint = page.total_hint.or(reading.total_hint);
@@ -121,13 +142,23 @@ impl Engine {
                 reading.why_unproven = Some(why);
             }
         }
+        if reading.ended.is_some() {
+            reading.ended_at_ms = now_ms;
+        }
         effects.notices.push(Notice::Progress(run.progress(now_ms)));
         if run.readings.iter().all(|reading| reading.ended.is_some()) {
             for remote in Remote::BOTH {
-                if run.readings[index(remote)].ended == Some(true) {
-                    self.store.commit(vec![unseen_payloads(run, remote, now_ms)]).await?;
+                let reading = &run.readings[index(remote)];
+                let mark = self.first_mark(remote, run.kind, reading.first_mark()).await?;
+                if reading.ended == Some(true) {
+                    let mut changes = vec![unseen_payloads(run, remote, now_ms)];
+                    changes.extend(mark.as_ref().map(|mark| mark.change.clone()));
+                    self.store.commit(changes).await?;
                     self.mark_unseen(run, remote, now_ms).await?;
+                } else if let Some(mark) = mark.as_ref().filter(|mark| mark.polled) {
+                    self.store.commit(vec![mark.change.clone()]).await?;
                 }
+                self.changes_are_enough(remote, run.kind, mark);
             }
             run.enter(Phase::Linking, 0, now_ms);
             effects.notices.push(Notice::Progress(run.progress(now_ms)));

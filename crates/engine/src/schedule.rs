@@ -1,4 +1,5 @@
-//! What VetSync does by itself at a time of day: the daily reconciliation and the batch schedule.
+//! What VetSync does by itself at a time of day: the daily reconciliation and the batch schedule. (What it does every few
+//! seconds stands in `polling.rs`.)
 //!
 //! Which dates and moments are done stands in the store, where each is there once ([`store::SlotRow`]): neither a clock
 //! that jumps, nor sleep, nor a second process makes one of them run twice or never. Several that were slept through are
@@ -6,6 +7,7 @@
 
 use crate::error::{EngineError, Result, decode, encode};
 use crate::judge::index;
+use crate::polling::Polling;
 use crate::runs::Asked;
 use crate::step::{Effects, Engine};
 use chrono::NaiveDate;
@@ -36,6 +38,8 @@ pub struct Schedule {
     pub reconciliation: Option<Daily>,
     /// The batch schedule.
     pub batch: Option<BatchSchedule>,
+    /// Milliseconds between two polls; none where nothing is polled.
+    pub poll_every_ms: Option<i64>,
 }
 
 /// A cron schedule in a zone.
@@ -250,6 +254,7 @@ impl Engine {
     pub fn with_schedule(mut self, schedule: Schedule, follow: bool) -> Self {
         self.scheduling =
             Scheduling { schedule: Arc::new(schedule), follow, touched: follow, ..Scheduling::default() };
+        self.polling = Polling::every(self.scheduling.schedule.poll_every_ms.filter(|_| follow));
         self
     }
 

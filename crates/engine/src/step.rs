@@ -11,6 +11,7 @@ use crate::inbox::{Accepted, Arrival, Looking};
 use crate::judge::{PairContext, SideState, index};
 use crate::lens::Lenses;
 use crate::links;
+use crate::polling::{Polling, Told, Watched};
 use crate::quarantine::Replayed;
 use crate::rules::Rules;
 use crate::runs::RunState;
@@ -195,6 +196,13 @@ pub enum Event {
     NotSent {
         operation: String,
     },
+    /// A remote was asked what changed.
+    Polled {
+        poll: u64,
+        remote: Remote,
+        result: std::result::Result<Told, RemoteError>,
+        latency_ms: u64,
+    },
     /// A remote was asked something harmless, to find out whether it answers.
     Probed {
         remote: Remote,
@@ -239,6 +247,14 @@ pub enum Request {
         operation: String,
         remote: Remote,
         write: Write,
+    },
+    /// Ask what changed at or after a time of the remote's own clock.
+    Poll {
+        poll: u64,
+        remote: Remote,
+        watched: Watched,
+        since_ms: i64,
+        cursor: Option<Cursor>,
     },
     /// Ask something harmless ([`remote::RemoteApi::probe`]).
     Probe {
@@ -335,6 +351,7 @@ pub struct Engine {
     pub(crate) checks: crate::checks::Checks,
     pub(crate) scheduling: Scheduling,
     pub(crate) calendar: crate::broken::Calendar,
+    pub(crate) polling: Polling,
     /// Reads that may not go out yet.
     pub(crate) held: Vec<Request>,
     /// Health that is not written down yet.
@@ -371,6 +388,7 @@ impl Engine {
             checks: crate::checks::Checks::default(),
             scheduling: Scheduling::default(),
             calendar: crate::broken::Calendar::default(),
+            polling: Polling::default(),
             held: Vec::new(),
             health_moved: [false; 2],
             incident_changes: Vec::new(),
@@ -430,6 +448,7 @@ impl Engine {
             Event::Started
             | Event::Asked { .. }
             | Event::PageRead { .. }
+            | Event::Polled { .. }
             | Event::Probed { .. }
             | Event::GoOn { .. }
             | Event::Arrived
@@ -468,6 +487,10 @@ impl Engine {
                 self.wrote(&operation, result, now_ms, effects).await
             }
             Event::NotSent { operation } => self.not_sent(&operation, now_ms, effects).await,
+            Event::Polled { poll, remote, result, latency_ms } => {
+                self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, effects);
+                Box::pin(self.polled(poll, result, now_ms, effects)).await
+            }
             Event::Probed { remote, result, latency_ms } => {
                 self.note_health(remote, result.as_ref().err(), now_ms, latency_ms, effects);
                 Ok(())
@@ -510,6 +533,7 @@ impl Engine {
             tracing::error!(error = %error.log_words(), "health.not_kept");
             self.note_storage(&error, now_ms, effects);
         }
+        self.work_on_polling(now_ms, effects).await;
         self.pass_gates(now_ms, effects);
         if self.outbox_touched
             && let Err(error) = self.claim(now_ms, effects).await
@@ -527,6 +551,7 @@ impl Engine {
             self.looking.wake_at_ms,
             self.checks.wake_at_ms,
             self.scheduling.next_look_ms(now_ms),
+            self.polling.wake_at_ms,
             self.storage_wake_ms(),
         ]
         .into_iter()

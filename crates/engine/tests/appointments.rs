@@ -149,7 +149,14 @@ async fn a_visit_of_a_patient_who_is_not_linked_waits_and_says_so() {
             Remote::ServiceNow => (vec![row("r1", 3, OLD, "")], remote::Next::ProvenComplete),
             Remote::Ehr => (Vec::new(), remote::Next::Unproven { why: "no total".to_owned() }),
         };
-        let page = remote::Page { items, malformed: Vec::new(), next, total_hint: None };
+        let page = remote::Page {
+            items,
+            malformed: Vec::new(),
+            next,
+            total_hint: None,
+            clock_ms: None,
+            narrowed: false,
+        };
         bench.step(Event::PageRead { run, remote, result: Ok(page), latency_ms: 5 }).await;
     }
     bench.pages_of(VISIT, &[visit("a1", 1, AT, "")], &[]).await;

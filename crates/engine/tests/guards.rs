@@ -89,7 +89,14 @@ async fn a_second_page_is_newer_than_what_was_read_before_it_was_asked_for() {
     bench.now_ms += 10;
     drop(first);
     let more = Next::More(Cursor("2".to_owned()));
-    let empty = Page { items: Vec::new(), malformed: Vec::new(), next: more, total_hint: None };
+    let empty = Page {
+        items: Vec::new(),
+        malformed: Vec::new(),
+        next: more,
+        total_hint: None,
+        clock_ms: None,
+        narrowed: false,
+    };
     for remote in Remote::BOTH {
         let result = Ok(empty.clone());
         bench.step(Event::PageRead { run: run.clone(), remote, result, latency_ms: 5 }).await;

@@ -28,7 +28,7 @@ fn utc_ms(text: &str) -> i64 {
 
 fn nightly(zone: Tz) -> Schedule {
     let at = NaiveTime::from_hms_opt(2, 0, 0).unwrap();
-    Schedule { reconciliation: Some(Daily { at, zone }), batch: None }
+    Schedule { reconciliation: Some(Daily { at, zone }), ..Schedule::default() }
 }
 
 fn batch(expression: &str, zone: Tz) -> Schedule {
@@ -36,6 +36,7 @@ fn batch(expression: &str, zone: Tz) -> Schedule {
     Schedule {
         reconciliation: None,
         batch: Some(BatchSchedule { expression: expression.to_owned(), cron, zone }),
+        ..Schedule::default()
     }
 }
 
@@ -321,6 +322,7 @@ async fn a_batch_at_the_time_of_the_reconciliation_is_the_same_run() {
     let schedule = || Schedule {
         reconciliation: nightly(America::New_York).reconciliation,
         batch: batch("0 2 * * *", America::New_York).batch,
+        ..Schedule::default()
     };
     let mut bench = started(schedule(), "2026-03-07T12:00:00Z").await;
     let began = live_until(&mut bench, "2026-03-09T12:00:00Z").await;
@@ -357,6 +359,8 @@ async fn a_date_on_which_a_remote_is_away_is_made_up_for() {
                         malformed: Vec::new(),
                         next: Next::Unproven { why: "a test".to_owned() },
                         total_hint: None,
+                        clock_ms: None,
+                        narrowed: false,
                     };
                     bench.step(Event::PageRead { run, remote, result: Ok(page), latency_ms: 5 }).await;
                 }

@@ -106,6 +106,39 @@ impl EventLens {
         }
     }
 
+    /// The message that points there, as that remote words it: what [`EventLens::read`] reads back.
+    pub fn message(&self, remote: Remote, pointer: &Pointer) -> String {
+        let (kind, text) = (pointer.kind, |text: &str| Json::str(text));
+        let message = match remote {
+            Remote::ServiceNow => {
+                let known = self.tables.iter().find(|(_, known)| *known == kind);
+                let table = known.map_or(kind.as_str(), |(table, _)| table.as_str());
+                let operation = match pointer.action {
+                    Action::Created => "insert",
+                    Action::Updated => "update",
+                    Action::Deleted => "delete",
+                    Action::Unknown => "unknown",
+                };
+                Json::object([
+                    ("table", text(table)),
+                    ("sys_id", text(&pointer.key)),
+                    ("operation", text(operation)),
+                ])
+            }
+            Remote::Ehr => {
+                let verb = match pointer.action {
+                    Action::Created => "created",
+                    Action::Updated => "updated",
+                    Action::Deleted => "deleted",
+                    Action::Unknown => "unknown",
+                };
+                let data = Json::object([("id", text(&pointer.key))]);
+                Json::object([("type", Json::str(format!("{}.{verb}", kind.as_str()))), ("data", data)])
+            }
+        };
+        message.to_string()
+    }
+
     fn row(&self, message: &Json) -> Result<Pointer, Unreadable> {
         let table = text(message, "table", "the table's name")?;
         let Some((_, kind)) = self.tables.iter().find(|(name, _)| name == table) else {
@@ -475,6 +508,26 @@ mod tests {
     fn classes_have_names_of_their_own() {
         let names = [Class::NotJson, Class::Missing, Class::Malformed, Class::NotOurs].map(Class::as_str);
         assert_eq!(names, ["not_json", "missing", "malformed", "not_ours"]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let lens = EventLens {
+            tables: vec![
+                ("u_patient_record".to_owned(), RecordKind::Patient),
+                ("u_appointment".to_owned(), RecordKind::Appointment),
+                ("u_treatment".to_owned(), RecordKind::Treatment),
+            ],
+        };
+        for kind in [RecordKind::Patient, RecordKind::Appointment, RecordKind::Treatment] {
+            for action in [Action::Created, Action::Updated, Action::Deleted, Action::Unknown] {
+                for (remote, key) in [(Remote::ServiceNow, ROW), (Remote::Ehr, "p-1.2")] {
+                    let pointer = Pointer { kind, key: key.to_owned(), action, version: None };
+                    let message = lens.message(remote, &pointer);
+                    assert_eq!(lens.read(remote, &message), Ok(pointer), "{message}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -55,6 +55,35 @@ pub struct Page {
     pub next: Next,
     /// How many records the remote says there are, for progress only (wire-facts 5.2).
     pub total_hint: Option<u64>,
+    /// What the remote's own clock showed when it answered (header `Date`), Unix milliseconds.
+    pub clock_ms: Option<i64>,
+    /// Whether the remote itself left out what was not asked for. Where it cannot, an incremental read is a page of
+    /// everything, narrowed here, and costs as much as a complete one.
+    pub narrowed: bool,
+}
+
+/// A record that a remote says was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The remote's own id of this entry.
+    pub entry: String,
+    /// The kind of the record.
+    pub kind: RecordKind,
+    /// Its key.
+    pub key: String,
+    /// When, by the remote's clock, Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// One page of what a remote says was deleted, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletionPage {
+    /// What it held.
+    pub items: Vec<Deletion>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+    /// As in [`Page::clock_ms`].
+    pub clock_ms: Option<i64>,
 }
 
 /// Whether a read goes on.
@@ -317,6 +346,19 @@ pub trait RemoteApi: Send + Sync + 'static {
     async fn find_by_our_key(&self, kind: RecordKind, our_key: &str) -> Result<Option<Fetched>, RemoteError>;
     /// Checks the version, writes, reads back. Never retries by itself.
     async fn write(&self, write: &Write) -> Result<Written, RemoteError>;
+    /// What was deleted at or after this time of the remote's own clock, Unix milliseconds, of all kinds. A hint only:
+    /// the record itself has to be looked at.
+    ///
+    /// # Errors
+    /// [`RemoteError::Refused`] where the remote keeps no such list or does not show it to us.
+    async fn deletions(&self, since_ms: i64, cursor: Option<&Cursor>) -> Result<DeletionPage, RemoteError> {
+        let _none = (since_ms, cursor);
+        Err(RemoteError::Refused {
+            remote: self.remote(),
+            status: 0,
+            what: "it keeps no list of deleted records".to_owned(),
+        })
+    }
     /// How [`RemoteApi::write`] would look.
     fn preview(&self, write: &Write) -> WirePreview;
     /// Signs in, reads one record and the dictionary, and says what is wrong in words.

@@ -5,6 +5,7 @@
 
 mod answers;
 mod columns;
+mod deletions;
 mod paging;
 mod probing;
 mod writing;
@@ -13,7 +14,10 @@ pub use columns::Resolved;
 
 use crate::http::{Answer, Call, CallStats, Caller, Now, SettingProblem, Transport, percent_encode};
 use crate::signin::SignIn;
-use crate::{Cursor, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written};
+use crate::{
+    Cursor, DeletionPage, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write,
+    Written,
+};
 use answers::Envelope;
 use async_trait::async_trait;
 use columns::Columns;
@@ -232,6 +236,10 @@ impl RemoteApi for ServiceNow {
             Some(key) => self.update(table, key, write).await,
             None => self.create(table, write).await,
         }
+    }
+
+    async fn deletions(&self, since_ms: i64, cursor: Option<&Cursor>) -> Result<DeletionPage, RemoteError> {
+        self.deletion_page(since_ms, cursor).await
     }
 
     fn preview(&self, write: &Write) -> WirePreview {

@@ -24,7 +24,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"servicenow_integration", length(min = 1))]
     pub oauth_client_id: Option<String>,
-    /// How often the remotes are asked what changed: `real-time`, `scheduled`, `on-demand`, or an interval such as `5m`.
+    /// How often the remotes are asked what changed: `real-time` (every 15 s), an interval such as `5m` (from `5s` to `24h`),
+    /// `scheduled` (only at the times of the schedule) or `on-demand` (only when a person asks).
     /// With `scheduled` only the reconciliation and the batch run by themselves, with `on-demand` nothing does.
     pub sync_frequency: SyncFrequency,
     /// When everything is compared as a scheduled batch: five cron fields, in the time zone of

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use record::{RecordKind, Remote};
-use remote::{Cursor, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written};
+use remote::{
+    Cursor, DeletionPage, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write,
+    Written,
+};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -60,6 +63,9 @@ impl RemoteApi for Sticky {
         std::future::pending().await
     }
 
+    async fn deletions(&self, since_ms: i64, cursor: Option<&Cursor>) -> Result<DeletionPage, RemoteError> {
+        self.inner.deletions(since_ms, cursor).await
+    }
     fn preview(&self, write: &Write) -> WirePreview {
         self.inner.preview(write)
     }

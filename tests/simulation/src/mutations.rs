@@ -7,7 +7,8 @@ use reconcile::FieldWrite;
 use record::{Catalogue, FieldState, RecordKind, Remote};
 use remote::http::CallStats;
 use remote::{
-    Cursor, Fetched, ListScope, Next, Page, Probe, RemoteApi, RemoteError, WirePreview, Write, Written,
+    Cursor, DeletionPage, Fetched, ListScope, Next, Page, Probe, RemoteApi, RemoteError, WirePreview, Write,
+    Written,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -134,6 +135,9 @@ impl RemoteApi for Mutated {
             }
             other => other,
         }
+    }
+    async fn deletions(&self, since_ms: i64, cursor: Option<&Cursor>) -> Result<DeletionPage, RemoteError> {
+        self.inner.deletions(since_ms, cursor).await
     }
     fn preview(&self, write: &Write) -> WirePreview {
         self.inner.preview(write)

@@ -5,9 +5,10 @@ use crate::mutations::{Mutation, mutated};
 use crate::network::Network;
 use crate::remotes::{CLIENT, EHR_URL, Remotes, SECRET, SERVICENOW_URL, TABLE, ehr_key};
 use engine::clock::SeededIds;
-use engine::drive::{is_failure, lane_of};
+use engine::drive::{is_failure, lane_of, told};
 use engine::health::Gate;
 use engine::judge::index;
+use engine::schedule::Schedule;
 use engine::step::{Engine, Event, Request};
 use engine::{Ids, Lenses, Policy};
 use mapping::fhir::PatientLens;
@@ -43,6 +44,8 @@ pub struct SetUp {
     pub together: bool,
     /// Patients that a run may write to without being asked.
     pub brake_pairs: u64,
+    /// What changed is asked for so often, milliseconds.
+    pub poll_every_ms: Option<i64>,
     /// A deliberate bug.
     pub mutation: Option<Mutation>,
 }
@@ -184,8 +187,10 @@ impl Process {
         };
         let clients = clients(&network, now, &new_id, set_up);
         let store: Arc<dyn store::Store> = Arc::clone(medium) as Arc<dyn store::Store>;
+        let engine = Engine::new(store, lenses(), policy, ids);
+        let schedule = Schedule { poll_every_ms: set_up.poll_every_ms, ..Schedule::default() };
         Process {
-            engine: Engine::new(store, lenses(), policy, ids),
+            engine: engine.with_schedule(schedule, set_up.poll_every_ms.is_some()),
             wait: network.waiting(),
             network,
             clients,
@@ -304,6 +309,10 @@ async fn carry(request: Request, clients: [Arc<dyn RemoteApi>; 2], wait: Wait, n
         Request::Write { operation, remote, write } => {
             let result = client(remote).write(&write).await;
             Event::Wrote { operation, result, latency_ms: elapsed_ms(began_ms) }
+        }
+        Request::Poll { poll, remote, watched, since_ms, cursor } => {
+            let result = told(&**client(remote), watched, since_ms, cursor.as_ref()).await;
+            Event::Polled { poll, remote, result, latency_ms: elapsed_ms(began_ms) }
         }
         Request::Probe { remote } => {
             let result = client(remote).probe().await.map(|_findings| ());

@@ -83,6 +83,8 @@ pub struct Swarm {
     /// Answers come in at multiples of this many milliseconds, and those that come together share a step and a
     /// transaction; `None`: each is a step of its own.
     pub together_ms: Option<i64>,
+    /// What changed is asked for so often, milliseconds; `None`: never, only events and people lead to a look.
+    pub poll_every_ms: Option<i64>,
 }
 
 /// What becomes of one request.
@@ -127,6 +129,7 @@ impl Swarm {
         swarm.draw_own_store(&mut Draw::of(seed, 31));
         swarm.draw_corrections(&mut Draw::of(seed, 32));
         swarm.draw_reverts(&mut Draw::of(seed, 33));
+        swarm.draw_polling(&mut Draw::of(seed, 40));
         // One day in eight is quiet: what fails there fails without any help.
         if draw.percent(12) {
             return swarm;
@@ -238,6 +241,14 @@ impl Swarm {
     fn draw_reverts(&mut self, draw: &mut Draw) {
         self.reverts = if draw.percent(20) { 40 } else { 0 };
         self.scripts = if draw.percent(15) { 40 } else { 0 };
+    }
+
+    /// On some days changes are looked for beside the events, often or rarely.
+    fn draw_polling(&mut self, draw: &mut Draw) {
+        if draw.percent(35) {
+            let every_ms = [15_000, 60_000, 300_000, 1_800_000];
+            self.poll_every_ms = every_ms.get(usize::try_from(draw.below(4)).unwrap_or(0)).copied();
+        }
     }
 
     /// Nothing goes wrong any more.

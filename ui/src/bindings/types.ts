@@ -550,6 +550,24 @@ export type PlannedWrite = { remote: RemoteName,
  */
 sentence: string, changes: Array<PlannedChange>, method: string, url: string, headers: Array<string>, body: string, reliesOnVersion: string | null, sideEffects: Array<string>, };
 
+export type PollView = { 
+/**
+ * What is asked for: "patients".
+ */
+what: string, 
+/**
+ * How often: "changes are looked for every 15 s".
+ */
+pace: string, 
+/**
+ * What came of it: "nothing new".
+ */
+words: string, 
+/**
+ * When it was last read to the end.
+ */
+readAtMs: number | null, well: boolean, };
+
 export type Progress = { runId: string, phase: RunPhase, done: number, total: number | null, perSecond: number, 
 /**
  * A sentence.
@@ -827,7 +845,11 @@ export type RemoteHealth = "answering" | "failing" | "rate_limited" | "breaker_o
 
 export type RemoteName = "service_now" | "ehr";
 
-export type RemoteState = { remote: RemoteName, label: string, health: RemoteHealth, latencyMs: number | null, detail: string, lastAnswerAtMs: number | null, nextTryAtMs: number | null, waiting: number, };
+export type RemoteState = { remote: RemoteName, label: string, health: RemoteHealth, latencyMs: number | null, detail: string, lastAnswerAtMs: number | null, nextTryAtMs: number | null, waiting: number, 
+/**
+ * Whether changes are looked for, in one line; none where nothing is polled from here.
+ */
+polling: PollView | null, };
 
 export type RemoteStatus = { remote: RemoteName, label: string, health: RemoteHealth, 
 /**
@@ -861,7 +883,11 @@ requestsPerMinute: number | null,
 /**
  * What the remote last said of its own limit.
  */
-rateLimit: RateLimitView | null, };
+rateLimit: RateLimitView | null, 
+/**
+ * How looking for changes goes, one line for each kind; empty where nothing is polled from here.
+ */
+polls: Array<PollView>, };
 
 export type RemotesStatus = { remotes: Array<RemoteStatus>, incidents: Array<IncidentView>, mayControl: boolean, whoCan: string | null, 
 /**

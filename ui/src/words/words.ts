@@ -263,7 +263,7 @@ export const capitalised = (word: string): string => word.charAt(0).toUpperCase(
 /** "Cat, Maine Coon", or only the species. */
 export const kindWords = (species: string, breed: string): string => [capitalised(species), breed].filter(Boolean).join(", ");
 
-const triggers: Record<string, string> = { start: "at program start", manual: "by hand", reconciliation: "daily reconciliation", batch: "scheduled batch" };
+const triggers: Record<string, string> = { start: "at program start", manual: "by hand", reconciliation: "daily reconciliation", batch: "scheduled batch", poll: "many changes at once" };
 
 export const scheduleWords: Record<ScheduleKind, string> = { reconciliation: "Daily reconciliation", batch: "Scheduled batch" };
 

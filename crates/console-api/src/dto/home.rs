@@ -52,6 +52,21 @@ dto! {
         #[ts(type = "number | null")]
         pub next_try_at_ms: Option<i64>,
         pub waiting: u32,
+        /// Whether changes are looked for, in one line; none where nothing is polled from here.
+        pub polling: Option<PollView>,
+    }
+    /// How looking for changes goes.
+    pub struct PollView {
+        /// What is asked for: "patients".
+        pub what: String,
+        /// How often: "changes are looked for every 15 s".
+        pub pace: String,
+        /// What came of it: "nothing new".
+        pub words: String,
+        /// When it was last read to the end.
+        #[ts(type = "number | null")]
+        pub read_at_ms: Option<i64>,
+        pub well: bool,
     }
     pub struct Metric {
         pub id: String,

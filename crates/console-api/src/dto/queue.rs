@@ -1,7 +1,8 @@
 //! What crosses the seam for the *Queue* screen, the remotes and the incidents.
 
 use super::{
-    OperationStatus, PlanStatus, PlannedChange, PlannedWrite, RemoteHealth, RemoteName, StorageTrouble,
+    OperationStatus, PlanStatus, PlannedChange, PlannedWrite, PollView, RemoteHealth, RemoteName,
+    StorageTrouble,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -295,6 +296,8 @@ dto! {
         pub requests_per_minute: Option<u32>,
         /// What the remote last said of its own limit.
         pub rate_limit: Option<RateLimitView>,
+        /// How looking for changes goes, one line for each kind; empty where nothing is polled from here.
+        pub polls: Vec<PollView>,
     }
     pub struct PauseView {
         pub by: String,

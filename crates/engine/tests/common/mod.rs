@@ -198,8 +198,14 @@ impl Bench {
                 Remote::ServiceNow => rows.to_vec(),
                 Remote::Ehr => charts.to_vec(),
             };
-            let result =
-                Ok(Page { items, malformed: Vec::new(), next: Next::ProvenComplete, total_hint: None });
+            let result = Ok(Page {
+                items,
+                malformed: Vec::new(),
+                next: Next::ProvenComplete,
+                total_hint: None,
+                clock_ms: None,
+                narrowed: false,
+            });
             self.step(Event::PageRead { run, remote, result, latency_ms: 5 }).await;
         }
     }

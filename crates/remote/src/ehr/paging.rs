@@ -89,6 +89,8 @@ pub(super) struct Opened {
     pub assembled: Assembled,
     pub total: Option<u64>,
     pub next: Option<String>,
+    /// What the EHR's clock showed when it answered.
+    pub clock_ms: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +127,7 @@ pub(super) fn open(
                 assembled: bundle::from_entries(kind, &bundle.entry, dialect.body),
                 total: total.or(counted),
                 next: next.map(|link| resolve(url, &link.url)).transpose()?,
+                clock_ms: answer.clock_ms(),
             })
         }
         ListStyle::Array => {
@@ -133,6 +136,7 @@ pub(super) fn open(
                 assembled: bundle::from_array(kind, &items, dialect.body),
                 total: counted,
                 next: None,
+                clock_ms: answer.clock_ms(),
             })
         }
         ListStyle::DataNext => {
@@ -145,6 +149,7 @@ pub(super) fn open(
                     .filter(|next| !next.is_empty())
                     .map(|next| resolve(url, &next))
                     .transpose()?,
+                clock_ms: answer.clock_ms(),
             })
         }
     }
@@ -241,7 +246,10 @@ impl Ehr {
             let from_ms = self.reach_back_ms(*since_ms);
             items.retain(|item| item.changed_at_ms.is_none_or(|at_ms| at_ms >= from_ms));
         }
-        Ok(Page { items, malformed: page.assembled.malformed, next, total_hint })
+        // Without the parameter, a page of everything came.
+        let narrowed = matches!(scope, ListScope::ChangedSince(_)) && dialect.last_updated_search;
+        let clock_ms = page.clock_ms;
+        Ok(Page { items, malformed: page.assembled.malformed, next, total_hint, clock_ms, narrowed })
     }
 
     fn more(&self, position: &Position) -> Result<Next, RemoteError> {

@@ -1,6 +1,8 @@
 //! One call: signed in, renewed once, timed, and its failure classified.
 
-use super::{Now, TlsMinimum, Transport, TransportFailure, quoted, rate_limit_wait_ms, retry_after_ms};
+use super::{
+    Now, TlsMinimum, Transport, TransportFailure, date_ms, quoted, rate_limit_wait_ms, retry_after_ms,
+};
 use crate::signin::SignIn;
 use crate::{Finding, RemoteError};
 use record::Remote;
@@ -69,6 +71,11 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// What the remote's own clock showed when it answered (RFC 9110, "Date"), Unix milliseconds.
+    pub(crate) fn clock_ms(&self) -> Option<i64> {
+        date_ms(&self.headers)
     }
 
     pub(crate) const fn is_success(&self) -> bool {

@@ -119,7 +119,9 @@ impl Place {
 pub(super) struct Fetch {
     pub rows: Vec<String>,
     /// `X-Total-Count`: rows that fit the condition, hidden ones included on some releases.
-    total: Option<u64>,
+    pub total: Option<u64>,
+    /// What the instance's clock showed when it answered.
+    pub clock_ms: Option<i64>,
     /// The limit at which the answer came whole.
     limit: u32,
 }
@@ -139,12 +141,24 @@ impl ServiceNow {
         };
         let columns = self.columns(table).await?;
         let name = &table.settings.table;
+        let narrowed = matches!(scope, ListScope::ChangedSince(_));
         for _ in 0..JUMPS_MAX {
             let query = position.at.query();
             let page = self.fetch(name, &query, &columns.fields, position.page_rows, 0).await?;
             position.page_rows = page.limit;
             if !page.rows.is_empty() {
-                return self.deliver(position, &page);
+                return self.deliver(position, &page, scope);
+            }
+            if narrowed && matches!(position.at, At::Since { .. }) && page.total == Some(0) {
+                // Its condition is open towards the future: nothing changed, and the count says so.
+                return Ok(Page {
+                    items: Vec::new(),
+                    malformed: Vec::new(),
+                    next: Next::ProvenComplete,
+                    total_hint: None,
+                    clock_ms: page.clock_ms,
+                    narrowed,
+                });
             }
             // Within a second a count of zero, taken before access rules, is enough; the end of a read is probed.
             let surely_empty = matches!(position.at, At::Within { .. }) && page.total == Some(0);
@@ -165,6 +179,8 @@ impl ServiceNow {
                 malformed: Vec::new(),
                 next,
                 total_hint: position.counted_before,
+                clock_ms: page.clock_ms,
+                narrowed,
             });
         }
         Err(self.caller.transient(200, "the rows moved while they were read: read again"))
@@ -182,7 +198,7 @@ impl ServiceNow {
     }
 
     /// Turns the rows of a page into snapshots, after checking each against the condition.
-    fn deliver(&self, mut position: Position, page: &Fetch) -> Result<Page, RemoteError> {
+    fn deliver(&self, mut position: Position, page: &Fetch, scope: &ListScope) -> Result<Page, RemoteError> {
         let mut items: Vec<Fetched> = Vec::with_capacity(page.rows.len());
         let mut malformed: Vec<Malformed> = Vec::new();
         let mut last: Option<Place> = None;
@@ -230,11 +246,20 @@ impl ServiceNow {
         let total_hint = position
             .counted_before
             .or_else(|| page.total.map(|rest| position.rows_read.saturating_add(rest)));
+        let narrowed = matches!(scope, ListScope::ChangedSince(_));
+        // Taken before access rules, of a condition that is open towards the future: all there is came on this page.
+        let whole =
+            narrowed && matches!(position.at, At::Since { .. }) && page.total == Some(page.rows.len() as u64);
         position.at = position.at.behind(&last);
         position.rows_read += page.rows.len() as u64;
-        let cursor = serde_json::to_string(&position)
-            .map_err(|_| self.caller.protocol("the position of the read cannot be kept"))?;
-        Ok(Page { items, malformed, next: Next::More(Cursor(cursor)), total_hint })
+        let next = if whole {
+            Next::ProvenComplete
+        } else {
+            let cursor = serde_json::to_string(&position)
+                .map_err(|_| self.caller.protocol("the position of the read cannot be kept"))?;
+            Next::More(Cursor(cursor))
+        };
+        Ok(Page { items, malformed, next, total_hint, clock_ms: page.clock_ms, narrowed })
     }
 
     /// One list request. A page that breaks off is asked for again at half its size.
@@ -264,7 +289,12 @@ impl ServiceNow {
             let broken = match self.caller.call(&Call::get(url)).await {
                 Ok(answer) if answer.status == 404 && answers::is_no_record(&answer.body) => {
                     // Version 1 of the API says so for an empty list.
-                    return Ok(Fetch { rows: Vec::new(), total: Some(0), limit });
+                    return Ok(Fetch {
+                        rows: Vec::new(),
+                        total: Some(0),
+                        clock_ms: answer.clock_ms(),
+                        limit,
+                    });
                 }
                 Ok(answer) => match answers::open(&answer) {
                     Envelope::Result(result) => {
@@ -273,6 +303,7 @@ impl ServiceNow {
                         return Ok(Fetch {
                             rows: rows.into_iter().map(str::to_owned).collect(),
                             total: answer.header("x-total-count").and_then(|text| text.trim().parse().ok()),
+                            clock_ms: answer.clock_ms(),
                             limit,
                         });
                     }

@@ -194,6 +194,21 @@ fn say(status: &RemoteStatus) {
     if let Some(problem) = &status.last_problem {
         println!("  {problem}");
     }
+    for poll in &status.polls {
+        let last = poll.read_at_ms.map_or_else(String::new, |at_ms| format!(", last {}", clock(at_ms)));
+        println!("  {}: {}{last}; {}", poll.what, poll.pace, poll.words);
+    }
+    if status.polls.is_empty() {
+        println!(
+            "  changes are not looked for by this program: that is done by the window or by `vetsync serve`"
+        );
+    }
+}
+
+/// A moment as the clock shows it, in UTC like the other times of this command.
+fn clock(at_ms: i64) -> String {
+    let second = at_ms.div_euclid(1_000).rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)
 }
 
 fn say_incident(incident: &IncidentView) {

@@ -17,6 +17,7 @@ mod network;
 mod offline;
 mod one_sided;
 mod permissions;
+mod polling;
 mod queue;
 mod schedule;
 mod second_person;

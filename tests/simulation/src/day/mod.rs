@@ -155,6 +155,7 @@ impl Day {
             one_person: chance.percent(30),
             together: swarm.together_ms.is_some(),
             brake_pairs: swarm.brake_pairs.unwrap_or(BrakeLimits::default().pairs_max),
+            poll_every_ms: swarm.poll_every_ms,
             mutation,
         };
         let meddling =

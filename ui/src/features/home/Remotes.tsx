@@ -4,7 +4,7 @@ import { useMay } from "../../data/session";
 import { RemoteTruth } from "../../shared/RemoteTruth";
 import { ColumnWord } from "../../shared/sides";
 import { Moment } from "../../shared/When";
-import { healthWords } from "../../words/words";
+import { capitalised, healthWords } from "../../words/words";
 import classes from "./Home.module.css";
 
 /** The line already says it. */
@@ -37,6 +37,17 @@ export function Remotes({ remotes }: { remotes: RemoteState[] }) {
                 </>
               )}
             </small>
+            {remote.polling && (
+              <small data-testid={`polling-${remote.remote}`} data-well={remote.polling.well}>
+                {capitalised(remote.polling.pace)}
+                {remote.polling.readAtMs !== null && (
+                  <>
+                    ; last <Moment atMs={remote.polling.readAtMs} />
+                  </>
+                )}
+                ; {remote.polling.words}
+              </small>
+            )}
           </li>
         ))}
       </ul>

@@ -10,7 +10,7 @@ import { ColumnWord } from "../../shared/sides";
 import { useNow } from "../../shared/useNow";
 import { Moment } from "../../shared/When";
 import { secondsLeft } from "../../words/time";
-import { placeWords } from "../../words/words";
+import { capitalised, placeWords } from "../../words/words";
 import { Incident } from "./Incident";
 import classes from "./Queue.module.css";
 
@@ -134,6 +134,18 @@ export function RemoteCard({ remote, incidents, mayControl }: Props) {
         )}
         <Limits remote={remote} />
       </p>
+      {remote.polls.map((poll) => (
+        <p key={poll.what} className={classes.facts} data-testid={`poll-${remote.remote}-${poll.what}`} data-well={poll.well}>
+          <span>{capitalised(poll.what)}</span>
+          <span>{poll.pace}</span>
+          {poll.readAtMs !== null && (
+            <span>
+              last <Moment atMs={poll.readAtMs} />
+            </span>
+          )}
+          <span>{poll.words}</span>
+        </p>
+      ))}
       {pausing && (
         <ReasonDialog
           title={`Pause ${remote.label}`}

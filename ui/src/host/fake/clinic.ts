@@ -480,7 +480,8 @@ export class SampleClinic {
     return {
       remotes: (["service_now", "ehr"] as const).map((name) => {
         const { remote, label, health, latencyMs, lastAnswerAtMs, nextTryAtMs, waiting, retrying } = this.queue.remote(name);
-        return { remote, label, health, latencyMs, detail: "", lastAnswerAtMs, nextTryAtMs, waiting: waiting + retrying };
+        const polling = { what: label, pace: "changes are looked for every 15 s", words: "nothing new", readAtMs: now - 9_000, well: true };
+        return { remote, label, health, latencyMs, detail: "", lastAnswerAtMs, nextTryAtMs, waiting: waiting + retrying, polling };
       }),
       metrics: [
         { id: "success", label: "Sync success rate", value: "99.6 %", detail: "last 24 hours", trend: wave(99.4, 0.3), ok: true },

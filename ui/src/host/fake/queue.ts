@@ -470,6 +470,7 @@ export class SampleQueue {
       parked: count("parked"),
       requestsPerMinute: name === "service_now" ? 600 : null,
       rateLimit: name === "service_now" && side.slowUntilMs !== null ? { limit: 5_000, resetsAtMs: now + 38 * MINUTE_MS, rule: "Table API" } : null,
+      polls: [{ what: "patients", pace: "changes are looked for every 15 s", words: "nothing new", readAtMs: now - 9_000, well: true }],
     };
   }
 
