@@ -40,3 +40,13 @@ it("says that there may be more where counting stopped, and keeps the way to wha
   expect(screen.getByTestId("nav-work-list").textContent).toContain("1,000+");
   expect(screen.getByRole("button", { name: "Review" })).toBeTruthy();
 });
+
+it("says how often changes are looked for, when last and with what outcome, and nothing where nothing is polled from here", async () => {
+  const { clinic, host } = await openAt("/", "headline");
+  expect(screen.getByTestId("polling-ehr").textContent).toMatch(/^Changes are looked for every 15 s; last .+; nothing new$/);
+  const home = clinic.commands["home.get"];
+  const before = home({});
+  clinic.commands["home.get"] = () => ({ ...before, remotes: before.remotes.map((remote) => ({ ...remote, polling: null })) });
+  host.emit({ kind: "changed", data: { tags: ["home"], id: null } });
+  await waitFor(() => expect(screen.queryByTestId("polling-ehr")).toBeNull());
+});
