@@ -25,6 +25,10 @@ struct Rows {
     no_stats: bool,
     /// The answer about the table's count gets lost.
     loses_stats: bool,
+    /// What the dictionary says of the unique index of the EHR's id, if it says anything.
+    unique: Option<bool>,
+    /// What the instance's clock shows.
+    date: Option<&'static str>,
 }
 
 fn row(number: u32, updated_on: &str) -> Value {
@@ -49,9 +53,13 @@ impl Rows {
         }
         if seen.path == "/api/now/table/sys_dictionary" {
             let entry = |element: &str| value!({"name": "u_patient_record", "element": element, "internal_type": "string", "max_length": "100", "mandatory": "false"});
+            let mut ehr_id = entry("u_ehr_id");
+            if let Some(unique) = self.unique {
+                ehr_id["unique"] = unique.to_string().into();
+            }
             return json(
                 200,
-                value!({"result": [entry("u_patient_name"), entry("u_ehr_id"), entry("microchip_id"), value!({"name": "incident", "element": "u_breed"})]}),
+                value!({"result": [entry("u_patient_name"), ehr_id, entry("microchip_id"), value!({"name": "incident", "element": "u_breed"})]}),
             );
         }
         if let Some(key) = seen.path.strip_prefix(&format!("{TABLE}/")) {
@@ -87,7 +95,11 @@ impl Rows {
         if self.page_max.is_some_and(|most| page.len() > most) {
             return json(200, include_str!("fixtures/servicenow-200-truncated-by-quota.txt"));
         }
-        json(200, value!({ "result": page })).with("x-total-count", total.to_string())
+        let page = json(200, value!({ "result": page })).with("x-total-count", total.to_string());
+        match self.date {
+            Some(date) => page.with("date", date),
+            None => page,
+        }
     }
 }
 
@@ -309,6 +321,100 @@ async fn columns_are_resolved_with_and_without_the_prefix() {
         probe.findings.iter().any(|finding| !finding.fatal && finding.what.contains("breed")),
         "{probe:?}"
     );
+}
+
+#[tokio::test]
+async fn the_probe_says_what_the_administrator_has_not_set_up_yet() {
+    let found = async |rows: Rows| {
+        let (server, _) = table(Rows { all: vec![row(1, "2026-11-20 08:00:00")], ..rows });
+        let probe = client(&server, &Clock::at_noon(), 10).probe().await.unwrap();
+        probe.findings.into_iter().map(|finding| finding.what).collect::<Vec<_>>().join(" | ")
+    };
+    let well = found(Rows { unique: Some(true), ..Rows::default() }).await;
+    assert!(!well.contains("same EHR id twice") && !well.contains("clock"), "{well}");
+    // In the dictionary, and in no row: an access rule of the field.
+    assert!(well.contains("u_patient_record hides microchip_id"), "{well}");
+    assert!(!well.contains("hides u_ehr_id"), "{well}");
+    let twice = found(Rows { unique: Some(false), ..Rows::default() }).await;
+    assert!(twice.contains("would take the same EHR id twice"), "{twice}");
+    // A dictionary that does not say so is not taken for one that does.
+    assert!(!found(Rows::default()).await.contains("same EHR id twice"));
+    for (date, words) in [
+        ("Sun, 22 Nov 2026 12:02:05 GMT", "ServiceNow's clock is 125 s ahead of this computer's"),
+        ("Sun, 22 Nov 2026 11:50:00 GMT", "ServiceNow's clock is 600 s behind this computer's"),
+    ] {
+        let apart = found(Rows { date: Some(date), ..Rows::default() }).await;
+        assert!(apart.contains(words), "{apart}");
+    }
+}
+
+/// Deletions are read to the end however many share a second, each once, and only those of tables that are synchronised.
+#[tokio::test]
+async fn what_was_deleted_is_read_second_by_second() {
+    let entry = |number: u32, second: &str, table: &str| {
+        value!({"sys_id": format!("{number:032x}"), "tablename": table, "documentkey": format!("{:032X}", 0xabc0 + number),
+                "sys_created_on": second})
+    };
+    let all = [
+        entry(9, "2026-11-22 11:00:00", "u_patient_record"),
+        entry(1, "2026-11-22 11:30:00", "u_patient_record"),
+        entry(2, "2026-11-22 11:30:00", "u_patient_record"),
+        entry(3, "2026-11-22 11:30:00", "incident"),
+        entry(4, "2026-11-22 11:30:00", "u_patient_record"),
+        entry(5, "2026-11-22 11:30:00", "u_patient_record"),
+        entry(6, "2026-11-22 11:31:00", "u_patient_record"),
+    ];
+    let server = serve(move |seen| {
+        assert_eq!(seen.path, "/api/now/table/sys_audit_delete");
+        let query = seen.parameter("sysparm_query").unwrap().to_owned();
+        let limit: usize = seen.parameter("sysparm_limit").unwrap().parse().unwrap();
+        assert!(query.starts_with("tablenameINu_patient_record^"), "{query}");
+        // A dropped condition lets entries of other tables through.
+        let fits = |row: &&Value| {
+            query.split('^').skip(1).filter(|part| !part.starts_with("ORDERBY")).all(|part| holds(row, part))
+        };
+        let found: Vec<&Value> = all.iter().filter(fits).collect();
+        let total = found.len().to_string();
+        let page: Vec<&Value> = found.into_iter().take(limit).collect();
+        json(200, value!({ "result": page })).with("x-total-count", total)
+    });
+    for page_rows in [1, 2, 3, 5, 100] {
+        let client = client(&server, &Clock::at_noon(), page_rows);
+        let (mut read, mut cursor) = (Vec::new(), None);
+        loop {
+            // 11:29, with five seconds of overlap.
+            let page = client.deletions(NOON_MS - 31 * 60_000, cursor.as_ref()).await.unwrap();
+            assert_eq!(page.clock_ms, Some(NOON_MS));
+            read.extend(page.items.into_iter().map(|item| item.key));
+            let Some(next) = page.next else { break };
+            assert!(read.len() < 99, "it goes round in a circle");
+            cursor = Some(next);
+        }
+        let expected: Vec<String> =
+            [1, 2, 4, 5, 6].map(|number| format!("{:032x}", 0xabc0 + number)).to_vec();
+        assert_eq!(read, expected, "pages of {page_rows}");
+    }
+    let refused = serve(|_| json(403, include_str!("fixtures/servicenow-403-acl.json")));
+    let error = client(&refused, &Clock::at_noon(), 10).deletions(NOON_MS, None).await.unwrap_err();
+    assert!(matches!(error, RemoteError::Refused { status: 403, .. }), "{error:?}");
+}
+
+/// An idle poll is one request: the count says that nothing is left.
+#[tokio::test]
+async fn a_short_page_of_changes_is_the_end_where_the_count_says_so() {
+    let (server, rows) = table(Rows { all: vec![row(1, "2026-11-22 11:59:59")], ..Rows::default() });
+    let client = client(&server, &Clock::at_noon(), 10);
+    let ask =
+        || async { client.list(RecordKind::Patient, &ListScope::ChangedSince(NOON_MS), None).await.unwrap() };
+    ask().await;
+    let before = server.seen().len();
+    let page = ask().await;
+    assert_eq!((page.items.len(), page.next, page.narrowed), (1, Next::ProvenComplete, true));
+    assert_eq!(server.seen().len() - before, 1);
+    // A row that is hidden is counted all the same: then it is looked further.
+    rows.lock().unwrap().all.push(row(2, "2026-11-22 11:59:59"));
+    rows.lock().unwrap().hidden.push(format!("{:032x}", 2));
+    assert!(matches!(ask().await.next, Next::More(_)));
 }
 
 /// A table with one row that a write changes; `bumps` says by how much the version moves.

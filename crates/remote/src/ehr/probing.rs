@@ -80,24 +80,29 @@ impl Ehr {
                 "ask for the search parameter _lastUpdated, or poll less often",
             );
         }
-        if dialect.list != ListStyle::Array && self.total().await?.is_none() {
+        let (total, clock_ms) = self.total().await?;
+        if dialect.list != ListStyle::Array && total.is_none() {
             find(
                 false,
                 "the EHR's lists say no total, so the end of a list is told by asking twice",
                 "ask for Bundle.total",
             );
         }
+        findings.extend(self.caller.clock_finding(clock_ms));
         findings.sort_by_key(|finding| !finding.fatal);
         Ok(Probe { latency_ms, findings })
     }
 
-    async fn total(&self) -> Result<Option<u64>, RemoteError> {
+    /// How many patients the EHR says it has, and what its clock shows.
+    async fn total(&self) -> Result<(Option<u64>, Option<i64>), RemoteError> {
         let dialect = self.dialect().await?;
         let url = self.search_url(RecordKind::Patient, &[("_count", "1")])?;
         let answer = self.get(url.clone()).await?;
         if !answer.is_success() {
             return Err(self.caller.refused(answer.status, outcome::refusal(&answer)));
         }
-        Ok(paging::open(RecordKind::Patient, &answer, &dialect, &url).ok().and_then(|page| page.total))
+        let total =
+            paging::open(RecordKind::Patient, &answer, &dialect, &url).ok().and_then(|page| page.total);
+        Ok((total, answer.clock_ms()))
     }
 }

@@ -9,6 +9,9 @@ use record::Remote;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Clocks that are further apart than this are told of: an answer's way and the full seconds of `Date` are far less.
+const CLOCKS_APART_MS: i64 = 60_000;
+
 /// Times, status and rate limit of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallStats {
@@ -133,6 +136,23 @@ impl Caller {
             fatal: false,
             what: "TLS 1.2 is allowed for this connection".to_owned(),
             way_out: "set the minimum back to TLS 1.3 as soon as the remote speaks it".to_owned(),
+        })
+    }
+
+    /// A finding where the remote's clock and ours are further apart than signed tokens and messages may be.
+    pub(crate) fn clock_finding(&self, clock_ms: Option<i64>) -> Option<Finding> {
+        let ahead_ms = clock_ms?.saturating_sub(self.now_ms());
+        if ahead_ms.abs() < CLOCKS_APART_MS {
+            return None;
+        }
+        let (label, seconds) = (self.remote.label(), ahead_ms.abs() / 1_000);
+        let way = if ahead_ms > 0 { "ahead of" } else { "behind" };
+        Some(Finding {
+            fatal: false,
+            what: format!("{label}'s clock is {seconds} s {way} this computer's"),
+            way_out: "have both set by a time server: sign-in and signed messages are refused when they are five minutes \
+                      apart. What changed is asked for by the remote's own clock and suffers no harm"
+                .to_owned(),
         })
     }
 

@@ -215,6 +215,11 @@ pub(super) fn column(row: &str, name: &str) -> Option<String> {
     row.get(name)?.as_str().map(str::to_owned)
 }
 
+/// Whether a row shows a column at all, be it empty: one that an access rule hides is left out.
+pub(super) fn shows(row: &str, name: &str) -> bool {
+    serde_json::from_str::<serde_json::Map<String, Value>>(row).is_ok_and(|row| row.contains_key(name))
+}
+
 const STAMP: &str = "%Y-%m-%d %H:%M:%S";
 
 /// `2025-03-01 09:12:44`, UTC without a mark (wire-facts 5.4), as Unix milliseconds.

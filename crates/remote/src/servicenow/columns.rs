@@ -25,6 +25,8 @@ pub struct Resolved {
     pub max_length: Option<u32>,
     /// Whether a row cannot be stored without it.
     pub mandatory: bool,
+    /// Whether the dictionary calls its values unique; `None` where it does not say.
+    pub unique: Option<bool>,
     /// The stored values of a choice column, in the order of the list (`sys_choice`); empty where it is none, or where
     /// the list may not be read.
     pub choices: Vec<String>,
@@ -36,6 +38,7 @@ struct Entry {
     internal_type: Option<String>,
     max_length: Option<u32>,
     mandatory: bool,
+    unique: Option<bool>,
     /// Whether the dictionary calls it a choice, whatever its type.
     chosen: bool,
     choices: Vec<String>,
@@ -74,6 +77,7 @@ impl Columns {
             internal_type: entry.internal_type,
             max_length: entry.max_length,
             mandatory: entry.mandatory,
+            unique: entry.unique,
             choices: entry.choices,
         }
     }
@@ -160,6 +164,7 @@ impl ServiceNow {
                 internal_type: None,
                 max_length: None,
                 mandatory: false,
+                unique: None,
                 choices: Vec::new(),
             },
             fields: String::new(),
@@ -184,7 +189,7 @@ impl ServiceNow {
             "/api/now/table/sys_dictionary",
             &[
                 ("sysparm_query", &format!("name={table}^elementISNOTEMPTY^ORDERBYelement")),
-                ("sysparm_fields", "name,element,internal_type,max_length,mandatory,choice"),
+                ("sysparm_fields", "name,element,internal_type,max_length,mandatory,unique,choice"),
                 ("sysparm_display_value", "false"),
                 ("sysparm_exclude_reference_link", "true"),
                 ("sysparm_limit", &DICTIONARY_ROWS.to_string()),
@@ -220,6 +225,7 @@ impl ServiceNow {
                     internal_type: answers::column(row, "internal_type").filter(|kind| !kind.is_empty()),
                     max_length: answers::column(row, "max_length").and_then(|length| length.parse().ok()),
                     mandatory: answers::column(row, "mandatory").as_deref() == Some("true"),
+                    unique: answers::column(row, "unique").and_then(|unique| unique.parse().ok()),
                     chosen: answers::column(row, "choice")
                         .is_some_and(|choice| !matches!(choice.as_str(), "" | "0")),
                     choices: Vec::new(),

@@ -75,6 +75,15 @@ impl ServiceNow {
                 way_out: format!("make it at least {EHR_ID_CHARS} characters long"),
             });
         }
+        if columns.ehr_id.unique == Some(false) {
+            findings.push(Finding {
+                fatal: false,
+                what: format!("{table} would take the same EHR id twice: its column has no unique index"),
+                way_out: "make a unique index on it (System Definition > Tables, Database Indexes), so that a record that \
+                          is made again after a lost answer is refused"
+                    .to_owned(),
+            });
+        }
         if columns.dictionary_refused.is_some() {
             findings.push(Finding {
                 fatal: false,
@@ -112,6 +121,19 @@ impl ServiceNow {
     ) -> Result<(), RemoteError> {
         let page = self.fetch(table, "ORDERBYsys_id", &columns.fields, 1, 0).await?;
         let Some(row) = page.rows.first() else { return Ok(()) };
+        findings.extend(self.caller.clock_finding(page.clock_ms));
+        for column in columns.mapped.iter().chain([&columns.ehr_id]).filter_map(|known| known.column.as_ref())
+        {
+            if !answers::shows(row, column) {
+                findings.push(Finding {
+                    fatal: false,
+                    what: format!("{table} hides {column}: to VetSync it looks empty in every row"),
+                    way_out: "let the integration user read it (an access rule of the field), or take it out of the \
+                              settings"
+                        .to_owned(),
+                });
+            }
+        }
         for column in ["sys_id", "sys_mod_count", "sys_updated_on"] {
             if answers::column(row, column).is_none() {
                 findings.push(Finding {

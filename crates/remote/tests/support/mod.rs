@@ -81,12 +81,18 @@ pub enum Reply {
 
 #[allow(clippy::needless_pass_by_value, reason = "text and values alike, at every call")]
 pub fn json(status: u16, body: impl ToString) -> Reply {
-    Reply::Text { status, headers: vec![("content-type", "application/json".into())], body: body.to_string() }
+    let headers = vec![
+        ("content-type", "application/json".into()),
+        // The clock of the tests' clients.
+        ("date", "Sun, 22 Nov 2026 12:00:00 GMT".into()),
+    ];
+    Reply::Text { status, headers, body: body.to_string() }
 }
 
 impl Reply {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
         if let Reply::Text { headers, .. } = &mut self {
+            headers.retain(|(known, _)| name != "date" || *known != name);
             headers.push((name, value.into()));
         }
         self
