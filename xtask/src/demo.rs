@@ -22,6 +22,9 @@ pub struct Arguments {
     /// The clinic that is made is the same for the same seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// In the window people go on working in both systems: something happens every so many seconds (0: nothing).
+    #[arg(long, default_value_t = 20, conflicts_with = "headless")]
+    work_seconds: u32,
     /// Build optimised: slower to build, faster to run.
     #[arg(long)]
     release: bool,
@@ -53,6 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         run_step(build.args(["-p", "vetsync", "-p", "vetsync-console"]))
             .context("the console could not be built")?;
         demo.arg("--app").arg(built(profile, "vetsync-console"));
+        demo.args(["--work-seconds", &arguments.work_seconds.to_string()]);
     }
     demo.args(["--patients", &arguments.patients.to_string(), "--seed", &arguments.seed.to_string()]);
     let status = demo.status().with_context(|| format!("{} could not be started", vetsync.display()))?;
@@ -62,7 +66,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// The headless demo with several seeds; stops at the first that fails.
 pub fn run_seeds(seeds: &[u64]) -> Result<ExitCode> {
     for seed in seeds {
-        let arguments = Arguments { headless: true, json: true, patients: 500, seed: *seed, release: false };
+        let arguments = Arguments {
+            headless: true,
+            json: true,
+            patients: 500,
+            seed: *seed,
+            work_seconds: 0,
+            release: false,
+        };
         let code = run(&arguments)?;
         if code != ExitCode::SUCCESS {
             eprintln!("The demo failed with seed {seed}: cargo xtask demo --headless --json --seed {seed}");

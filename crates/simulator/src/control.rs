@@ -1,7 +1,7 @@
 //! The hand behind the curtain: look into the remotes, edit them as a colleague would, switch faults on. In Rust and,
 //! for other processes, at `/_sim/` on loopback.
 
-use crate::clinic::{Clinic, Edit, Truth, VisitEdit};
+use crate::clinic::{Clinic, Edit, Happening, Truth, VisitEdit, work};
 use crate::ehr::{Chart, Dialect, Ehr};
 use crate::faults::{Faults, PlannedFault, lock};
 use crate::idp::IdentityProvider;
@@ -63,6 +63,12 @@ impl Control {
     /// or both. Returns the edits; the truth knows their right answers.
     pub fn evolve_visits(&self, seed: u64) -> Vec<VisitEdit> {
         lock(&self.clinic).evolve_visits(seed, &self.servicenow, &self.ehr)
+    }
+
+    /// Lets one more thing happen: the next one of this seed is the same in the same clinic. What is right afterwards is
+    /// not counted.
+    pub fn go_on(&self, seed: u64, number: u64) -> Option<Happening> {
+        work::go_on(seed, number, self.servicenow.clock.now_ms(), &self.servicenow, &self.ehr)
     }
 
     fn faults(&self, remote: &str) -> Option<(&Faults, &Journal)> {

@@ -6,7 +6,7 @@ use record::codes::appointment_status::{AppointmentStatus, recognise};
 use record::codes::appointment_types;
 use record::value::{Instant, Value, parse};
 use record::{Conventions, Json};
-use simulator::clinic::{self, Clinic, Expected, LinkTruth, Rates, TreatmentExpected};
+use simulator::clinic::{self, Clinic, Expected, Happening, LinkTruth, Rates, TreatmentExpected};
 use simulator::ehr::{Ehr, validate::validate};
 use simulator::idp::IdentityProvider;
 use simulator::servicenow::{Instance, schema};
@@ -238,4 +238,44 @@ fn the_reception_works_on_what_agreed_and_the_truth_follows() {
         assert_eq!(now.expected(&edit.field.field), expected);
     }
     assert_eq!(answers.len(), 9, "{answers:?}");
+}
+
+/// One thing after another, each of them there afterwards and valid; the same things for the same seed.
+#[test]
+fn the_clinic_goes_on_working_and_stays_valid() {
+    let clinic = || {
+        let idp = Arc::new(IdentityProvider::new(Clock::fixed(NOW_MS), 1));
+        let servicenow = Arc::new(Instance::new(Clock::fixed(NOW_MS), 1));
+        let ehr = Arc::new(Ehr::new(Clock::fixed(NOW_MS), Arc::clone(&idp)));
+        let rates = Rates { visits_around_ms: NOW_MS, ..Rates::default() };
+        Control::new(servicenow, ehr, idp, clinic::generate_with(6, 300, &rates))
+    };
+    let control = clinic();
+    let happenings: Vec<Happening> = (0..120).filter_map(|number| control.go_on(9, number)).collect();
+    let same = clinic();
+    let again: Vec<Happening> = (0..120).filter_map(|number| same.go_on(9, number)).collect();
+    assert_eq!(happenings, again, "the same seed makes the same day");
+    let mut kinds = BTreeSet::new();
+    for happening in &happenings {
+        kinds.insert(format!("{happening:?}").split(' ').next().map(str::to_owned));
+        match happening {
+            Happening::OwnerCalled { servicenow_key } | Happening::NoteAdded { servicenow_key } => {
+                assert!(control.servicenow.row("u_patient_record", servicenow_key).is_some());
+            }
+            Happening::Booked { servicenow_key } | Happening::MovedInServiceNow { servicenow_key } => {
+                let row = control.servicenow.row("u_appointment", servicenow_key).unwrap();
+                assert!(column(&row, "u_appointment_date") > "2025-03-01", "{row:?}");
+            }
+            Happening::MovedInEhr { ehr_key } | Happening::CalledOff { ehr_key } => {
+                let resource = control.ehr.appointment(ehr_key).unwrap();
+                assert!(validate(&resource).is_empty(), "{resource}");
+            }
+            Happening::Registered { ehr_key } => {
+                let chart = control.ehr.chart(ehr_key).unwrap();
+                assert!(validate(&chart.patient).is_empty(), "{}", chart.patient);
+                assert!(chart.patient.get("identifier").is_none(), "no other system knows it");
+            }
+        }
+    }
+    assert_eq!(kinds.len(), 7, "all kinds of work: {kinds:?}");
 }

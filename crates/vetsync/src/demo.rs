@@ -25,6 +25,8 @@ use store::{ConflictFilter, ConflictState, RunRow, Store};
 pub struct Demo {
     #[command(flatten)]
     clinic: Clinic,
+    #[command(flatten)]
+    pace: sample::Pace,
     /// Without a window: compare, settle, check, print a summary.
     #[arg(long)]
     headless: bool,
@@ -249,6 +251,7 @@ async fn window(demo: Demo, _json: bool) -> Outcome {
     eprintln!("ServiceNow  {}", remotes.servicenow_url);
     eprintln!("EHR         {}", remotes.ehr_url);
     eprintln!("Identity    {}", remotes.idp_url);
+    let _working = demo.pace.begin(&remotes, demo.clinic.seed);
     let mut child = tokio::process::Command::new(&app)
         .env("VETSYNC_CONFIG", &config)
         .env("VETSYNC_RUN_AT_START", "1")

@@ -3,10 +3,11 @@
 use crate::Outcome;
 use anyhow::Context as _;
 use clap::Args;
-use simulator::clinic::Rates;
+use simulator::clinic::{Happening, Rates};
 use simulator::{Fault, Options, PlannedFault, Running, Simulation};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// How large the sample clinic is, and which one.
 #[derive(Debug, Clone, Args)]
@@ -43,6 +44,8 @@ pub struct Simulate {
     /// Every answer of ServiceNow and the EHR takes so long, as it does of systems that are far away.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     answer_ms: u64,
+    #[command(flatten)]
+    pace: Pace,
 }
 
 /// Starts the remotes.
@@ -53,6 +56,54 @@ pub async fn start(clinic: &Clinic) -> anyhow::Result<Running> {
     let options =
         Options { seed: clinic.seed, patients: clinic.patients, rates, clock, ..Options::default() };
     Simulation::start(options).await.context("the simulated remotes did not start")
+}
+
+/// How the sample clinic goes on.
+#[derive(Debug, Clone, Args)]
+pub struct Pace {
+    /// People go on working in both systems: something happens every so many seconds (0: nothing).
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub work_seconds: u64,
+}
+
+impl Pace {
+    /// Lets things happen in the background until the answer is dropped.
+    pub fn begin(&self, running: &Running, seed: u64) -> Option<Working> {
+        if self.work_seconds == 0 {
+            return None;
+        }
+        let (control, every) = (running.control.clone(), Duration::from_secs(self.work_seconds));
+        let task = tokio::spawn(async move {
+            for number in 0.. {
+                tokio::time::sleep(every).await;
+                if let Some(happening) = control.go_on(seed, number) {
+                    tracing::info!(number, happening = word_of(&happening), "sample.happened");
+                }
+            }
+        });
+        Some(Working(task))
+    }
+}
+
+/// People at work, until dropped.
+pub struct Working(tokio::task::JoinHandle<()>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+const fn word_of(happening: &Happening) -> &'static str {
+    match happening {
+        Happening::OwnerCalled { .. } => "owner_called",
+        Happening::NoteAdded { .. } => "note_added",
+        Happening::Booked { .. } => "booked",
+        Happening::MovedInServiceNow { .. } => "moved_in_servicenow",
+        Happening::MovedInEhr { .. } => "moved_in_ehr",
+        Happening::CalledOff { .. } => "called_off",
+        Happening::Registered { .. } => "registered",
+    }
 }
 
 /// What the settings of the sample clinic synchronise.
@@ -132,7 +183,9 @@ pub async fn simulate(simulate: Simulate, _json: bool) -> Outcome {
         object.insert("config".to_owned(), config.map(|config| config.display().to_string()).into());
     }
     println!("{description}");
+    let working = simulate.pace.begin(&running, simulate.clinic.seed);
     stopped().await;
+    drop(working);
     running.stop().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 //! A link with a one-time token opens a session; the session travels in a cookie that scripts cannot read and other
 //! sites cannot send. Only loopback addresses are bound, and requests that name another host are refused.
 
-use crate::sample::{self, Clinic};
+use crate::sample::{self, Clinic, Pace};
 use crate::{Outcome, exit::Failure};
 use agent::{Options, Workplace};
 use anyhow::Context as _;
@@ -35,6 +35,8 @@ pub struct Serve {
     demo: bool,
     #[command(flatten)]
     clinic: Clinic,
+    #[command(flatten)]
+    pace: Pace,
 }
 
 struct Served {
@@ -82,6 +84,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
     } else {
         (options, None)
     };
+    let _working = remotes.as_ref().and_then(|remotes| serve.pace.begin(remotes, serve.clinic.seed));
     let workplace = Arc::new(Workplace::open(options).await?);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", serve.port)).await.map_err(|error| {
         Failure::new(

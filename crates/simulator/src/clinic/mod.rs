@@ -13,6 +13,7 @@ mod row;
 mod truth;
 pub mod visits;
 mod vocabulary;
+pub(crate) mod work;
 
 pub use evolve::Edit;
 pub use generate::{Case, Cases};
@@ -22,6 +23,7 @@ pub use visits::{
     AppointmentCase, AppointmentTruth, STAFF, Staff, TreatmentCase, TreatmentExpected, TreatmentTruth,
     VisitEdit, VisitMaker, Visits,
 };
+pub use work::Happening;
 
 use crate::clock::servicenow_text;
 use crate::ehr::{Chart, Ehr};
