@@ -40,15 +40,22 @@ async fn rpc<R: Runtime>(
     outcome.map_err(|error| serde_json::to_value(error).unwrap_or(Value::Null))
 }
 
-/// Keeps a file that the UI made among the person's downloads, never over another one; says where.
+/// Keeps a file that the UI was given among the person's downloads, never over another one; says where. Its content is text,
+/// or bytes in base 64.
 ///
 /// # Errors
-/// The [`console_api::dto::ApiError`] as JSON: a name that is none, a folder that takes no file.
+/// The [`console_api::dto::ApiError`] as JSON: a name that is none, bytes that are none, a folder that takes no file.
 #[tauri::command]
 #[allow(clippy::needless_pass_by_value, reason = "a command is given its handle by value")]
-fn keep<R: Runtime>(app: AppHandle<R>, name: &str, text: &str) -> Result<String, Value> {
+fn keep<R: Runtime>(
+    app: AppHandle<R>,
+    name: &str,
+    text: Option<&str>,
+    base64: Option<&str>,
+) -> Result<String, Value> {
     let folder = app.path().download_dir().or_else(|_| app.path().home_dir()).ok();
-    keeping::keep(folder.as_deref(), name, text)
+    keeping::content(text, base64)
+        .and_then(|content| keeping::keep(folder.as_deref(), name, &content))
         .map(|path| path.display().to_string())
         .map_err(|error| serde_json::to_value(error).unwrap_or(Value::Null))
 }

@@ -8,7 +8,7 @@
  *   VETSYNC_LOOKS "all" for light and dark in both sizes, and a window magnified to 200 %; otherwise light at 1280 x 800
  */
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkAxe, openBrowser, showBuild, typeAtOnce } from "./browser.mjs";
 
@@ -235,6 +235,38 @@ async function queue() {
   await at("edit-form").waitFor({ state: "detached" });
 }
 
+/** The runs, the report of the latest one, and that of a week; a report saved is a file of its own. */
+async function reports() {
+  await go("c");
+  await at("runs").waitFor();
+  await look_at("reconciliation");
+  await page.locator("h1").first().focus();
+  await page.keyboard.press("Enter");
+  await at("report").waitFor();
+  await at("figure-accuracy").waitFor();
+  await look_at("report");
+  for (const [key, ending, begins] of /** @type {const} */ ([
+    ["p", "pdf", "%PDF-1.7"],
+    ["e", "xlsx", "PK"],
+    ["v", "csv", "\u{feff}section,"],
+  ])) {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press(key)]);
+    assert.match(download.suggestedFilename(), new RegExp(`^vetsync-run-.*\\.${ending}$`));
+    const content = await readFile(await download.path());
+    // Invented data has invented files.
+    if (!url?.includes("host=fake")) assert.equal(content.toString("utf8", 0, Buffer.byteLength(begins)), begins, `what is saved as ${ending} is one`);
+    await page.locator("h1").first().focus();
+  }
+  await page.keyboard.press("Escape");
+  await at("report-of-days").waitFor();
+  await page.keyboard.press("r");
+  await at("span-week").waitFor();
+  await page.keyboard.press("w");
+  await page.locator("[data-testid=span-week][aria-pressed=true]").waitFor();
+  await at("runs-row").first().waitFor();
+  await look_at("report-of-days");
+}
+
 /** What came in and could not be read, up to the editor. */
 async function unreadable() {
   await go("u");
@@ -424,6 +456,7 @@ try {
     await variants();
     await queue();
     await unreadable();
+    await reports();
     await pauseAndResume();
     await decide();
   }

@@ -51,7 +51,7 @@ impl Range {
 }
 
 /// When a local date begins: the first moment that clocks show it, which is not 00:00 where they are put forward then.
-fn midnight(date: NaiveDate, zone: Tz) -> Option<i64> {
+pub(crate) fn midnight(date: NaiveDate, zone: Tz) -> Option<i64> {
     let shown = date.and_time(NaiveTime::MIN);
     (0..=24 * 4)
         .find_map(|quarter| {

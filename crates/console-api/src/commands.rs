@@ -15,6 +15,8 @@ macro_rules! with_commands {
             "run.braked" => run_braked(Nothing) -> BrakedView, Some(Capability::SeeConflicts);
             "run.continue" => run_continue(ContinueBraked) -> Continued, Some(Capability::SyncAll);
             "runs.list" => runs_list(RunQuery) -> RunList, None;
+            "reports.get" => reports_get(ReportQuery) -> ReportView, Some(Capability::SeeReports);
+            "reports.export" => reports_export(ReportExport) -> ReportFile, Some(Capability::SeeReports);
             "schedule.get" => schedule_get(Nothing) -> ScheduleView, None;
             "patients.search" => patients_search(PatientSearch) -> PatientPageRows, Some(Capability::SeePatients);
             "patients.get" => patients_get(Id) -> PatientPage, Some(Capability::SeePatients);

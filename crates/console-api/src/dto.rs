@@ -47,6 +47,7 @@ mod patients;
 mod planning;
 mod quarantine;
 mod queue;
+mod reports;
 mod schedule;
 mod visits;
 pub use duplicates::*;
@@ -56,6 +57,7 @@ pub use patients::*;
 pub use planning::*;
 pub use quarantine::*;
 pub use queue::*;
+pub use reports::*;
 pub use schedule::*;
 pub use visits::*;
 
@@ -84,6 +86,8 @@ dto_enum! {
         SyncAll,
         VerifyPatient,
         SeeReceipts,
+        /// See and export reports of runs and of days.
+        SeeReports,
         Undo,
         LinkPatients,
         SeeRaw,
@@ -188,6 +192,7 @@ pub fn declarations() -> Vec<String> {
         quarantine::declarations,
         queue::declarations,
         news::declarations,
+        reports::declarations,
         schedule::declarations,
         visits::declarations,
     ] {

@@ -24,6 +24,7 @@ mod queue;
 mod reasons;
 mod receipts;
 mod remotes;
+mod reports;
 mod schedule;
 mod shown;
 mod storage;

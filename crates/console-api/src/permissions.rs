@@ -32,6 +32,7 @@ pub fn capabilities(role: Role) -> &'static [Capability] {
             C::SeeConflicts,
             C::VerifyPatient,
             C::SeeReceipts,
+            C::SeeReports,
             C::SeeRaw,
             C::SeeQuarantine,
             C::WorkQuarantine,
@@ -50,6 +51,7 @@ pub fn capabilities(role: Role) -> &'static [Capability] {
             C::SyncAll,
             C::VerifyPatient,
             C::SeeReceipts,
+            C::SeeReports,
             C::Undo,
             C::LinkPatients,
             C::SeeRaw,
@@ -60,7 +62,7 @@ pub fn capabilities(role: Role) -> &'static [Capability] {
             C::ControlRemotes,
             C::AcknowledgeIncidents,
         ],
-        Role::Auditor => &[C::SeePatients, C::SeeReceipts],
+        Role::Auditor => &[C::SeePatients, C::SeeReceipts, C::SeeReports],
     }
 }
 
@@ -87,6 +89,7 @@ pub const fn who_can(capability: Capability) -> &'static str {
         Capability::SeePatients | Capability::SeeReceipts => "everybody",
         Capability::SeeConflicts => "everybody but auditors",
         Capability::VerifyPatient => "the front desk, clinicians, IT and administrators",
+        Capability::SeeReports => "auditors, IT and administrators",
         Capability::SeeRaw => "clinicians, IT and administrators",
         Capability::SeeQuarantine
         | Capability::WorkQuarantine

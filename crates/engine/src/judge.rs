@@ -9,7 +9,7 @@ use crate::plans::{self, Drafting, PlanBody};
 use crate::rules::Rules;
 use crate::step::Blocked;
 use crate::treatments::{self, Surroundings};
-use reconcile::compare::Base;
+use reconcile::compare::{Base, Rule};
 use reconcile::{Comparison, FieldComparison, PairPlan, PairState, Settlement};
 use record::{Catalogue, Record, RecordKind, Remote};
 use store::{
@@ -174,8 +174,8 @@ fn without(plan: &PairPlan, held: &Held) -> PairPlan {
 pub struct Judgement {
     /// To commit.
     pub changes: Vec<Change>,
-    /// Fields settled by rule.
-    pub settled: u32,
+    /// The rules that settled fields, one for each field.
+    pub settled: Vec<Rule>,
     /// Grade of the open conflict, if there is one.
     pub conflict_grade: Option<u8>,
     /// Operations enqueued, per remote.
@@ -227,7 +227,7 @@ pub fn judge(
         let body = plans::body_of(context, lenses, &to_write, Vec::new(), &mut drafting)?;
         let plan_id = next_id();
         let row = automatic_plan(&plan_id, context, &comparison, &body, terms.now_ms)?;
-        judgement.settled = settled_count(&comparison);
+        judgement.settled = settled_by(&comparison);
         judgement.changes.push(Change::Audit(AuditRow {
             id: next_id(),
             at_ms: terms.now_ms,
@@ -411,13 +411,12 @@ pub fn field_ids(catalogue: &Catalogue, fields: impl IntoIterator<Item = record:
     ids.join(",")
 }
 
-fn settled_count(comparison: &Comparison) -> u32 {
-    let settled = comparison
-        .fields
-        .iter()
-        .filter(|field| matches!(field.settlement, Settlement::Settle { .. }))
-        .count();
-    u32::try_from(settled).unwrap_or(u32::MAX)
+fn settled_by(comparison: &Comparison) -> Vec<Rule> {
+    let rule = |field: &FieldComparison| match &field.settlement {
+        Settlement::Settle { rule, .. } => Some(*rule),
+        Settlement::Nothing | Settlement::Ask { .. } => None,
+    };
+    comparison.fields.iter().filter_map(rule).collect()
 }
 
 fn automatic_plan(

@@ -59,7 +59,10 @@ impl Engine {
                 }
                 Err(error) => return Err(error),
             };
-            run.counts.settled += u64::from(judgement.settled);
+            run.counts.settled += judgement.settled.len() as u64;
+            for rule in &judgement.settled {
+                run.counts.settled_by(*rule, 1);
+            }
             run.remember_operations(&judgement.changes);
             if !judgement.changes.is_empty() {
                 effects.notices.push(Notice::Pair(id));

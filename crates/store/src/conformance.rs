@@ -9,6 +9,7 @@ mod cases_incidents;
 mod cases_outbox;
 mod cases_pairs;
 mod cases_people;
+mod cases_reports;
 mod cases_schedule;
 mod cases_search;
 pub mod rows;
@@ -87,6 +88,7 @@ fn all_cases() -> impl Iterator<Item = &'static Case> {
         cases_batch::CASES,
         cases_incidents::CASES,
         cases_people::CASES,
+        cases_reports::CASES,
         cases_schedule::CASES,
         cases_search::CASES,
     ]

@@ -12,12 +12,14 @@ pub mod crash;
 pub mod folding;
 pub mod inbox;
 pub mod model;
+pub mod reports;
 pub mod schedule;
 pub mod sqlite;
 mod words;
 
 pub use inbox::*;
 pub use model::*;
+pub use reports::*;
 pub use schedule::*;
 
 use std::sync::Arc;
@@ -285,6 +287,18 @@ pub trait Store: Send + Sync + 'static {
     async fn run(&self, id: &str) -> Result<Option<RunRow>>;
     /// Runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<RunRow>>;
+    /// What was kept of a run for its report when it ended, as the engine encoded it.
+    async fn run_facts(&self, run: &str) -> Result<Option<String>>;
+    /// The latest run before this one that was asked for by the same, had the same scope and was done.
+    async fn run_before(&self, run: &RunRow) -> Result<Option<RunRow>>;
+    /// Runs that began in a span, in order.
+    async fn runs_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<RunRow>>;
+    /// What people answered in a span, by person.
+    async fn answers_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<AnswerCount>>;
+    /// Writes that were carried out in a span.
+    async fn writes_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<WriteCount>>;
+    /// Questions that were opened and closed in a span.
+    async fn questions_between(&self, from_ms: i64, until_ms: i64) -> Result<QuestionCounts>;
     /// One slot of a schedule, if it was ever claimed.
     async fn slot(&self, schedule: ScheduleName, slot: &str) -> Result<Option<SlotRow>>;
     /// Slots of a schedule, the latest first.

@@ -646,6 +646,12 @@ pub enum Change {
         due_at_ms: i64,
         at_ms: i64,
     },
+    /// Keeps what a report says of a run, as the engine encoded it. What is kept already stays.
+    FreezeReport {
+        run: String,
+        facts: String,
+        at_ms: i64,
+    },
     PutDuplicate(DuplicateRow),
     RemoveDuplicate {
         a: SnapshotId,

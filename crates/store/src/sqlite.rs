@@ -21,6 +21,7 @@ pub mod migrate;
 mod outbox;
 mod pairs;
 mod read;
+mod reports;
 mod rows;
 mod schedule;
 mod search;

@@ -3,8 +3,8 @@
 use record::{RecordKind, Remote};
 
 use crate::{
-    ConflictCause, ConflictState, EventAction, InboxState, OperationAction, OperationState, PairStatus,
-    PlanState, Presence, QuarantineState, ScheduleName, SlotState, StoreError,
+    Answer, ConflictCause, ConflictState, EventAction, InboxState, OperationAction, OperationState,
+    PairStatus, PlanState, Presence, QuarantineState, ScheduleName, SlotState, StoreError,
 };
 
 /// A value that is stored as one word.
@@ -37,6 +37,7 @@ macro_rules! words {
 }
 
 words!(ScheduleName, "schedule", Reconciliation = "reconciliation", Batch = "batch");
+words!(Answer, "answer", Approved = "approved", Refused = "refused", Same = "same", Different = "different",);
 words!(SlotState, "slot", Running = "running", Failed = "failed", Done = "done");
 words!(Presence, "presence", Present = "present", Suspected = "suspected", Gone = "gone");
 words!(

@@ -6,6 +6,7 @@ mod duplicates;
 mod exports;
 mod figures;
 mod queue;
+mod report;
 mod restart;
 mod sync;
 mod truth;
@@ -23,7 +24,8 @@ use std::process::{Command, ExitCode, Stdio};
 /// `vetsync bench`
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// What to measure: compare, clinic, truth, duplicates, accept, outbox, outage, restart, sync, sync-away; everything where nothing is named.
+    /// What to measure: compare, clinic, truth, duplicates, accept, outbox, outage, restart, sync, sync-away, report;
+    /// everything where nothing is named.
     names: Vec<String>,
     /// Pairs to compare, or patients per side; each measure has its own number where this is left out.
     #[arg(long, value_name = "N")]
@@ -43,7 +45,7 @@ struct Report {
     measures: Vec<Measure>,
 }
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "compare",
     "clinic",
     "truth",
@@ -54,6 +56,7 @@ const ALL: [&str; 10] = [
     "restart",
     "sync",
     "sync-away",
+    "report",
 ];
 
 /// Measures.
@@ -131,6 +134,7 @@ async fn step_inside(
         "restart" => restart::measure(size.unwrap_or(50_000), folder).await?,
         "sync" => sync::measure(size.unwrap_or(3_000), folder, disk, 0).await?,
         "sync-away" => sync::measure(size.unwrap_or(3_000), folder, disk, sync::AWAY_MS).await?,
+        "report" => return Ok(report::measure(size.unwrap_or(100_000)).context("no report")?),
         _ => return Ok(truth::measure(size.unwrap_or(30_000) as u64)?),
     };
     let mut measures = vec![disk.syncs(step, folder)?];

@@ -100,6 +100,8 @@ enum Verb {
     Schedule(commands::Schedule),
     /// The runs there were, and what came of them.
     Runs(commands::Runs),
+    /// Reports of runs and of any days, with who decided what: list, show, export as PDF, XLSX, CSV or JSON.
+    Reports(commands::Reports),
     /// Compare two exports offline, field by field, before anything is connected. Ends with 7 if they differ.
     Compare(compare::Compare),
     /// Measure: the figures of `cargo xtask bench`.
@@ -150,6 +152,7 @@ async fn main() -> ExitCode {
         Verb::Quarantine(quarantine) => commands::quarantine(options, quarantine, json).await,
         Verb::Schedule(schedule) => commands::schedule(options, schedule, json).await,
         Verb::Runs(runs) => commands::runs(options, runs, json).await,
+        Verb::Reports(reports) => commands::reports(options, reports, json).await,
         Verb::Compare(compare) => compare::run(&compare, options.config.as_deref(), json),
         Verb::Bench(bench) => bench::run(bench, json).await,
         Verb::Doctor => commands::doctor(options, json).await,

@@ -315,6 +315,30 @@ impl Store for Medium {
     async fn claim_events(&self, now_ms: i64, records: u32) -> Result<Vec<InboxRow>> {
         self.write(self.inner.claim_events(now_ms, records)).await
     }
+    async fn run_facts(&self, run: &str) -> Result<Option<String>> {
+        self.inner.run_facts(run).await
+    }
+
+    async fn run_before(&self, run: &RunRow) -> Result<Option<RunRow>> {
+        self.inner.run_before(run).await
+    }
+
+    async fn runs_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<RunRow>> {
+        self.inner.runs_between(from_ms, until_ms).await
+    }
+
+    async fn answers_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<store::AnswerCount>> {
+        self.inner.answers_between(from_ms, until_ms).await
+    }
+
+    async fn writes_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<store::WriteCount>> {
+        self.inner.writes_between(from_ms, until_ms).await
+    }
+
+    async fn questions_between(&self, from_ms: i64, until_ms: i64) -> Result<store::QuestionCounts> {
+        self.inner.questions_between(from_ms, until_ms).await
+    }
+
     async fn slot(&self, schedule: store::ScheduleName, slot: &str) -> Result<Option<store::SlotRow>> {
         self.inner.slot(schedule, slot).await
     }

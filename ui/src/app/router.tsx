@@ -140,6 +140,23 @@ const reconciliation = createRoute({
   component: lazyRouteComponent(() => import("../features/reconciliation/ReconciliationScreen"), "ReconciliationScreen"),
 });
 
+/** The spans that a report is made of. */
+export const reportSpans = { day: "Day", week: "Week", month: "Month" } as const;
+
+const reportOfDays = createRoute({
+  getParentRoute: () => root,
+  path: "/reconciliation/days",
+  validateSearch: (search: Record<string, unknown>): { day?: string; span?: keyof typeof reportSpans } =>
+    given({ day: day(search.day) as string, span: oneOf(reportSpans, search.span) as keyof typeof reportSpans }),
+  component: lazyRouteComponent(() => import("../features/reconciliation/DaysScreen"), "DaysScreen"),
+});
+
+const reportOfRun = createRoute({
+  getParentRoute: () => root,
+  path: "/reconciliation/$runId",
+  component: lazyRouteComponent(() => import("../features/reconciliation/RunScreen"), "RunScreen"),
+});
+
 /** What the queue can be narrowed to: a state, or several that mean the same to people. */
 export const queueStates = { waiting: "Waiting", trying: "Trying", parked: "Needs an edit", done: "Done", cancelled: "Cancelled" } as const;
 
@@ -214,6 +231,8 @@ const routeTree = root.addChildren([
   plan,
   receipts,
   reconciliation,
+  reportOfDays,
+  reportOfRun,
   queue,
   operation,
   unreadable,

@@ -178,7 +178,7 @@ linkable: boolean,
  */
 notLinkableBecause: string | null, };
 
-export type Capability = "see_patients" | "see_conflicts" | "decide_demographic" | "decide_clinical" | "approve_second" | "sync_one" | "sync_all" | "verify_patient" | "see_receipts" | "undo" | "link_patients" | "see_raw" | "see_quarantine" | "work_quarantine" | "switch_person" | "see_queue" | "edit_queue" | "control_remotes" | "acknowledge_incidents";
+export type Capability = "see_patients" | "see_conflicts" | "decide_demographic" | "decide_clinical" | "approve_second" | "sync_one" | "sync_all" | "verify_patient" | "see_receipts" | "see_reports" | "undo" | "link_patients" | "see_raw" | "see_quarantine" | "work_quarantine" | "switch_person" | "see_queue" | "edit_queue" | "control_remotes" | "acknowledge_incidents";
 
 export type Cause = "fields_differ" | "maybe_duplicate" | "not_stored" | "vanished" | "cannot_create" | "overwritten" | "rule_broken";
 
@@ -894,6 +894,78 @@ export type RemotesStatus = { remotes: Array<RemoteStatus>, incidents: Array<Inc
  * Nothing can be stored, and so nothing is sent.
  */
 storage: StorageTrouble | null, };
+
+export type ReportCell = { 
+/**
+ * For people: "99,302", "99.21 %".
+ */
+text: string, 
+/**
+ * Where it is a figure; a share in percent.
+ */
+number: number | null, };
+
+export type ReportColumn = { id: string, heading: string, figures: boolean, };
+
+export type ReportExport = { report: ReportQuery, format: ReportFormat, };
+
+export type ReportFigure = { id: string, label: string, value: ReportCell, 
+/**
+ * In the report before; an empty text where there is none.
+ */
+before: ReportCell, };
+
+export type ReportFile = { 
+/**
+ * A name without a folder.
+ */
+name: string, base64: string, };
+
+export type ReportFormat = "pdf" | "xlsx" | "csv" | "json";
+
+export type ReportPeriod = { span: ReportSpan | null, from: string, to: string, 
+/**
+ * A day of the span before, and of the one after.
+ */
+previous: string, next: string, };
+
+export type ReportQuery = { runId: string | null, 
+/**
+ * The first day (2026-11-02), or with `span` any day of the span.
+ */
+from: string | null, 
+/**
+ * The last day; the first one where it is not said. Not together with `span`.
+ */
+to: string | null, span: ReportSpan | null, };
+
+export type ReportRow = { cells: Array<ReportCell>, 
+/**
+ * The question or run that it is about.
+ */
+leadsTo: string | null, 
+/**
+ * The record it is about. Files hold neither this nor the name.
+ */
+about: string | null, 
+/**
+ * The record's name, for those who may see patients.
+ */
+name: string | null, };
+
+export type ReportSpan = "day" | "week" | "month";
+
+export type ReportTable = { id: string, title: string, columns: Array<ReportColumn>, rows: Array<ReportRow>, 
+/**
+ * What is said where there are no rows.
+ */
+empty: string, leftOut: number, };
+
+export type ReportView = { id: string, title: string, hospital: string, subject: string, notes: Array<string>, summary: Array<ReportFigure>, tables: Array<ReportTable>, 
+/**
+ * None of a run.
+ */
+period: ReportPeriod | null, };
 
 export type Role = "front_desk" | "clinician" | "it" | "admin" | "auditor";
 

@@ -25,6 +25,7 @@ const tagOf: Partial<Record<CommandName, Tag>> = {
   "run.braked": "runs",
   "runs.list": "runs",
   "schedule.get": "runs",
+  "reports.get": "runs",
   "patients.search": "patients",
   "patients.get": "patient",
   "patients.raw": "patient",

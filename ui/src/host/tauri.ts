@@ -16,7 +16,7 @@ export function tauriHost(): Host {
     },
     async save(file) {
       try {
-        return await invoke<string>("keep", { name: file.name, text: file.text });
+        return await invoke<string>("keep", "base64" in file ? { name: file.name, base64: file.base64 } : { name: file.name, text: file.text });
       } catch (thrown) {
         throw asCallFailed(thrown);
       }

@@ -1,16 +1,19 @@
 import type { Commands } from "../bindings/commands";
-import type { ApiError, Event, Tag, TextFile } from "../bindings/types";
+import type { ApiError, Event, ReportFile, Tag, TextFile } from "../bindings/types";
 
 export type CommandName = keyof Commands;
 export type Request<K extends CommandName> = Commands[K]["request"];
 export type Response<K extends CommandName> = Commands[K]["response"];
+
+/** What a person takes out of the console: text, or bytes in base 64. */
+type SavedFile = TextFile | ReportFile;
 
 /** The one seam between the console and whatever carries its commands: the window, a browser, or a test. */
 export interface Host {
   readonly kind: "window" | "browser" | "sample";
   call<K extends CommandName>(name: K, request: Request<K>): Promise<Response<K>>;
   /** Keeps a file where people look for it; says where. */
-  save(file: TextFile): Promise<string>;
+  save(file: SavedFile): Promise<string>;
   /** Returns what ends the subscription. */
   subscribe(listener: (event: Event) => void): () => void;
 }

@@ -55,13 +55,14 @@ export function webHost(base: string, token: string | null): Host {
       if (answer.ok) return body as never;
       throw body === null && answer.status === 401 ? signedOut() : asCallFailed(body);
     },
-    async save({ name, text }) {
+    async save(file) {
       const link = document.createElement("a");
-      link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
-      link.download = name;
+      const content = "base64" in file ? Uint8Array.from(atob(file.base64), (byte) => byte.charCodeAt(0)) : file.text;
+      link.href = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
+      link.download = file.name;
       link.click();
       URL.revokeObjectURL(link.href);
-      return name;
+      return file.name;
     },
     subscribe(listener) {
       const ending = new AbortController();

@@ -8,7 +8,7 @@ use super::{
     bulk::{Bound, Bulk},
     clock,
     errors::typed,
-    inbox, outbox, pairs, schedule,
+    inbox, outbox, pairs, reports, schedule,
 };
 use crate::{
     AuditRow, Change, ConflictRow, DuplicateRow, Presence, Result, RunRow, SnapshotId, SnapshotRow,
@@ -142,6 +142,7 @@ async fn single(connection: &mut SqliteConnection, tail: &mut Tail, change: &Cha
         Change::ClaimSlot { .. } | Change::RenewSlots { .. } | Change::FinishSlots { .. } => {
             schedule::single(connection, change).await
         }
+        Change::FreezeReport { run, facts, at_ms } => reports::freeze(connection, run, facts, *at_ms).await,
         Change::PutDuplicate(row) => put_duplicate(connection, row).await,
         Change::RemoveDuplicate { a, b } => remove_duplicate(connection, a, b).await,
         Change::AcceptEvent(_)

@@ -40,6 +40,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/0009_broken_rules.sql"),
     },
     Migration { version: 10, name: "duplicates", sql: include_str!("../../migrations/0010_duplicates.sql") },
+    Migration { version: 11, name: "reports", sql: include_str!("../../migrations/0011_reports.sql") },
 ];
 
 /// The newest version this program knows.

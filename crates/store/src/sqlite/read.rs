@@ -19,16 +19,17 @@ use super::{
     bulk::Bound,
     check,
     errors::typed,
+    reports,
     rows::{self, Columns, audit_columns, run_columns},
     schedule::{self, slot_columns},
     search,
 };
 use crate::{
-    AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, Dependants, DuplicateRow, InboxRow,
-    InboxState, IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow, OperationState,
-    PairDigests, PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState, QuarantineCause,
-    QuarantineFilter, QuarantineRow, QueueFilter, ReceiptRow, Result, RunRow, ScheduleName, SlotRow,
-    SnapshotId, SnapshotRow, Store, UnpairedRow, words::Word,
+    AnswerCount, AuditRow, Batch, CauseCount, Change, ConflictFilter, ConflictRow, Dependants, DuplicateRow,
+    InboxRow, InboxState, IncidentRow, LaneWork, OperationCause, OperationFilter, OperationRow,
+    OperationState, PairDigests, PairPage, PairRow, PairStatus, PairValues, PlanRow, PlanState,
+    QuarantineCause, QuarantineFilter, QuarantineRow, QuestionCounts, QueueFilter, ReceiptRow, Result,
+    RunRow, ScheduleName, SlotRow, SnapshotId, SnapshotRow, Store, UnpairedRow, WriteCount, words::Word,
 };
 
 type Read<T> = fn(&mut Columns<'_>) -> Result<T>;
@@ -348,6 +349,30 @@ impl Store for SqliteStore {
         ))
         .bind(i64::from(limit));
         all(&self.readers, query, rows::run).await
+    }
+
+    async fn run_facts(&self, run: &str) -> Result<Option<String>> {
+        reports::facts(&self.readers, run).await
+    }
+
+    async fn run_before(&self, run: &RunRow) -> Result<Option<RunRow>> {
+        reports::run_before(&self.readers, run).await
+    }
+
+    async fn runs_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<RunRow>> {
+        reports::runs_between(&self.readers, from_ms, until_ms).await
+    }
+
+    async fn answers_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<AnswerCount>> {
+        reports::answers_between(&self.readers, from_ms, until_ms).await
+    }
+
+    async fn writes_between(&self, from_ms: i64, until_ms: i64) -> Result<Vec<WriteCount>> {
+        reports::writes_between(&self.readers, from_ms, until_ms).await
+    }
+
+    async fn questions_between(&self, from_ms: i64, until_ms: i64) -> Result<QuestionCounts> {
+        reports::questions_between(&self.readers, from_ms, until_ms).await
     }
 
     async fn slot(&self, schedule: ScheduleName, slot: &str) -> Result<Option<SlotRow>> {

@@ -19,6 +19,7 @@ mod one_sided;
 mod permissions;
 mod polling;
 mod queue;
+mod reports;
 mod schedule;
 mod second_person;
 mod single;

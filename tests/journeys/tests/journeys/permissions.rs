@@ -72,6 +72,12 @@ const TABLE: &[Entry] = &[
     ("plans.refuse", "yyyy-", || json!({ "planId": "none", "reason": "no" })),
     ("plans.undo", "yy-y-", || json!({ "id": "none" })),
     ("runs.list", "yyyyy", || json!({ "limit": 9 })),
+    ("reports.get", "--yyy", || json!({ "runId": null, "from": null, "to": null, "span": "week" })),
+    (
+        "reports.export",
+        "--yyy",
+        || json!({ "report": { "runId": null, "from": null, "to": null, "span": null }, "format": "csv" }),
+    ),
     ("schedule.get", "yyyyy", || json!({})),
     ("run.get", "yyyyy", || json!({ "id": "none" })),
     ("run.braked", "yyyy-", || json!({})),

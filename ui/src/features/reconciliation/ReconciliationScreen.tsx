@@ -1,6 +1,9 @@
 import { IconCalendarClock } from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
 import type { ScheduledPart } from "../../bindings/types";
+import { useMay } from "../../data/session";
 import { useRead } from "../../data/useRead";
+import { KeyButton } from "../../keyboard/KeyButton";
 import { Empty } from "../../shared/Empty";
 import { Failure } from "../../shared/Failure";
 import { Page } from "../../shared/Page";
@@ -42,8 +45,17 @@ export function ReconciliationScreen() {
   const schedule = useRead("schedule.get", {}, { refetchInterval: 60_000 });
   const runs = useRead("runs.list", { limit: LISTED });
   const home = useRead("home.get", {});
+  const seesReports = useMay("see_reports");
+  const navigate = useNavigate();
   return (
-    <Page testId="reconciliation-screen" title="Reconciliation" lead="Both systems are compared completely once a day; every run leaves its outcome here.">
+    <Page
+      testId="reconciliation-screen"
+      title="Reconciliation"
+      lead="Both systems are compared completely once a day; every run leaves its outcome here."
+      actions={
+        seesReports && <KeyButton shortcut="r" says="Report of a day, week or month" group="Reconciliation" run={() => void navigate({ to: "/reconciliation/days" })} data-testid="report-of-days" />
+      }
+    >
       {schedule.data ? (
         <div className={classes.parts}>
           {schedule.data.off && (
@@ -71,7 +83,7 @@ export function ReconciliationScreen() {
           Every complete comparison is listed here: what asked for it, how long it took, and what came of it.
         </Empty>
       ) : (
-        <RunTable runs={runs.data.runs} progress={home.data?.run?.progress ?? null} />
+        <RunTable runs={runs.data.runs} progress={home.data?.run?.progress ?? null} reports={seesReports} />
       )}
     </Page>
   );

@@ -14,6 +14,8 @@ import type {
   PlanView,
   Progress,
   ReceiptView,
+  ReportQuery,
+  ReportView,
   RunView,
   Session,
   StorageTrouble,
@@ -29,6 +31,7 @@ import { agreeingFields, DAY_MS, PATIENTS, shown, syntheticPatient } from "./pat
 import { plannedWrites, receiptOf, undoPlan } from "./plans";
 import { SampleQuarantine } from "./quarantine";
 import { SampleQueue } from "./queue";
+import { reportOfDays, reportOfRun, saved } from "./reports";
 import { schedule } from "./schedule";
 import { treatment, treatments } from "./treatments";
 
@@ -61,6 +64,7 @@ const admin: Capability[] = [
   "see_raw",
   "see_quarantine",
   "work_quarantine",
+  "see_reports",
   ...queue,
 ];
 const may: Record<string, Capability[]> = {
@@ -68,7 +72,7 @@ const may: Record<string, Capability[]> = {
   vet: [...everyone, "decide_clinical", "verify_patient", "undo"],
   admin,
   chief: admin,
-  it: [...everyone, "see_raw", "see_quarantine", "work_quarantine", ...queue],
+  it: [...everyone, "see_reports", "see_raw", "see_quarantine", "work_quarantine", ...queue],
 };
 
 const clinical = new Set(["patient.allergies", "patient.species", "patient.gender", "patient.medical_notes"]);
@@ -138,6 +142,8 @@ export class SampleClinic {
       return { runs: [...under, { run: this.lastRun(now), standsFor: `for ${new Date(now).toISOString().slice(0, 10)}` }] };
     },
     "schedule.get": () => schedule(Date.now()),
+    "reports.get": (request) => this.report(request),
+    "reports.export": ({ report, format }) => saved(this.report(report), format),
     "appointments.calendar": (request) => calendar(request, Date.now()),
     "appointments.news": () => this.news(),
     "appointments.news_seen": ({ untilMs }) => {
@@ -507,6 +513,13 @@ export class SampleClinic {
       storage: this.storage,
       offline: this.queue.status().remotes.some((one) => one.health !== "answering"),
     };
+  }
+
+  private report(request: ReportQuery): ReportView {
+    if (!(may[this.person.id] ?? []).includes("see_reports")) fail("not_allowed", "Your role may not do this.", "Ask somebody who can: auditors, IT and administrators.");
+    if (request.runId === null) return reportOfDays(request, Date.now());
+    const run = this.lastRun(Date.now());
+    return request.runId === run.id ? reportOfRun(run, this.conflicts) : fail("not_found", "There is no such run any more.", "Go back to the list and look again.");
   }
 
   private lastRun(now: number): RunView {
