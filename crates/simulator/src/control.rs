@@ -6,6 +6,7 @@ use crate::ehr::{Chart, Dialect, Ehr};
 use crate::faults::{Faults, PlannedFault, lock};
 use crate::idp::IdentityProvider;
 use crate::journal::Journal;
+use crate::mid::{Conduct, MidServer};
 use crate::servicenow::Instance;
 use crate::wire::{Reply, Request};
 use http::{Method, StatusCode};
@@ -23,6 +24,8 @@ pub struct Control {
     pub ehr: Arc<Ehr>,
     /// The identity provider.
     pub idp: Arc<IdentityProvider>,
+    /// The instance's MID Server; none in a simulation without sockets.
+    pub mid: Option<Arc<MidServer>>,
     clinic: Arc<Mutex<Clinic>>,
 }
 
@@ -45,7 +48,7 @@ impl Control {
         idp: Arc<IdentityProvider>,
         clinic: Clinic,
     ) -> Control {
-        Control { servicenow, ehr, idp, clinic: Arc::new(Mutex::new(clinic)) }
+        Control { servicenow, ehr, idp, mid: None, clinic: Arc::new(Mutex::new(clinic)) }
     }
 
     /// The known right answers as they stand: at first contact, or after the last [`Control::evolve`].
@@ -102,6 +105,7 @@ impl Control {
             ["ehr", "appointments", rest @ ..] => self.appointments(request, rest, &body),
             ["ehr", "treatments", rest @ ..] => self.treatments(request, rest),
             ["ehr", "dialect"] => self.dialect(&request.method, &body),
+            ["mid", rest @ ..] => self.mid_server(request, rest, &body),
             [remote, rest @ ..] => self.remote(request, remote, rest, body),
             [] => None,
         };
@@ -260,6 +264,27 @@ impl Control {
             ("DELETE", [id]) => Some(json!({"deleted": self.ehr.delete_treatment(id)})),
             _ => None,
         }
+    }
+
+    fn mid_server(&self, request: &Request, rest: &[&str], body: &Value) -> Option<Value> {
+        let mid = self.mid.as_ref()?;
+        match (request.method.as_str(), rest) {
+            // Members that are given change how it works, the others stay.
+            ("POST", ["conduct"]) => {
+                let mut merged = serde_json::to_value(mid.conduct()).ok()?;
+                for (name, value) in body.as_object()? {
+                    *merged.get_mut(name)? = value.clone();
+                }
+                let changed: Conduct = serde_json::from_value(merged).ok()?;
+                mid.behave(|conduct| *conduct = changed);
+            }
+            ("POST", ["faults"]) => mid.plan(serde_json::from_value(body.clone()).ok()?),
+            ("DELETE", ["faults"]) => mid.clear(),
+            ("POST", ["restart"]) => mid.restart(),
+            ("GET", ["conduct" | "counts"]) => {}
+            _ => return None,
+        }
+        Some(json!({"conduct": mid.conduct(), "counts": mid.counts()}))
     }
 
     /// Members that are given change the dialect, the others stay.

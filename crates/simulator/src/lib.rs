@@ -1,4 +1,4 @@
-//! A ServiceNow instance, an EHR and an identity provider to test against, filled with a seeded clinic.
+//! A ServiceNow instance with a MID Server, an EHR and an identity provider to test against, filled with a seeded clinic.
 //!
 //! They follow what is documented and observed of the real systems, independently of the product's own clients: the
 //! code of those is never consulted here, so that both cannot share a mistake. Each remote is a value that answers
@@ -18,6 +18,7 @@ pub mod faults;
 pub mod idp;
 pub mod journal;
 mod jwt;
+pub mod mid;
 pub mod serve;
 pub mod servicenow;
 mod simulation;

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::ehr::{Dialect, Ehr};
 use crate::idp::{BackendClient, IdentityProvider};
+use crate::mid::MidServer;
 use crate::serve;
 use crate::servicenow::{Instance, OauthClient, User};
 use crate::tls::{self, SigningKey, TlsError};
@@ -59,6 +60,9 @@ pub enum StartError {
     /// Keys or certificates could not be made.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The MID Server's HTTPS client could not be built.
+    #[error("the MID Server cannot speak HTTPS: {0}")]
+    MidServer(#[from] rustls::Error),
     /// The clinic could not be made.
     #[error("the clinic could not be made: its generator stopped")]
     Clinic,
@@ -137,6 +141,7 @@ pub struct Running {
     /// The hand behind the curtain.
     pub control: Control,
     servers: Vec<(Handle<SocketAddr>, tokio::task::JoinHandle<std::io::Result<()>>)>,
+    mid: tokio::task::JoinHandle<()>,
 }
 
 /// Starts simulations.
@@ -164,7 +169,10 @@ impl Simulation {
         let (urls, kept) = ((servicenow_url.clone(), ehr_url.clone(), idp_url.clone()), options.clone());
         // Keys and a large clinic take seconds: not on the threads that serve.
         let made = tokio::task::spawn_blocking(move || set_up(&kept, &urls.0, &urls.1, &urls.2)).await;
-        let (control, credentials) = made.map_err(|_| StartError::Clinic)??;
+        let (mut control, credentials) = made.map_err(|_| StartError::Clinic)??;
+        let mid = MidServer::new(Arc::clone(&control.servicenow), &authority.ca_pem)?;
+        let mid = Arc::new(mid);
+        control.mid = Some(Arc::clone(&mid));
 
         let routers = [
             (
@@ -192,6 +200,7 @@ impl Simulation {
             credentials,
             control,
             servers,
+            mid: tokio::spawn(mid.work()),
         })
     }
 }
@@ -208,8 +217,14 @@ impl Running {
         })
     }
 
+    /// The name of the instance's MID Server, which reaches the EHR.
+    pub const fn mid_server_name(&self) -> &'static str {
+        crate::mid::NAME
+    }
+
     /// Lets requests under way finish for at most two seconds, then stops.
     pub async fn stop(mut self) {
+        self.mid.abort();
         for (handle, _) in &self.servers {
             handle.graceful_shutdown(Some(Duration::from_secs(2)));
         }
@@ -222,6 +237,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.mid.abort();
         for (handle, _) in &self.servers {
             handle.shutdown();
         }

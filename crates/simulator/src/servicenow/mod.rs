@@ -109,6 +109,9 @@ pub(crate) struct State {
     pub(crate) deferred: Vec<write::Deferred>,
     ids: ChaCha8Rng,
     loaded_ids: ChaCha8Rng,
+    platform_ids: ChaCha8Rng,
+    /// Contents of `sys_attachment`, by its keys.
+    pub(crate) attachments: BTreeMap<String, Vec<u8>>,
 }
 
 /// Which stream of chance a row's `sys_id` is drawn from.
@@ -118,6 +121,8 @@ pub(crate) enum IdStream {
     Made,
     /// What is there from the beginning, beside the patients: it must not move the ids of what is made later.
     Loaded,
+    /// What the platform keeps for itself: its queue and its attachments.
+    Platform,
 }
 
 impl State {
@@ -126,6 +131,7 @@ impl State {
         match stream {
             IdStream::Made => self.ids.fill_bytes(&mut bytes),
             IdStream::Loaded => self.loaded_ids.fill_bytes(&mut bytes),
+            IdStream::Platform => self.platform_ids.fill_bytes(&mut bytes),
         }
         hex::encode(bytes)
     }
@@ -139,6 +145,8 @@ pub struct Instance {
     oauth: Mutex<oauth::Oauth>,
     rate: Mutex<(i64, u32)>,
     base_url: RwLock<String>,
+    /// Wakes its MID Server when a row was put into the queue.
+    pub(crate) queued: tokio::sync::Notify,
     /// Its clock.
     pub clock: Clock,
     /// Its faults.
@@ -167,11 +175,14 @@ impl Instance {
                 deferred: Vec::new(),
                 ids: ChaCha8Rng::seed_from_u64(seed ^ 0x5e71),
                 loaded_ids: ChaCha8Rng::seed_from_u64(seed ^ 0x10ad),
+                platform_ids: ChaCha8Rng::seed_from_u64(seed ^ 0x0ecc),
+                attachments: BTreeMap::new(),
             }),
             settings: RwLock::new(Settings::default()),
             oauth: Mutex::new(oauth::Oauth::new(seed)),
             rate: Mutex::new((0, 0)),
             base_url: RwLock::new("https://servicenow.test".to_owned()),
+            queued: tokio::sync::Notify::new(),
             clock,
             faults: Faults::default(),
             journal: Journal::default(),
@@ -184,7 +195,7 @@ impl Instance {
         instance.insert_row(
             "ecc_agent",
             &[
-                ("name", "mid-frontdesk"),
+                ("name", crate::mid::NAME),
                 ("status", "Up"),
                 ("host_name", "frontdesk-server"),
                 ("last_refreshed", &refreshed),
@@ -200,6 +211,9 @@ impl Instance {
             instance.define_from(&table, IdStream::Loaded);
         }
         instance.list_choices(&schema::patient_table());
+        for table in schema::platform_tables() {
+            instance.define_from(&table, IdStream::Platform);
+        }
         instance
     }
 
@@ -320,8 +334,12 @@ impl Instance {
             ["table", table] => self.table_api(request, &caller, version, table, None, met),
             ["table", table, key] => self.table_api(request, &caller, version, table, Some(key), met),
             ["stats", table] if request.method == Method::GET => self.aggregate(request, &caller, table, met),
+            ["attachment"] if request.method == Method::GET => {
+                self.table_api(request, &caller, version, "sys_attachment", None, met)
+            }
+            ["attachment", key, "file"] if request.method == Method::GET => self.attached(key),
             ["batch"] if request.method == Method::POST => self.batch(request, met),
-            ["table" | "stats" | "batch", ..] => {
+            ["table" | "stats" | "batch" | "attachment", ..] => {
                 error(StatusCode::METHOD_NOT_ALLOWED, "Method not supported", None)
             }
             _ => error(
@@ -331,6 +349,29 @@ impl Instance {
             ),
         };
         rate.into_iter().fold(reply, |reply, (name, value)| reply.with(name, &value))
+    }
+
+    /// Attaches a file to a row.
+    pub(crate) fn attach(&self, table: &str, sys_id: &str, file_name: &str, content: &[u8]) {
+        let size = content.len().to_string();
+        let values = [
+            ("table_name", table),
+            ("table_sys_id", sys_id),
+            ("file_name", file_name),
+            ("content_type", "text/xml"),
+            ("size_bytes", &size),
+        ];
+        if let Some(key) = self.insert_from("sys_attachment", &values, "system", IdStream::Platform) {
+            self.write().attachments.insert(key, content.to_vec());
+        }
+    }
+
+    /// The content of an attachment.
+    fn attached(&self, key: &str) -> Reply {
+        match self.read().attachments.get(key) {
+            Some(content) => Reply::new(StatusCode::OK, "text/xml", content.clone()),
+            None => error(StatusCode::NOT_FOUND, "No Record found", Some("Record doesn't exist")),
+        }
     }
 
     /// Counts a request against the rate limit rule; the headers to send, or the refusal (wire-facts 6.3).

@@ -257,3 +257,43 @@ pub fn system_tables() -> Vec<TableSchema> {
     }
     tables
 }
+
+/// The platform's queue and its attachments.
+pub(crate) fn platform_tables() -> Vec<TableSchema> {
+    let text = |name: &str, label: &str| Column::new(name, label, ColumnType::Text);
+    let mut tables = vec![
+        TableSchema::new(
+            "ecc_queue",
+            "name",
+            vec![
+                text("agent", "Agent"),
+                text("topic", "Topic"),
+                text("name", "Name").length(120),
+                text("source", "Source").length(1_000),
+                Column::new("response_to", "Response to", ColumnType::Reference("ecc_queue".to_owned())),
+                text("queue", "Queue"),
+                text("state", "State").default_value("ready"),
+                text("priority", "Priority").default_value("2"),
+                text("agent_correlator", "Agent correlator"),
+                text("error_string", "Error string").length(4_000),
+                Column::new("processed", "Processed", ColumnType::DateTime),
+                text("payload", "Payload").length(16_777_215),
+            ],
+        ),
+        TableSchema::new(
+            "sys_attachment",
+            "file_name",
+            vec![
+                text("table_name", "Table name"),
+                text("table_sys_id", "Table sys ID"),
+                text("file_name", "File name"),
+                text("content_type", "Content type"),
+                Column::new("size_bytes", "Size bytes", ColumnType::Integer),
+            ],
+        ),
+    ];
+    for table in &mut tables {
+        table.audit_delete = false;
+    }
+    tables
+}

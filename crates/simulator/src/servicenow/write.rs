@@ -165,6 +165,9 @@ impl Instance {
             Err(refusal) => refusal.reply(table),
             Ok(sys_id) => {
                 self.journal.wrote();
+                if table == "ecc_queue" {
+                    self.queued.notify_one();
+                }
                 let body = state
                     .tables
                     .get(table)
