@@ -42,6 +42,11 @@ pub trait Transport: Send + Sync + 'static {
     fn requests_per_minute(&self) -> Option<u32> {
         None
     }
+
+    /// Who carries the requests, where they do not go to the remote itself: the MID Server's name.
+    fn carrier(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Why no answer came.
@@ -51,6 +56,20 @@ pub enum TransportFailure {
     #[error("{what}")]
     NotSent {
         /// What failed and what to do, in words.
+        what: String,
+    },
+    /// It was not sent: whoever carries requests asks to wait first.
+    #[error("{what}")]
+    Held {
+        /// Who asks, in words.
+        what: String,
+        /// How long, milliseconds from now, if that was said.
+        retry_after_ms: Option<u64>,
+    },
+    /// It was not sent and never will be by this way: too large, or with characters that cannot be carried.
+    #[error("{what}")]
+    Unfit {
+        /// What is wrong with it and the way out, in words.
         what: String,
     },
     /// The connection broke or the time was up after the request may have been sent.

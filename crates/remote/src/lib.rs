@@ -5,6 +5,7 @@
 
 pub mod ehr;
 pub mod http;
+pub mod mid;
 pub mod servicenow;
 pub mod signin;
 

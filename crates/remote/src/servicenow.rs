@@ -3,7 +3,7 @@
 //! ServiceNow ignores what it does not understand (an unknown column, a bad condition), so every answer is checked
 //! against what was asked (wire-facts 0 and 5).
 
-mod answers;
+pub(crate) mod answers;
 mod columns;
 mod deletions;
 mod paging;

@@ -80,6 +80,22 @@ impl Ehr {
                 "ask for the search parameter _lastUpdated, or poll less often",
             );
         }
+        if let Some(carrier) = self.caller.carrier() {
+            find(
+                false,
+                &format!(
+                    "requests go through the MID Server {carrier}, which chooses the TLS version itself"
+                ),
+                "have its Java refuse anything under TLS 1.3 (docs/servicenow/mid-server.md)",
+            );
+            if !dialect.if_none_exist {
+                find(
+                    false,
+                    "a MID Server may carry a request out twice, and without If-None-Exist a new record is then made twice",
+                    "ask for If-None-Exist on creates; until then doubles show as possible duplicates",
+                );
+            }
+        }
         let (total, clock_ms) = self.total().await?;
         if dialect.list != ListStyle::Array && total.is_none() {
             find(

@@ -122,12 +122,23 @@ impl Caller {
         }
     }
 
+    /// A caller of the same remote with the same sign-in, and a session of its own.
+    pub(crate) fn again(&self) -> Caller {
+        let (transport, sign_in) = (Arc::clone(&self.transport), Arc::clone(&self.sign_in));
+        Caller::new(self.remote, transport, sign_in, Arc::clone(&self.now), self.content_type)
+    }
+
     pub(crate) fn requests_per_minute(&self) -> Option<u32> {
         self.transport.requests_per_minute()
     }
 
     pub(crate) fn last_call(&self) -> Option<CallStats> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who carries the requests, where they do not go to the remote itself.
+    pub(crate) fn carrier(&self) -> Option<&str> {
+        self.transport.carrier()
     }
 
     /// A finding where a TLS version under 1.3 is allowed.
@@ -254,6 +265,13 @@ impl Caller {
             (TransportFailure::NotSent { what }, _) => {
                 RemoteError::Unreachable { remote: self.remote, what: what.clone() }
             }
+            (TransportFailure::Held { what, retry_after_ms }, _) => RemoteError::Transient {
+                remote: self.remote,
+                status: 0,
+                what: what.clone(),
+                retry_after_ms: *retry_after_ms,
+            },
+            (TransportFailure::Unfit { what }, _) => self.refused(0, what.clone()),
             (TransportFailure::Lost { what }, Effect::Read) => self.transient(0, what.clone()),
             (
                 TransportFailure::BodyCut { status, .. } | TransportFailure::TooLarge { status, .. },

@@ -91,6 +91,10 @@ impl Transport for Ceiling {
     fn requests_per_minute(&self) -> Option<u32> {
         u32::try_from(self.per_minute).ok()
     }
+
+    fn carrier(&self) -> Option<&str> {
+        self.inner.carrier()
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ struct Body<'a> {
 }
 
 /// An opened answer.
-pub(super) enum Envelope<'a> {
+pub(crate) enum Envelope<'a> {
     /// The text of `result`.
     Result(&'a str),
     /// A good status with an error or a broken-off body inside: too big a page, a cancelled transaction.
@@ -29,7 +29,7 @@ pub(super) enum Envelope<'a> {
 }
 
 /// Opens an answer whose status is neither 401 nor passing (those are classified before).
-pub(super) fn open(answer: &Answer) -> Envelope<'_> {
+pub(crate) fn open(answer: &Answer) -> Envelope<'_> {
     if !answer.is_success() {
         return Envelope::Refused(refusal(answer));
     }
@@ -66,7 +66,7 @@ pub(super) fn written_version(answer: &Answer) -> Option<String> {
 }
 
 /// 404 for a row that is deleted or hidden (wire-facts 5.1), as opposed to an address that does not exist.
-pub(super) fn is_no_record(body: &str) -> bool {
+pub(crate) fn is_no_record(body: &str) -> bool {
     serde_json::from_str::<Body<'_>>(body)
         .ok()
         .and_then(|body| body.error)
@@ -204,13 +204,13 @@ fn content_digest(text: &str) -> Option<String> {
 }
 
 /// The rows of a list.
-pub(super) fn rows(result: &str) -> Option<Vec<&str>> {
+pub(crate) fn rows(result: &str) -> Option<Vec<&str>> {
     let rows: Vec<&RawValue> = serde_json::from_str(result).ok()?;
     Some(rows.into_iter().map(RawValue::get).collect())
 }
 
 /// One text column of a row.
-pub(super) fn column(row: &str, name: &str) -> Option<String> {
+pub(crate) fn column(row: &str, name: &str) -> Option<String> {
     let row: serde_json::Map<String, Value> = serde_json::from_str(row).ok()?;
     row.get(name)?.as_str().map(str::to_owned)
 }
@@ -223,7 +223,7 @@ pub(super) fn shows(row: &str, name: &str) -> bool {
 const STAMP: &str = "%Y-%m-%d %H:%M:%S";
 
 /// `2025-03-01 09:12:44`, UTC without a mark (wire-facts 5.4), as Unix milliseconds.
-pub(super) fn stamp_ms(text: &str) -> Option<i64> {
+pub(crate) fn stamp_ms(text: &str) -> Option<i64> {
     chrono::NaiveDateTime::parse_from_str(text, STAMP).ok().map(|time| time.and_utc().timestamp_millis())
 }
 

@@ -271,6 +271,12 @@ impl Exchange {
             TransportFailure::NotSent { what } => {
                 RemoteError::Unreachable { remote: self.remote, what: format!("sign-in: {what}") }
             }
+            TransportFailure::Held { what, retry_after_ms } => RemoteError::Transient {
+                remote: self.remote,
+                status: 0,
+                what: format!("sign-in: {what}"),
+                retry_after_ms: *retry_after_ms,
+            },
             // A token request changes no record: it can be sent again.
             lost => RemoteError::Transient {
                 remote: self.remote,

@@ -1,14 +1,11 @@
-//! The EHR client against a small EHR over TLS, with each ability taken away.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+// Included once for each way to the EHR, which `BY_MID_SERVER` names.
 
-mod support;
-
+use crate::support::{self, Clock, NOON_MS, Reply, Seen, Server, json, serve};
 use record::{RecordKind, Remote};
 use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
 use remote::{Cursor, ListScope, Next, RemoteApi, RemoteError, Write};
 use serde_json::{Value, json as value};
 use std::sync::{Arc, Mutex};
-use support::{Clock, NOON_MS, Reply, Seen, Server, json, serve};
 
 const PATIENTS: &str = "/api/v1/patients";
 const SYSTEM: &str = "https://hospital.test/u_patient_record";
@@ -103,7 +100,7 @@ impl Small {
                 let at = self.find(&id).unwrap();
                 let current = self.records[at].0["meta"]["versionId"].as_str().unwrap().to_owned();
                 if self.etag && seen.header("if-match") != Some(&format!("W/\"{current}\"")) {
-                    return json(self.stale, include_str!("fixtures/fhir-operationoutcome-409.json"));
+                    return json(self.stale, include_str!("../fixtures/fhir-operationoutcome-409.json"));
                 }
                 let next: u32 = current.parse::<u32>().unwrap() + 1;
                 self.records[at].0["meta"]["versionId"] = next.to_string().into();
@@ -190,7 +187,8 @@ fn client_with(server: &Server, change: impl FnOnce(&mut EhrSettings)) -> Ehr {
     let clock = Clock::at_noon();
     let mut settings = EhrSettings::new(format!("{}/api/v1", server.url), SYSTEM);
     change(&mut settings);
-    Ehr::new(settings, server.transport(), server.sign_in(Remote::Ehr, &clock), clock.now()).unwrap()
+    let transport = if BY_MID_SERVER { support::mid::route_to(server) } else { server.transport() };
+    Ehr::new(settings, transport, server.sign_in(Remote::Ehr, &clock), clock.now()).unwrap()
 }
 
 fn client(server: &Server) -> Ehr {
@@ -403,7 +401,7 @@ async fn a_record_that_moved_is_not_written() {
         let small = Mutex::new(Small::default());
         let server = serve(move |seen| {
             if seen.method == "PUT" {
-                return json(stale, include_str!("fixtures/fhir-operationoutcome-409.json"));
+                return json(stale, include_str!("../fixtures/fhir-operationoutcome-409.json"));
             }
             small.lock().unwrap().answer(seen)
         });
@@ -519,7 +517,9 @@ async fn refusals_and_deletions_are_told_in_words() {
 #[tokio::test]
 async fn the_probe_says_what_the_ehr_cannot_do() {
     let server = ehr(Small::default());
-    assert_eq!(client(&server).probe().await.unwrap().findings, []);
+    let findings = client(&server).probe().await.unwrap().findings;
+    assert_eq!(findings.iter().filter(|finding| !finding.what.contains("MID Server")).count(), 0);
+    assert_eq!(findings.len(), usize::from(BY_MID_SERVER), "its TLS is told: {findings:?}");
     let server =
         ehr(Small { etag: false, identifier: false, last_updated: false, total: false, ..Small::default() });
     let findings = client(&server).probe().await.unwrap().findings;

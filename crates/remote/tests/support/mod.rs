@@ -1,6 +1,8 @@
 //! A scripted server over real TLS sockets, and clients of it with a clock and ids of their own.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod mid;
+
 use axum::body::Body;
 use axum::extract::Query;
 use axum::response::Response;
