@@ -17,6 +17,7 @@ use receiver::feeds::Feeds;
 use record::{RecordKind, Remote};
 use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
 use remote::http::{Ceiling, Elapsed, HttpsSettings, HttpsTransport, SettingProblem, TlsMinimum, Transport};
+use remote::mid::MidServer;
 use remote::servicenow::{Resolved, ServiceNow, ServiceNowSettings, TableSettings};
 use remote::signin::{KeyAlgorithm, SignIn, SignInMethod, SigningKey, TokenAddress};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -39,6 +40,8 @@ pub struct Opened {
     pub store: Arc<dyn Store>,
     /// Both clients.
     pub remotes: Remotes,
+    /// The MID Server that is named in the settings.
+    pub mid: Option<Arc<MidServer>>,
     /// Both lenses.
     pub lenses: Arc<Lenses>,
     /// The database file.
@@ -62,6 +65,7 @@ pub struct Running {
 /// What is closed once, in this order.
 struct Closing {
     receiver: Option<receiver::Listening>,
+    watch: Option<tokio::task::JoinHandle<()>>,
     owner: Option<Owner>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<tokio::task::JoinHandle<()>>,
@@ -75,6 +79,9 @@ impl Running {
         if let Some(receiver) = closing.receiver.take() {
             // First of all: what is acknowledged has to be in the store.
             receiver.end().await;
+        }
+        if let Some(watch) = closing.watch.take() {
+            watch.abort();
         }
         if let Some(owner) = closing.owner.take() {
             owner.end().await;
@@ -128,8 +135,8 @@ pub async fn open(options: Options) -> Result<Opened, StartError> {
     drop(one_at_a_time);
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
     match connect(&settings, &*secrets, &base, &clock, &*store).await {
-        Ok((remotes, lenses)) => {
-            Ok(Opened { settings, secrets, store, remotes, lenses, database, clock, options })
+        Ok((remotes, mid, lenses)) => {
+            Ok(Opened { settings, secrets, store, remotes, mid, lenses, database, clock, options })
         }
         Err(error) => {
             // Whoever corrects it tries again in the same process: the database must not be held until then.
@@ -145,8 +152,8 @@ async fn connect(
     base: &Path,
     clock: &Arc<dyn Clock>,
     store: &dyn Store,
-) -> Result<(Remotes, Arc<Lenses>), StartError> {
-    let (servicenow, ehr) = remotes(settings, secrets, base, clock).await?;
+) -> Result<(Remotes, Option<Arc<MidServer>>, Arc<Lenses>), StartError> {
+    let Clients { servicenow, ehr, mid } = remotes(settings, secrets, base, clock).await?;
     let mut lenses = lenses(settings, &servicenow, store).await?;
     if let engine::DocumentLens::Treatment(lens) = &mut lenses.treatments.document {
         lens.form = match settings.servicenow.treatments.bundle {
@@ -155,7 +162,7 @@ async fn connect(
         };
     }
     let lenses = Arc::new(lenses);
-    Ok((Remotes { servicenow, ehr }, lenses))
+    Ok((Remotes { servicenow, ehr }, mid, lenses))
 }
 
 fn private_folder(folder: &Path) -> Result<(), StartError> {
@@ -221,7 +228,7 @@ async fn secret(secrets: &dyn SecretStore, name: &str) -> Result<SecretString, S
         .ok_or_else(|| StartError::NoSecret { name: name.to_owned(), place: secrets.describe() })
 }
 
-fn connection(remote: Remote) -> impl Fn(SettingProblem) -> StartError {
+pub(crate) fn connection(remote: Remote) -> impl Fn(SettingProblem) -> StartError {
     move |problem| StartError::Connection { remote: remote.label(), problem: problem.to_string() }
 }
 
@@ -265,13 +272,23 @@ fn now_of(clock: &Arc<dyn Clock>) -> remote::http::Now {
     Arc::new(move || clock.now_ms())
 }
 
+/// What speaks to the remotes.
+pub struct Clients {
+    /// ServiceNow's client.
+    pub servicenow: Arc<ServiceNow>,
+    /// The EHR's client, by whichever way its requests go.
+    pub ehr: Arc<Ehr>,
+    /// The MID Server that the settings name.
+    pub mid: Option<Arc<MidServer>>,
+}
+
 /// Both clients, as the settings say. `base` is the folder that relative file names start from.
 pub async fn remotes(
     settings: &Settings,
     secrets: &dyn SecretStore,
     base: &Path,
     clock: &Arc<dyn Clock>,
-) -> Result<(Arc<ServiceNow>, Arc<Ehr>), StartError> {
+) -> Result<Clients, StartError> {
     let ceiling = |transport, per_minute| -> Arc<dyn Transport> {
         // Not the time of day, which people and time servers set.
         let began = std::time::Instant::now();
@@ -289,17 +306,18 @@ pub async fn remotes_through(
     base: &Path,
     clock: &Arc<dyn Clock>,
     through: &Through,
-) -> Result<(Arc<ServiceNow>, Arc<Ehr>), StartError> {
+) -> Result<Clients, StartError> {
     let now = now_of(clock);
     let ids = Arc::new(SeededIds::new(new_key()));
     let new_id: remote::http::NewId = {
         let clock = Arc::clone(clock);
         Arc::new(move || engine::Ids::next(&*ids, clock.now_ms()))
     };
-    Ok((
-        Arc::new(servicenow(settings, secrets, base, &now, &new_id, through).await?),
-        Arc::new(ehr(settings, secrets, base, &now, &new_id, through).await?),
-    ))
+    let (servicenow, link) = servicenow(settings, secrets, base, &now, &new_id, through).await?;
+    let mid = crate::mid::server(settings, &link, &now)?;
+    let route = crate::mid::route(settings, mid.as_ref(), &link, &now, &new_id)?;
+    let ehr = ehr(settings, secrets, base, &now, &new_id, through, route).await?;
+    Ok(Clients { servicenow: Arc::new(servicenow), ehr: Arc::new(ehr), mid })
 }
 
 async fn servicenow(
@@ -309,7 +327,7 @@ async fn servicenow(
     now: &remote::http::Now,
     new_id: &remote::http::NewId,
     through: &Through,
-) -> Result<ServiceNow, StartError> {
+) -> Result<(ServiceNow, crate::mid::Link), StartError> {
     let own = &settings.servicenow;
     let wrong = connection(Remote::ServiceNow);
     let transport = https(
@@ -352,7 +370,9 @@ async fn servicenow(
     }
     let client_settings =
         ServiceNowSettings { page_rows: own.page_size, ..ServiceNowSettings::new(base_url, tables) };
-    ServiceNow::new(client_settings, transport, Arc::new(sign_in), now.clone()).map_err(wrong)
+    let link = crate::mid::Link { transport: Arc::clone(&transport), sign_in: Arc::new(sign_in) };
+    let client = ServiceNow::new(client_settings, transport, Arc::clone(&link.sign_in), now.clone());
+    Ok((client.map_err(wrong)?, link))
 }
 
 async fn ehr(
@@ -362,18 +382,33 @@ async fn ehr(
     now: &remote::http::Now,
     new_id: &remote::http::NewId,
     through: &Through,
+    route: Option<Arc<dyn Transport>>,
 ) -> Result<Ehr, StartError> {
     let own = &settings.ehr;
     let wrong = connection(Remote::Ehr);
-    let transport = https(
-        Remote::Ehr,
-        base,
-        own.ca_file.as_ref(),
-        own.tls_minimum,
-        settings.timeout_seconds,
-        own.requests_per_minute,
-        through,
-    )?;
+    let direct = || {
+        https(
+            Remote::Ehr,
+            base,
+            own.ca_file.as_ref(),
+            own.tls_minimum,
+            settings.timeout_seconds,
+            own.requests_per_minute,
+            through,
+        )
+    };
+    let (transport, to_token) = match route {
+        Some(route) => {
+            let carried = through(route, own.requests_per_minute);
+            let to_token =
+                if settings.mid_server.sign_in_directly { direct()? } else { Arc::clone(&carried) };
+            (carried, to_token)
+        }
+        None => {
+            let direct = direct()?;
+            (Arc::clone(&direct), direct)
+        }
+    };
     let base_url = own.base_url.clone().unwrap_or_default();
     let method = SignInMethod::PrivateKeyJwt {
         client_id: own.client_id.clone().unwrap_or_default(),
@@ -390,8 +425,7 @@ async fn ehr(
         None => TokenAddress::Discover { base_url: base_url.clone() },
     };
     let sign_in =
-        SignIn::new(Remote::Ehr, method, address, Arc::clone(&transport), now.clone(), new_id.clone())
-            .map_err(&wrong)?;
+        SignIn::new(Remote::Ehr, method, address, to_token, now.clone(), new_id.clone()).map_err(&wrong)?;
     let key_system = settings.servicenow_identifier_system().unwrap_or_default();
     let client_settings = EhrSettings {
         page_records: own.page_size,
@@ -704,6 +738,10 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         store: Arc::clone(&opened.store),
         engine: handle.clone(),
         remotes: opened.remotes,
+        mid: opened.mid.as_ref().map(|server| console_api::MidServer {
+            server: Arc::clone(server),
+            carries: opened.settings.ehr.route == settings::EhrRoute::MidServer,
+        }),
         lenses: opened.lenses,
         rules: Arc::new(rules),
         clock: opened.clock,
@@ -716,6 +754,10 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
         one_person_may_approve,
     };
     let console = Console::new(parts.clone());
+    let watch = opened.mid.map(|mid| {
+        let every = Duration::from_secs(u64::from(opened.settings.mid_server.watch_seconds));
+        crate::mid::watch(mid, every, handle.clone())
+    });
     let receiver = if opened.options.acts_by_itself {
         let base = opened.options.config_path().parent().map(Path::to_path_buf).unwrap_or_default();
         let (clock, store) = (&parts.clock, &*opened.store);
@@ -751,7 +793,7 @@ pub async fn start(opened: Opened) -> Result<Running, StartError> {
             Err(error) => return Err(error.into()),
         }
     }
-    let closing = Closing { receiver, owner, stop: Some(stop), task: Some(task) };
+    let closing = Closing { receiver, watch, owner, stop: Some(stop), task: Some(task) };
     Ok(Running { console, engine: handle, store: opened.store, closing: tokio::sync::Mutex::new(closing) })
 }
 

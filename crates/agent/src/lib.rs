@@ -10,6 +10,7 @@ mod ending;
 mod feeds;
 mod matching;
 mod messages;
+mod mid;
 mod options;
 mod owner;
 mod problem;
@@ -18,7 +19,7 @@ mod schedule;
 mod seat;
 
 pub use assemble::{
-    Opened, Running, Through, columns_key, open, open_secrets, remotes, remotes_through, start,
+    Clients, Opened, Running, Through, columns_key, open, open_secrets, remotes, remotes_through, start,
 };
 pub use attach::Attached;
 pub use ending::stores_closed;

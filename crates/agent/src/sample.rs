@@ -36,6 +36,8 @@ pub struct SampleConnections {
     pub ca_pem: String,
     /// Clinicians whom both systems know. With any, appointments are synchronised too.
     pub staff: Vec<SampleClinician>,
+    /// The MID Server that carries the EHR's requests; they go directly without one.
+    pub mid_server: Option<String>,
 }
 
 /// Who a clinician is in either system.
@@ -115,8 +117,8 @@ key_id = {ehr_key:?}
 scope = {scope:?}
 servicenow_identifier_system = {identifier_system:?}
 ca_file = "ca.pem"
-
-[console]
+{route}
+{mid_server}[console]
 sample_data = true
 
 [storage]
@@ -172,5 +174,10 @@ default_unit = "kg"
         scope = connections.ehr_scope,
         identifier_system = connections.identifier_system,
         data_dir = data_dir.display().to_string(),
+        route = if connections.mid_server.is_some() { "route = \"mid-server\"\n" } else { "" },
+        mid_server = connections.mid_server.as_ref().map_or_else(String::new, |name| {
+            // The simulated one is near: it is asked often.
+            format!("[mid_server]\nname = {name:?}\npoll_milliseconds = 100\nwatch_seconds = 1\n\n")
+        }),
     )
 }

@@ -26,6 +26,8 @@ pub struct Parts {
     pub engine: Handle,
     /// For the literal requests that a plan shows.
     pub remotes: Remotes,
+    /// The MID Server that the settings name.
+    pub mid: Option<MidServer>,
     /// The fields.
     pub lenses: Arc<Lenses>,
     /// What appointments and treatments are held to.
@@ -46,6 +48,15 @@ pub struct Parts {
     pub demo: bool,
     /// One person may approve a grade 4 plan alone, with a typed reason.
     pub one_person_may_approve: bool,
+}
+
+/// A MID Server, and what it is for here.
+#[derive(Clone)]
+pub struct MidServer {
+    /// Its record.
+    pub server: Arc<remote::mid::MidServer>,
+    /// Whether the EHR's requests go through it.
+    pub carries: bool,
 }
 
 /// The console of one operator.

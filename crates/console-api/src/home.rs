@@ -84,6 +84,7 @@ impl Console {
             settled: self.settled().await?,
             offline,
             storage: self.storage_trouble(),
+            mid_server: self.mid_server(),
         })
     }
 

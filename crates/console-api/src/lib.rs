@@ -14,6 +14,7 @@ mod duplicates;
 mod errors;
 mod findings;
 mod home;
+mod mid;
 mod news;
 mod patients;
 pub mod permissions;
@@ -32,7 +33,7 @@ mod treatments;
 mod visits;
 mod words;
 
-pub use console::{Console, Parts};
+pub use console::{Console, MidServer, Parts};
 
 /// What to do about an error of the store, for hosts that fail before there is a console.
 pub fn store_advice(error: &store::StoreError) -> dto::ApiError {

@@ -15,6 +15,7 @@ use engine::Command;
 use engine::gate::{BREAKER_INCIDENT, SIGN_IN_INCIDENT};
 use engine::health::Health;
 use engine::judge::index;
+use engine::mid::MID_INCIDENT;
 use engine::storage::{DAMAGED_INCIDENT, FULL_INCIDENT, LOCKED_INCIDENT, StorageFault};
 use record::Remote;
 use store::{IncidentRow, OperationState};
@@ -61,6 +62,7 @@ impl Console {
             may_control,
             who_can: (!may_control).then(|| who_can(Capability::ControlRemotes).to_owned()),
             storage: self.storage_trouble(),
+            mid_server: self.mid_server_now().await,
         })
     }
 
@@ -243,6 +245,12 @@ impl Console {
                 let (words, way_out) = crate::storage::advice(fault);
                 (IncidentKind::Storage, words.to_owned(), way_out)
             }
+            MID_INCIDENT => (
+                IncidentKind::MidServer,
+                format!("the MID Server {label} {}", row.cause),
+                "Look at it under MID Server > Servers in ServiceNow, or run `vetsync doctor`. Where the EHR's requests go \
+                 through it, everything waits in the queue and nothing is lost.",
+            ),
             _ => (IncidentKind::Other, row.cause.clone(), "Ask IT to run `vetsync doctor`."),
         };
         IncidentView {

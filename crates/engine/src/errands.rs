@@ -183,6 +183,9 @@ impl Engine {
             Command::ContinueBraked { hash, person, reason } => {
                 Some(self.continue_braked(&hash, &person, reason, now_ms, effects).await)
             }
+            Command::NoteMidServer { name, trouble } => {
+                Some(self.note_mid_server(&name, trouble, now_ms, effects).await)
+            }
             Command::Acknowledge { incident, person, reason } => {
                 Some(self.acknowledge(&incident, &person, reason.as_deref(), now_ms, effects).await)
             }

@@ -28,6 +28,7 @@ pub mod inbox;
 pub mod judge;
 pub mod lens;
 pub mod links;
+pub mod mid;
 pub mod one_sided;
 pub mod overwritten;
 pub mod pairing;

@@ -132,6 +132,8 @@ pub enum Command {
     TryNow { remote: Remote, person: String, reason: String },
     /// Lets a run that the brake stopped go on: the first person asks, another one agrees.
     ContinueBraked { hash: String, person: String, reason: Option<String> },
+    /// The MID Server's record was looked at; with what is wrong, if something is.
+    NoteMidServer { name: String, trouble: Option<String> },
     /// Takes note of an incident.
     Acknowledge { incident: String, person: String, reason: Option<String> },
 }
@@ -358,6 +360,8 @@ pub struct Engine {
     pub(crate) health_moved: [bool; 2],
     /// Incidents that are not written down yet.
     pub(crate) incident_changes: Vec<Change>,
+    /// Whether the MID Server was in trouble when it was last looked at; none before the first look.
+    pub(crate) mid_in_trouble: Option<bool>,
     /// What keeps it from storing anything.
     pub(crate) storage_trouble: Option<StorageTrouble>,
 }
@@ -392,6 +396,7 @@ impl Engine {
             held: Vec::new(),
             health_moved: [false; 2],
             incident_changes: Vec::new(),
+            mid_in_trouble: None,
             storage_trouble: None,
         }
     }

@@ -25,9 +25,9 @@ mod sync_frequency;
 
 pub use model::{
     Algorithm, AppointmentStatusWord, Appointments, Brake, Compliance, Console, Conventions, CustomField,
-    CustomFieldType, Dialect, Ehr, EhrAlgorithm, Hospital, Person, Role, Schedule, SecondPerson, SecretPlace,
-    ServiceNow, Settings, SexTerm, SignIn, StaffMember, Storage, TlsMinimum, TreatmentBundle, Treatments,
-    Webhooks,
+    CustomFieldType, Dialect, Ehr, EhrAlgorithm, EhrRoute, Hospital, MidServer, Person, Role, Schedule,
+    SecondPerson, SecretPlace, ServiceNow, Settings, SexTerm, SignIn, StaffMember, Storage, TlsMinimum,
+    TreatmentBundle, Treatments, Webhooks,
 };
 pub use problem::{Place, Problem, SettingsError};
 pub use sync_frequency::SyncFrequency;

@@ -4,7 +4,7 @@ use crate::document::Node;
 mod matching;
 mod visits;
 
-use crate::model::{SecondPerson, Settings, SignIn, TlsMinimum};
+use crate::model::{EhrRoute, SecondPerson, Settings, SignIn, TlsMinimum};
 use crate::{Problem, Role, SyncFrequency, address, secret_names, shape};
 use record::Catalogue;
 use record::codes::{snomed, species};
@@ -54,6 +54,7 @@ pub(crate) fn check(settings: &Settings, document: &Node) -> Vec<Problem> {
     }
     webhooks(settings, &mut found);
     servicenow(settings, &mut found);
+    mid_server(settings, &mut found);
     visits::check(settings, &mut found);
     matching::check(settings, &mut found);
     people(settings, &mut found);
@@ -216,6 +217,34 @@ fn servicenow(settings: &Settings, found: &mut Findings<'_>) {
                 found.add(&path, "this belongs to sign_in = \"jwt_bearer\" and has no effect here", way_out);
             }
         }
+    }
+}
+
+/// The name goes into encoded queries, which have no escape.
+fn mid_server(settings: &Settings, found: &mut Findings<'_>) {
+    let own = &settings.mid_server;
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-');
+    if let Some(name) = &own.name
+        && (name.trim() != name || !name.chars().all(plain))
+    {
+        found.add_with_example(
+            "mid_server.name",
+            "the name of a MID Server is expected: letters, digits, blanks, . _ and -",
+        );
+    }
+    if settings.ehr.route == EhrRoute::MidServer && own.name.is_none() {
+        found.add(
+            "ehr.route",
+            "requests are to go through a MID Server, and none is named",
+            "Write its name under [mid_server], for example name = \"mid-frontdesk\".",
+        );
+    }
+    if settings.ehr.route == EhrRoute::Direct && own.sign_in_directly {
+        found.add(
+            "mid_server.sign_in_directly",
+            "this has no effect with ehr.route = \"direct\"",
+            "Remove it, or set route = \"mid-server\" under [ehr].",
+        );
     }
 }
 

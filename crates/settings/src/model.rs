@@ -1,9 +1,11 @@
 //! The sections of the file and their keys. The documentation of each key is its description in the schema.
 
 mod matching;
+mod mid_server;
 mod visits;
 
 pub use matching::{Matching, MatchingWeights};
+pub use mid_server::{EhrRoute, MidServer};
 pub use visits::{AppointmentStatusWord, Appointments, Compliance, StaffMember, TreatmentBundle, Treatments};
 
 use crate::sync_frequency::SyncFrequency;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub servicenow: ServiceNow,
     /// The connection to the EHR.
     pub ehr: Ehr,
+    /// The MID Server that carries requests to the EHR, or is watched only.
+    pub mid_server: MidServer,
     /// Who treats animals here, under the keys of both systems; clinicians of appointments and treatments are told by it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub staff: Vec<StaffMember>,
@@ -83,6 +87,7 @@ impl Default for Settings {
             webhooks: Webhooks::default(),
             servicenow: ServiceNow::default(),
             ehr: Ehr::default(),
+            mid_server: MidServer::default(),
             staff: Vec::new(),
             people: Vec::new(),
             console: Console::default(),
@@ -327,6 +332,9 @@ pub struct Ehr {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"https://ehr.mainstreetvet.com/api/v1")]
     pub base_url: Option<String>,
+    /// How requests reach it: `direct`, or `mid-server` where only a MID Server of the instance stands in its network; then
+    /// `mid_server.name` is needed.
+    pub route: EhrRoute,
     /// Token endpoint; without it, it is looked up at `<base_url>/.well-known/smart-configuration`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"https://ehr.mainstreetvet.com/oauth/token")]
@@ -379,6 +387,7 @@ impl Default for Ehr {
     fn default() -> Self {
         Ehr {
             base_url: None,
+            route: EhrRoute::Direct,
             token_url: None,
             client_id: None,
             algorithm: EhrAlgorithm::Rs384,

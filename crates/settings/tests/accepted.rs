@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use record::RecordKind;
 use record::catalogue::{FhirPlace, ValueType};
 use record::codes::appointment_status::AppointmentStatus;
-use settings::{Format, Role, SecondPerson, Settings, SyncFrequency, secret_names};
+use settings::{EhrRoute, Format, Role, SecondPerson, Settings, SyncFrequency, secret_names};
 use std::path::{Path, PathBuf};
 
 /// The specification's environment settings, as they stand there.
@@ -31,6 +31,16 @@ fn the_specifications_json_is_accepted_as_it_stands() {
     assert_eq!((settings.retry_attempts, settings.timeout_seconds), (5, 30));
     let missing: Vec<String> = settings.incomplete().into_iter().map(|problem| problem.key).collect();
     assert_eq!(missing, ["servicenow.base_url", "servicenow.client_id", "servicenow.subject"]);
+}
+
+#[test]
+fn a_mid_server_carries_requests_or_is_only_watched() {
+    let parse = |text: &str| Settings::parse(text, Format::Toml).expect("accepted");
+    let watched = parse("[mid_server]\nname = \"MID Server 1\"\n");
+    assert_eq!((watched.ehr.route, watched.mid_server.stale_minutes), (EhrRoute::Direct, 30));
+    let carries = parse("[ehr]\nroute = \"mid-server\"\n[mid_server]\nname = \"mid-1\"\nstale_minutes = 0\n");
+    assert_eq!((carries.ehr.route, carries.mid_server.stale_minutes), (EhrRoute::MidServer, 0));
+    assert_eq!(parse("").ehr.route, EhrRoute::Direct, "directly, unless it is said");
 }
 
 #[test]

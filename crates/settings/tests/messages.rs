@@ -12,6 +12,18 @@ struct Case {
 
 const CASES: &[Case] = &[
     Case {
+        why: "a way through a MID Server that is not named",
+        text: "[ehr]\nroute = \"mid-server\"\n",
+        message: "the configuration: line 2, column 1: ehr.route: requests are to go through a MID Server, and none is \
+                  named. Write its name under [mid_server], for example name = \"mid-frontdesk\".",
+    },
+    Case {
+        why: "a MID Server's name that would be a condition of its own",
+        text: "[mid_server]\nname = \"mid^ORname=x\"\n",
+        message: "the configuration: line 2, column 1: mid_server.name: the name of a MID Server is expected: letters, \
+                  digits, blanks, . _ and -. Write, for example, name = \"mid-frontdesk\".",
+    },
+    Case {
         why: "a misspelt key names the right one",
         text: "[servicenow]\npage_siz = 100\n",
         message: "the configuration: line 2, column 1: servicenow.page_siz: this key is not known. \

@@ -2,8 +2,9 @@
 
 use crate::Outcome;
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use simulator::clinic::{Happening, Rates};
+use simulator::mid::{MidFault, PlannedMidFault};
 use simulator::{Fault, Options, PlannedFault, Running, Simulation};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,8 +45,35 @@ pub struct Simulate {
     /// Every answer of ServiceNow and the EHR takes so long, as it does of systems that are far away.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     answer_ms: u64,
+    /// The settings send the EHR's requests through the instance's MID Server, which works like this.
+    #[arg(long, value_enum, value_name = "HOW", requires = "config_out", num_args = 0..=1, default_missing_value = "up")]
+    mid_server: Option<MidConduct>,
     #[command(flatten)]
     pace: Pace,
+}
+
+/// How the simulated MID Server works, until `/_sim/mid/conduct` says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MidConduct {
+    /// As it should.
+    Up,
+    /// It takes three seconds for every request.
+    Slow,
+    /// It carries every request out twice.
+    Twice,
+    /// It does not run.
+    Down,
+}
+
+impl MidConduct {
+    fn apply(self, mid: &simulator::mid::MidServer) {
+        match self {
+            MidConduct::Up => {}
+            MidConduct::Slow => mid.behave(|conduct| conduct.run_ms = 3_000),
+            MidConduct::Twice => mid.plan(PlannedMidFault::always(MidFault::RunsTwice)),
+            MidConduct::Down => mid.behave(|conduct| conduct.up = false),
+        }
+    }
 }
 
 /// Starts the remotes.
@@ -117,6 +145,16 @@ pub enum Kinds {
 
 /// Writes the authority's certificate, the settings and the secrets; returns the settings file.
 pub async fn write_config(running: &Running, folder: &Path, kinds: Kinds) -> anyhow::Result<PathBuf> {
+    write_config_by(running, folder, kinds, false).await
+}
+
+/// The same, by whichever way the EHR's requests go.
+async fn write_config_by(
+    running: &Running,
+    folder: &Path,
+    kinds: Kinds,
+    by_mid_server: bool,
+) -> anyhow::Result<PathBuf> {
     let (servicenow, ehr) = (&running.credentials.servicenow, &running.credentials.ehr);
     let connections = agent::SampleConnections {
         servicenow_url: running.servicenow_url.clone(),
@@ -137,6 +175,7 @@ pub async fn write_config(running: &Running, folder: &Path, kinds: Kinds) -> any
             Kinds::Patients => Vec::new(),
             Kinds::All => staff(),
         },
+        mid_server: by_mid_server.then(|| running.mid_server_name().to_owned()),
     };
     agent::write_sample(&connections, folder)
         .await
@@ -163,6 +202,9 @@ pub async fn simulate(simulate: Simulate, _json: bool) -> Outcome {
         running.control.servicenow.faults.add(delay.clone());
         running.control.ehr.faults.add(delay);
     }
+    if let (Some(conduct), Some(mid)) = (simulate.mid_server, &running.control.mid) {
+        conduct.apply(mid);
+    }
     let mut description = running.describe();
     let temporary = tempfile::tempdir().context("no temporary folder")?;
     let mut ca_file = temporary.path().join("ca.pem");
@@ -170,7 +212,7 @@ pub async fn simulate(simulate: Simulate, _json: bool) -> Outcome {
     let config = match &simulate.config_out {
         Some(folder) => {
             ca_file = folder.join("ca.pem");
-            Some(write_config(&running, folder, kinds).await?)
+            Some(write_config_by(&running, folder, kinds, simulate.mid_server.is_some()).await?)
         }
         None => {
             std::fs::write(&ca_file, &running.ca_pem)

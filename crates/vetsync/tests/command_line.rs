@@ -157,6 +157,48 @@ async fn a_day_on_the_command_line() {
     assert!(sync.stderr.contains("vetsync: "), "and people read it, too");
 }
 
+/// An EHR behind a MID Server: the doctor goes the whole way through it, and says what is wrong with it; so does
+/// `remotes status`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_at_the_mid_server_and_through_it() {
+    for (how, code) in [("up", 0), ("down", 6)] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_str().unwrap().to_owned();
+        let simulated =
+            Simulated::start(&["--patients", "5", "--config-out", &out, "--mid-server", how]).await;
+        let config = folder.path().join("vetsync.toml").to_str().unwrap().to_owned();
+        let asked = |arguments: &[&str]| {
+            let mut all = vec!["--json", "--config", config.as_str(), "--person", "dana"];
+            all.extend(arguments);
+            all.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let doctor = vetsync(&asked(&["doctor"])).await;
+        assert_eq!(doctor.code, code, "{how}: {doctor:?}");
+        let findings = doctor.json()["findings"].as_array().unwrap().clone();
+        let of = |part: &str, state: &str| {
+            let found = findings.iter().find(|one| one["part"] == part && one["state"] == state);
+            found.and_then(|one| one["what"].as_str()).unwrap_or_default().to_owned()
+        };
+        let status = vetsync(&asked(&["remotes", "status"])).await;
+        let mid = status.json()["midServer"].clone();
+        if how == "up" {
+            assert!(of("MID Server", "well").contains("carries requests to the EHR"), "{findings:?}");
+            assert!(of("EHR", "well").contains("answers in"), "{findings:?}");
+            assert!(of("EHR", "warning").contains("chooses the TLS version itself"), "{findings:?}");
+        } else {
+            assert!(of("MID Server", "wrong").contains("is Down"), "{findings:?}");
+            assert!(of("EHR", "wrong").contains("is Down"), "{findings:?}");
+        }
+        assert_eq!(
+            (status.code, mid["state"].as_str()),
+            (code, Some(if how == "up" { "up" } else { "not_up" })),
+            "{status:?}"
+        );
+        assert_eq!(mid["carries"], true);
+        simulated.stop().await;
+    }
+}
+
 /// What is wrong has an exit code of its own, and words with a way out.
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_say_what_kind_of_thing_is_wrong() {

@@ -60,10 +60,30 @@ impl World {
 
     /// Settings and secrets for remotes that stand already.
     pub async fn around(remotes: simulator::Running) -> World {
+        let connections = connections(&remotes);
+        World::connected(remotes, &connections).await
+    }
+
+    async fn connected(remotes: simulator::Running, connections: &SampleConnections) -> World {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let config =
-            agent::write_sample(&connections(&remotes), folder.path()).await.expect("settings are written");
+        let config = agent::write_sample(connections, folder.path()).await.expect("settings are written");
         World { remotes, folder, config }
+    }
+
+    /// A clinic whose EHR is reached through the instance's MID Server alone.
+    pub async fn behind_mid_server(options: simulator::Options) -> World {
+        agent::install_tls();
+        let remotes = simulator::Simulation::start(options).await.expect("the simulated remotes start");
+        let connections = SampleConnections {
+            mid_server: Some(remotes.mid_server_name().to_owned()),
+            ..connections(&remotes)
+        };
+        World::connected(remotes, &connections).await
+    }
+
+    /// The MID Server.
+    pub fn mid(&self) -> &simulator::mid::MidServer {
+        self.remotes.control.mid.as_deref().expect("standing remotes have one")
     }
 
     /// Everything linked, nothing differs, no visits: journeys make their own.
@@ -169,6 +189,7 @@ pub fn connections(remotes: &simulator::Running) -> SampleConnections {
         identifier_system: simulator::clinic::SERVICENOW_SYSTEM.to_owned(),
         ca_pem: remotes.ca_pem.clone(),
         staff: Vec::new(),
+        mid_server: None,
     }
 }
 

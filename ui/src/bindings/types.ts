@@ -388,11 +388,15 @@ offline: boolean,
 /**
  * Nothing can be stored.
  */
-storage: StorageTrouble | null, };
+storage: StorageTrouble | null, 
+/**
+ * The MID Server, where one is named.
+ */
+midServer: MidServerView | null, };
 
 export type Id = { id: string, };
 
-export type IncidentKind = "sign_in" | "breaker" | "storage" | "other";
+export type IncidentKind = "sign_in" | "breaker" | "storage" | "mid_server" | "other";
 
 export type IncidentList = { incidents: Array<IncidentView>, total: number, };
 
@@ -427,6 +431,26 @@ value: string, detail: string,
  * Oldest first; empty when there is no history yet.
  */
 trend: Array<number>, ok: boolean, };
+
+export type MidServerState = "up" | "not_up" | "not_validated" | "stale" | "missing" | "hidden" | "never_looked";
+
+export type MidServerView = { name: string, state: MidServerState, 
+/**
+ * A sentence.
+ */
+words: string, 
+/**
+ * What to do; none where it is up.
+ */
+wayOut: string | null, 
+/**
+ * The EHR's requests go through it.
+ */
+carries: boolean, seenAtMs: number | null, 
+/**
+ * When its record was refreshed last.
+ */
+refreshedAtMs: number | null, };
 
 export type News = { 
 /**
@@ -893,7 +917,11 @@ export type RemotesStatus = { remotes: Array<RemoteStatus>, incidents: Array<Inc
 /**
  * Nothing can be stored, and so nothing is sent.
  */
-storage: StorageTrouble | null, };
+storage: StorageTrouble | null, 
+/**
+ * The MID Server, where one is named.
+ */
+midServer: MidServerView | null, };
 
 export type ReportCell = { 
 /**

@@ -6,6 +6,7 @@ import type {
   DuplicateTier,
   Editor,
   ErrorKind,
+  MidServerState,
   NewsWhat,
   OperationStatus,
   PatientStatus,
@@ -40,6 +41,16 @@ export const healthWords: Record<RemoteHealth, string> = {
   paused: "paused",
   sign_in_refused: "sign-in refused",
   never_tried: "not tried yet",
+};
+
+export const midServerWords: Record<MidServerState, string> = {
+  up: "up",
+  not_up: "not up",
+  not_validated: "not validated",
+  stale: "not heard of",
+  missing: "not known",
+  hidden: "cannot be watched",
+  never_looked: "not looked at yet",
 };
 
 export const visitStageWords: Record<VisitStage, string> = {

@@ -22,6 +22,20 @@ dto_enum! {
         SignInRefused,
         NeverTried,
     }
+    /// Where the MID Server stands.
+    pub enum MidServerState {
+        Up,
+        /// Down, paused, or being upgraded.
+        NotUp,
+        NotValidated,
+        /// Its record says up, and was not refreshed for too long.
+        Stale,
+        /// ServiceNow knows none of this name.
+        Missing,
+        /// Its record may not be read.
+        Hidden,
+        NeverLooked,
+    }
     /// Where a run stands.
     pub enum RunStatus {
         Running,
@@ -67,6 +81,22 @@ dto! {
         #[ts(type = "number | null")]
         pub read_at_ms: Option<i64>,
         pub well: bool,
+    }
+    /// The MID Server as its record in ServiceNow shows it.
+    pub struct MidServerView {
+        pub name: String,
+        pub state: MidServerState,
+        /// A sentence.
+        pub words: String,
+        /// What to do; none where it is up.
+        pub way_out: Option<String>,
+        /// The EHR's requests go through it.
+        pub carries: bool,
+        #[ts(type = "number | null")]
+        pub seen_at_ms: Option<i64>,
+        /// When its record was refreshed last.
+        #[ts(type = "number | null")]
+        pub refreshed_at_ms: Option<i64>,
     }
     pub struct Metric {
         pub id: String,
@@ -142,6 +172,8 @@ dto! {
         pub offline: bool,
         /// Nothing can be stored.
         pub storage: Option<StorageTrouble>,
+        /// The MID Server, where one is named.
+        pub mid_server: Option<MidServerView>,
     }
     /// Why nothing can be stored, for as long as that lasts.
     pub struct StorageTrouble {

@@ -1,8 +1,8 @@
 //! What crosses the seam for the *Queue* screen, the remotes and the incidents.
 
 use super::{
-    OperationStatus, PlanStatus, PlannedChange, PlannedWrite, PollView, RemoteHealth, RemoteName,
-    StorageTrouble,
+    MidServerView, OperationStatus, PlanStatus, PlannedChange, PlannedWrite, PollView, RemoteHealth,
+    RemoteName, StorageTrouble,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -50,6 +50,8 @@ dto_enum! {
         Breaker,
         /// Nothing could be stored: a full disk, a locked or a damaged database.
         Storage,
+        /// The MID Server is not connected.
+        MidServer,
         Other,
     }
 }
@@ -264,6 +266,8 @@ dto! {
         pub who_can: Option<String>,
         /// Nothing can be stored, and so nothing is sent.
         pub storage: Option<StorageTrouble>,
+        /// The MID Server, where one is named.
+        pub mid_server: Option<MidServerView>,
     }
     pub struct RemoteStatus {
         pub remote: RemoteName,

@@ -77,8 +77,9 @@ pub async fn measure(
         }
     };
     let (settings, secrets, clock) = (&opened.settings, &*opened.secrets, &opened.clock);
-    let (watched, _) = agent::remotes_through(settings, secrets, folder, clock, &observed).await?;
-    let (servicenow, ehr) = agent::remotes_through(settings, secrets, folder, clock, &unhindered).await?;
+    let watched = agent::remotes_through(settings, secrets, folder, clock, &observed).await?.servicenow;
+    let agent::Clients { servicenow, ehr, .. } =
+        agent::remotes_through(settings, secrets, folder, clock, &unhindered).await?;
     let transport = bare_transport.lock().unwrap_or_else(PoisonError::into_inner).take();
     let transport = transport.context("ServiceNow's client has no transport")?;
 

@@ -17,7 +17,7 @@ use store::StoreError;
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
-    /// `settings`, `secrets`, `database`, `ServiceNow`, `EHR`.
+    /// `settings`, `secrets`, `database`, `ServiceNow`, `MID Server`, `EHR`.
     part: &'static str,
     /// `well`, `warning`, `wrong`.
     state: &'static str,
@@ -115,6 +115,41 @@ impl Findings {
         }
     }
 
+    /// The MID Server, where one is named. That rows may be put into its queue shows when the EHR is asked through it.
+    async fn mid_server(&mut self, settings: &Settings, mid: Option<&Arc<remote::mid::MidServer>>) {
+        let Some(mid) = mid else { return };
+        let carries = settings.ehr.route == settings::EhrRoute::MidServer;
+        match mid.findings(carries).await {
+            Ok(found) => {
+                if found.is_empty() {
+                    let task = if carries { ", and carries requests to the EHR" } else { "" };
+                    self.all.push(well("MID Server", format!("{} is up{task}", mid.name())));
+                }
+                for found in found {
+                    if found.fatal {
+                        self.code = 6;
+                    }
+                    self.all.push(Finding {
+                        part: "MID Server",
+                        state: if found.fatal { "wrong" } else { "warning" },
+                        what: found.what,
+                        way_out: found.way_out,
+                    });
+                }
+            }
+            Err(error) => {
+                self.code = 6;
+                let advice = ApiError::from(error);
+                self.all.push(Finding {
+                    part: "MID Server",
+                    state: "wrong",
+                    what: advice.message,
+                    way_out: advice.way_out,
+                });
+            }
+        }
+    }
+
     async fn receiver(
         &mut self,
         settings: &Settings,
@@ -158,9 +193,9 @@ async fn look(opened: Opened, options: &Options, findings: &mut Findings) {
         Err(error) => findings.failed(&error.into()),
     }
     findings.receiver(&opened.settings, &opened.secrets, options).await;
-    for remote in Remote::BOTH {
-        findings.remote(remote, &**opened.remotes.get(remote)).await;
-    }
+    findings.remote(Remote::ServiceNow, &*opened.remotes.servicenow).await;
+    findings.mid_server(&opened.settings, opened.mid.as_ref()).await;
+    findings.remote(Remote::Ehr, &*opened.remotes.ehr).await;
     opened.store.close().await;
 }
 
@@ -189,9 +224,10 @@ async fn look_beside(options: &Options, owner: Attached, findings: &mut Findings
     let base = path.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     match agent::remotes(&settings, &*secrets, &base, &clock).await {
-        Ok((servicenow, ehr)) => {
-            findings.remote(Remote::ServiceNow, &*servicenow).await;
-            findings.remote(Remote::Ehr, &*ehr).await;
+        Ok(clients) => {
+            findings.remote(Remote::ServiceNow, &*clients.servicenow).await;
+            findings.mid_server(&settings, clients.mid.as_ref()).await;
+            findings.remote(Remote::Ehr, &*clients.ehr).await;
         }
         Err(error) => findings.failed(&error),
     }

@@ -7,8 +7,8 @@ use crate::{Outcome, output};
 use agent::{Options, Seat};
 use clap::{Args, Subcommand};
 use console_api::dto::{
-    AcknowledgeIncident, IncidentList, IncidentQuery, IncidentView, Nothing, RemoteAction, RemoteHealth,
-    RemoteStatus, RemotesStatus,
+    AcknowledgeIncident, IncidentList, IncidentQuery, IncidentView, MidServerState, Nothing, RemoteAction,
+    RemoteHealth, RemoteStatus, RemotesStatus,
 };
 use std::process::ExitCode;
 
@@ -88,9 +88,20 @@ async fn work(seat: &Seat, verb: Verb, json: bool) -> Outcome {
                 for remote in &status.remotes {
                     say(remote);
                 }
+                if let Some(mid) = &status.mid_server {
+                    println!("{}", mid.words);
+                    if let Some(way_out) = &mid.way_out {
+                        println!("  {way_out}");
+                    }
+                }
                 status.incidents.iter().for_each(say_incident);
             }
             let remotes = status.remotes.iter().map(code_of).max().unwrap_or(0);
+            // Nothing reaches the EHR then, though it may not have been tried yet.
+            let cut_off = status.mid_server.as_ref().is_some_and(|mid| {
+                mid.carries && !matches!(mid.state, MidServerState::Up | MidServerState::NeverLooked)
+            });
+            let remotes = if cut_off { remotes.max(6) } else { remotes };
             Ok(ExitCode::from(if status.storage.is_some() { 5 } else { remotes }))
         }
         Verb::Pause { remote, reason } => {

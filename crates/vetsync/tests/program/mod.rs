@@ -123,6 +123,7 @@ pub async fn config_of(remotes: &simulator::Running, folder: &Path) -> PathBuf {
         identifier_system: simulator::clinic::SERVICENOW_SYSTEM.to_owned(),
         ca_pem: remotes.ca_pem.clone(),
         staff: Vec::new(),
+        mid_server: None,
     };
     agent::write_sample(&connections, folder).await.unwrap()
 }

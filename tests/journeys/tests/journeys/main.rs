@@ -13,6 +13,7 @@ mod faults;
 mod first_comparison;
 mod held_back;
 mod lost_updates;
+mod mid_server;
 mod network;
 mod offline;
 mod one_sided;

@@ -177,6 +177,7 @@ async fn somebody_unknown_sees_nothing() {
         store: opened.store,
         engine: handle,
         remotes: opened.remotes,
+        mid: opened.mid.map(|server| console_api::MidServer { server, carries: false }),
         lenses: opened.lenses,
         rules: std::sync::Arc::default(),
         clock: opened.clock,

@@ -45,10 +45,18 @@ export function HomeScreen() {
         <Failure thrown={home.error} again={() => void home.refetch()} />
       </Page>
     );
-  const { needYou, needSecond, offline, storage, remotes, metrics, statusCounts, settled, settledLastRun } = home.data;
+  const { needYou, needSecond, offline, storage, remotes, midServer, metrics, statusCounts, settled, settledLastRun } = home.data;
   // Green only when there is truly nothing: nobody is asked, nothing differs, and both systems answer.
   const braked = stopped.data?.braked ?? null;
-  const calm = storage === null && braked === null && needYou === 0 && needSecond === 0 && statusCounts.differs === 0 && !offline && remotes.every((remote) => remote.health === "answering");
+  const calm =
+    storage === null &&
+    braked === null &&
+    needYou === 0 &&
+    needSecond === 0 &&
+    statusCounts.differs === 0 &&
+    !offline &&
+    remotes.every((remote) => remote.health === "answering") &&
+    (midServer === null || !midServer.carries || midServer.wayOut === null);
   return (
     <Page
       testId="home"
@@ -75,7 +83,7 @@ export function HomeScreen() {
       <Asks needYou={needYou} needSecond={needSecond} settled={settledLastRun} listed={settled.length > 0} />
       <div className={classes.columns}>
         <div className={classes.stack}>
-          <Remotes remotes={remotes} />
+          <Remotes remotes={remotes} midServer={midServer} />
           <StatusCountsRow counts={statusCounts} />
           <Metrics metrics={metrics} />
         </div>

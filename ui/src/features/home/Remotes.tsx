@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
-import type { RemoteState } from "../../bindings/types";
+import type { MidServerView, RemoteState } from "../../bindings/types";
 import { useMay } from "../../data/session";
+import { MidTruth } from "../../shared/MidTruth";
 import { RemoteTruth } from "../../shared/RemoteTruth";
 import { ColumnWord } from "../../shared/sides";
 import { Moment } from "../../shared/When";
@@ -11,7 +12,7 @@ import classes from "./Home.module.css";
 const said = ({ detail, health }: RemoteState): boolean => detail.startsWith(healthWords[health]);
 
 /** One line of truth per system; who looks after the queue is led there. */
-export function Remotes({ remotes }: { remotes: RemoteState[] }) {
+export function Remotes({ remotes, midServer }: { remotes: RemoteState[]; midServer: MidServerView | null }) {
   const mayQueue = useMay("see_queue");
   return (
     <section className={classes.card} aria-labelledby="remotes-title">
@@ -50,6 +51,22 @@ export function Remotes({ remotes }: { remotes: RemoteState[] }) {
             )}
           </li>
         ))}
+        {midServer && (
+          <li data-testid="mid-server">
+            <strong>MID Server</strong>
+            <MidTruth mid={midServer} />
+            <small>
+              {midServer.name}
+              {midServer.carries && ", carries requests to the EHR"}
+              {midServer.refreshedAtMs !== null && (
+                <>
+                  {" · heard of "}
+                  <Moment atMs={midServer.refreshedAtMs} />
+                </>
+              )}
+            </small>
+          </li>
+        )}
       </ul>
     </section>
   );

@@ -50,3 +50,22 @@ it("says how often changes are looked for, when last and with what outcome, and 
   host.emit({ kind: "changed", data: { tags: ["home"], id: null } });
   await waitFor(() => expect(screen.queryByTestId("polling-ehr")).toBeNull());
 });
+
+it("says how the MID Server stands, and is not green while the EHR cannot be reached through it", async () => {
+  const { clinic, host } = await openAt("/", "headline");
+  expect(screen.queryByTestId("mid-server")).toBeNull();
+  const home = clinic.commands["home.get"];
+  const settled = { ...home({}), needYou: 0, needSecond: 0 };
+  const calm = { ...settled, statusCounts: { ...settled.statusCounts, differs: 0 } };
+  const up = { name: "mid-frontdesk", state: "up" as const, words: "The MID Server mid-frontdesk is up.", wayOut: null, carries: true, seenAtMs: 1, refreshedAtMs: 1 };
+  clinic.commands["home.get"] = () => ({ ...calm, midServer: up });
+  host.emit({ kind: "changed", data: { tags: ["home"], id: null } });
+  await waitFor(() => expect(screen.getByTestId("mid-server").textContent).toMatch(/MID Serverup.*carries requests/));
+  expect(screen.getByTestId("headline").dataset.calm).toBe("true");
+
+  const down = { ...up, state: "not_up" as const, words: "The MID Server mid-frontdesk is Down.", wayOut: "Start it." };
+  clinic.commands["home.get"] = () => ({ ...calm, midServer: down });
+  host.emit({ kind: "changed", data: { tags: ["home"], id: null } });
+  await waitFor(() => expect(screen.getByTestId("mid-server").textContent).toMatch(/is Down\. Start it\./));
+  expect(screen.getByTestId("headline").dataset.calm).toBe("false");
+});

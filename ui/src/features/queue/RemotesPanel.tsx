@@ -15,7 +15,7 @@ export function RemotesPanel() {
       </div>
     );
   if (!status.data) return <Failure thrown={status.error} again={() => void status.refetch()} />;
-  const { remotes, incidents, mayControl, whoCan } = status.data;
+  const { remotes, incidents, midServer, mayControl, whoCan } = status.data;
   const open = incidents.filter((incident) => incident.open);
   const elsewhere = open.filter((incident) => !remotes.some((remote) => remote.remote === incident.remote));
   return (
@@ -30,6 +30,11 @@ export function RemotesPanel() {
           <RemoteCard key={remote.remote} remote={remote} incidents={open.filter((incident) => incident.remote === remote.remote)} mayControl={mayControl} />
         ))}
       </ul>
+      {midServer && (
+        <p className={classes.whoCan} data-testid="mid-server">
+          {midServer.words} {midServer.wayOut}
+        </p>
+      )}
       {!mayControl && whoCan && <p className={classes.whoCan}>To pause, resume or try a system, ask {whoCan}.</p>}
     </section>
   );

@@ -7,6 +7,7 @@ import type {
   FieldView,
   Home,
   Kind,
+  MidServerView,
   News,
   NewsItem,
   PatientRow,
@@ -94,6 +95,7 @@ export class SampleClinic {
   private readonly versions = new Map<string, number>();
   /** Nothing can be stored, for as long as this is set. */
   storage: StorageTrouble | null = null;
+  midServer: MidServerView | null = null;
   /** What happened to appointments, newest first. */
   newsItems: NewsItem[] = [];
   private seenUntilMs = 0;
@@ -317,7 +319,7 @@ export class SampleClinic {
       return Object.assign(plan, { patientId: operation.patientId, patient: operation.patient, conflictId: operation.conflictId, writes: [write], openFields: [], replaces: operation.id });
     },
     "queue.cancel": ({ id }) => this.queue.cancel(id),
-    "remotes.status": () => ({ ...this.queue.status(), storage: this.storage }),
+    "remotes.status": () => ({ ...this.queue.status(), storage: this.storage, midServer: this.midServer }),
     "remotes.pause": ({ remote, reason }) => this.queue.pause(remote, reason ?? ""),
     "remotes.resume": ({ remote }) => {
       const status = this.queue.resume(remote);
@@ -511,6 +513,7 @@ export class SampleClinic {
         atMs: now - 9 * 3_600_000 - index * 4_000,
       })),
       storage: this.storage,
+      midServer: this.midServer,
       offline: this.queue.status().remotes.some((one) => one.health !== "answering"),
     };
   }

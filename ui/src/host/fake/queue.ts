@@ -426,7 +426,7 @@ export class SampleQueue {
     return { operation, write: writeOf(operation.write.remote, operation.patientId, changes) };
   }
 
-  status(): Omit<RemotesStatus, "storage"> {
+  status(): Omit<RemotesStatus, "storage" | "midServer"> {
     const may = this.around.may("control_remotes");
     return {
       remotes: [this.remote("service_now"), this.remote("ehr")],
