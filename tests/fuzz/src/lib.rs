@@ -20,7 +20,7 @@ pub mod targets;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the folder of its inputs.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("json", targets::texts::json),
     ("values", targets::texts::values),
     ("encoded_query", targets::queries::encoded_query),
@@ -35,5 +35,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("servicenow_dictionary", targets::clients::servicenow_dictionary),
     ("ehr_answers", targets::clients::ehr),
     ("token_answers", targets::clients::token),
+    ("mid_answers", targets::clients::mid_answers),
+    ("ecc_payloads", targets::clients::ecc_payloads),
     ("events", targets::events::events),
 ];

@@ -69,5 +69,7 @@ targets! {
     servicenow_dictionary,
     ehr_answers,
     token_answers,
+    mid_answers,
+    ecc_payloads,
     events,
 }

@@ -7,6 +7,8 @@ use http::{HeaderName, HeaderValue};
 use record::{Json, RecordKind, Remote};
 use remote::ehr::{Ehr, EhrSettings};
 use remote::http::{Transport, TransportFailure};
+use remote::mid::payload::{self, Payload, Probe};
+use remote::mid::{MidParts, MidRoute, MidServer, MidTimes};
 use remote::servicenow::{ServiceNow, ServiceNowSettings, TableSettings};
 use remote::signin::{SignIn, SignInMethod, TokenAddress};
 use remote::{Fetched, ListScope, Next, RemoteApi, RemoteError, Write};
@@ -193,6 +195,77 @@ pub fn token(input: &[u8]) {
         well_said(servicenow_client(script()).read(RecordKind::Patient, KEY).await.map(|_| ()));
         well_said(ehr_client(script()).probe().await.map(|_| ()));
     });
+}
+
+/// ServiceNow answers for its queue and for the MID Server's record with the input. Time passes with every look at the
+/// clock, so that waiting ends.
+pub fn mid_answers(input: &[u8]) {
+    done(async {
+        let transport: Arc<dyn Transport> = Arc::new(Script::of(input));
+        let sign_in = sign_in(Remote::ServiceNow, &transport);
+        let (base_url, name) = ("https://remote.test", "mid-frontdesk");
+        let now: remote::http::Now = Arc::new(|| NOON_MS);
+        let mid = |stale_ms| {
+            let (transport, sign_in) = (Arc::clone(&transport), Arc::clone(&sign_in));
+            MidServer::new(base_url, name, stale_ms, transport, sign_in, Arc::clone(&now)).expect("a name")
+        };
+        match mid(Some(1_800_000)).look().await {
+            Ok(report) => {
+                assert!((1..500).contains(&report.words.chars().count()), "{report:?}");
+            }
+            Err(error) => well_said(Err(error)),
+        }
+        let passed = Arc::new(AtomicUsize::new(0));
+        let parts = MidParts {
+            transport: Arc::clone(&transport),
+            sign_in: Arc::clone(&sign_in),
+            now: Arc::clone(&now),
+            elapsed: Arc::new(move || {
+                i64::try_from(passed.fetch_add(700, Ordering::SeqCst)).unwrap_or(i64::MAX)
+            }),
+            wait: Arc::new(|_| Box::pin(std::future::ready(()))),
+            new_id: Arc::new(|| "id".to_owned()),
+        };
+        let times =
+            MidTimes { pickup_ms: 3_000, answer_ms: 3_000, poll_ms: 100, request_bytes_max: 1_000_000 };
+        let route = MidRoute::new(base_url, Arc::new(mid(None)), times, parts).expect("times");
+        for method in ["GET", "POST"] {
+            let request = http::Request::builder()
+                .method(method)
+                .uri("https://ehr.test/api/v1/patients")
+                .body(Vec::new())
+                .expect("a request");
+            match route.send(request).await {
+                Ok(answer) => assert!((100..600).contains(&answer.status().as_u16())),
+                Err(failure) => assert!(failure.to_string().chars().count() < 1_000, "{failure}"),
+            }
+        }
+    });
+}
+
+/// The payload of a row: it is a result, or it says what is wrong. What we write ourselves is always well-formed.
+pub fn ecc_payloads(input: &[u8]) {
+    let Some(text) = super::text(input) else { return };
+    match payload::read(text) {
+        Ok(Payload::Result(result)) => {
+            assert!(result.status.is_none_or(|status| (100..600).contains(&status)));
+            assert!(result.error.is_none_or(|error| !error.trim().is_empty()));
+            // Nothing grows: entities of its own would.
+            assert!(result.body.len() <= text.len(), "more came out than went in");
+        }
+        Ok(Payload::Attached) => assert!(text.contains("see_attachment")),
+        Err(problem) => assert!(problem.to_string().len() < 200),
+    }
+    let probe = Probe {
+        method: "post".to_owned(),
+        url: format!("https://ehr.test/{text}"),
+        headers: vec![("x-odd".to_owned(), text.to_owned())],
+        content: text.to_owned(),
+    };
+    match probe.to_xml() {
+        Ok(xml) => assert_eq!(payload::read(&xml), Err(payload::Unreadable::NotAResult), "not well-formed"),
+        Err(problem) => assert!(problem.code < 0x20 || problem.code > 0xfffd),
+    }
 }
 
 fn done<T>(work: impl Future<Output = T>) -> T {
