@@ -142,7 +142,7 @@ const CASES: &[Case] = &[
         message: "the configuration: line 1, column 1: password: a secret never stands in this file. Remove the \
                   line, run `vetsync secret set NAME` with NAME one of servicenow.client_secret, \
                   servicenow.private_key, ehr.private_key, webhooks.private_key, webhooks.servicenow, \
-                  webhooks.ehr, and change the secret if others have seen this file.",
+                  webhooks.ehr, calendars.key, and change the secret if others have seen this file.",
     },
     Case {
         why: "the specification's key and ours disagree",
