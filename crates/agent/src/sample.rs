@@ -38,6 +38,8 @@ pub struct SampleConnections {
     pub staff: Vec<SampleClinician>,
     /// The MID Server that carries the EHR's requests; they go directly without one.
     pub mid_server: Option<String>,
+    /// Changes are looked for all the time, and not only when somebody asks.
+    pub real_time: bool,
 }
 
 /// Who a clinician is in either system.
@@ -92,7 +94,7 @@ fn settings_text(connections: &SampleConnections, data_dir: &Path) -> String {
         r#"# Connects to the simulated remotes of one run.
 ehr_api_base_url = {ehr_url:?}
 oauth_client_id = {ehr_client:?}
-sync_frequency = "scheduled"
+sync_frequency = {frequency:?}
 
 [hospital]
 name = "Main Street Veterinary Hospital"
@@ -163,6 +165,7 @@ extension_url = "https://vetsync.example/fhir/StructureDefinition/weight"
 type = "quantity"
 default_unit = "kg"
 "#,
+        frequency = if connections.real_time { "real-time" } else { "scheduled" },
         ehr_url = connections.ehr_url,
         ehr_client = connections.ehr_client_id,
         servicenow_url = connections.servicenow_url,

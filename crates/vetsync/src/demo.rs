@@ -74,7 +74,7 @@ async fn headless(clinic: &Clinic, json: bool) -> Outcome {
     let began = Instant::now();
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let remotes = sample::start(clinic).await?;
-    let config = sample::write_config(&remotes, folder.path(), sample::Kinds::Patients).await?;
+    let config = sample::write_config(&remotes, folder.path(), sample::Kinds::Patients, sample::Pace::default()).await?;
     let options = Options { config: Some(config), ..Options::default() };
     let opened = agent::open(options).await?;
     let lenses = std::sync::Arc::clone(&opened.lenses);
@@ -247,7 +247,7 @@ async fn window(demo: Demo, _json: bool) -> Outcome {
     };
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let remotes = sample::start(&demo.clinic).await?;
-    let config = sample::write_config(&remotes, folder.path(), sample::Kinds::All).await?;
+    let config = sample::write_config(&remotes, folder.path(), sample::Kinds::All, demo.pace).await?;
     eprintln!("ServiceNow  {}", remotes.servicenow_url);
     eprintln!("EHR         {}", remotes.ehr_url);
     eprintln!("Identity    {}", remotes.idp_url);

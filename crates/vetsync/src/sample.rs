@@ -87,7 +87,7 @@ pub async fn start(clinic: &Clinic) -> anyhow::Result<Running> {
 }
 
 /// How the sample clinic goes on.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Pace {
     /// People go on working in both systems: something happens every so many seconds (0: nothing).
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
@@ -96,7 +96,7 @@ pub struct Pace {
 
 impl Pace {
     /// Lets things happen in the background until the answer is dropped.
-    pub fn begin(&self, running: &Running, seed: u64) -> Option<Working> {
+    pub fn begin(self, running: &Running, seed: u64) -> Option<Working> {
         if self.work_seconds == 0 {
             return None;
         }
@@ -144,8 +144,15 @@ pub enum Kinds {
 }
 
 /// Writes the authority's certificate, the settings and the secrets; returns the settings file.
-pub async fn write_config(running: &Running, folder: &Path, kinds: Kinds) -> anyhow::Result<PathBuf> {
-    write_config_by(running, folder, kinds, false).await
+///
+/// With people at work it looks for what they change; without, nothing moves by itself.
+pub async fn write_config(
+    running: &Running,
+    folder: &Path,
+    kinds: Kinds,
+    pace: Pace,
+) -> anyhow::Result<PathBuf> {
+    write_config_by(running, folder, kinds, pace, false).await
 }
 
 /// The same, by whichever way the EHR's requests go.
@@ -153,6 +160,7 @@ async fn write_config_by(
     running: &Running,
     folder: &Path,
     kinds: Kinds,
+    pace: Pace,
     by_mid_server: bool,
 ) -> anyhow::Result<PathBuf> {
     let (servicenow, ehr) = (&running.credentials.servicenow, &running.credentials.ehr);
@@ -171,6 +179,7 @@ async fn write_config_by(
         ehr_private_key_pem: ehr.es384_private_key_pem.clone(),
         identifier_system: simulator::clinic::SERVICENOW_SYSTEM.to_owned(),
         ca_pem: running.ca_pem.clone(),
+        real_time: pace.work_seconds > 0,
         staff: match kinds {
             Kinds::Patients => Vec::new(),
             Kinds::All => staff(),
@@ -212,7 +221,8 @@ pub async fn simulate(simulate: Simulate, _json: bool) -> Outcome {
     let config = match &simulate.config_out {
         Some(folder) => {
             ca_file = folder.join("ca.pem");
-            Some(write_config_by(&running, folder, kinds, simulate.mid_server.is_some()).await?)
+            let by_mid_server = simulate.mid_server.is_some();
+            Some(write_config_by(&running, folder, kinds, simulate.pace, by_mid_server).await?)
         }
         None => {
             std::fs::write(&ca_file, &running.ca_pem)

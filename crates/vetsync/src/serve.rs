@@ -71,7 +71,7 @@ pub async fn run(options: Options, serve: Serve, json: bool) -> Outcome {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let (options, remotes) = if serve.demo {
         let remotes = sample::start(&serve.clinic).await?;
-        let config = sample::write_config(&remotes, folder.path(), sample::Kinds::All).await?;
+        let config = sample::write_config(&remotes, folder.path(), sample::Kinds::All, serve.pace).await?;
         (
             Options {
                 config: Some(config),

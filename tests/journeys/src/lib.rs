@@ -190,6 +190,7 @@ pub fn connections(remotes: &simulator::Running) -> SampleConnections {
         ca_pem: remotes.ca_pem.clone(),
         staff: Vec::new(),
         mid_server: None,
+        real_time: false,
     }
 }
 

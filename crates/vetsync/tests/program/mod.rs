@@ -124,6 +124,7 @@ pub async fn config_of(remotes: &simulator::Running, folder: &Path) -> PathBuf {
         ca_pem: remotes.ca_pem.clone(),
         staff: Vec::new(),
         mid_server: None,
+        real_time: false,
     };
     agent::write_sample(&connections, folder).await.unwrap()
 }
