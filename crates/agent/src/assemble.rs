@@ -12,7 +12,7 @@ use engine::clock::{SeededIds, SystemClock};
 use engine::drive::{Handle, Remotes};
 use engine::{Clock, Command, DocumentLens, Engine, Lenses, Policy};
 use mapping::fhir::{BareAllergies, PatientLens};
-use mapping::servicenow::{ColumnType, Completion, RowLens};
+use mapping::servicenow::{Archive, ColumnType, Completion, RowLens};
 use receiver::feeds::Feeds;
 use record::{RecordKind, Remote};
 use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
@@ -153,8 +153,11 @@ async fn connect(
     clock: &Arc<dyn Clock>,
     store: &dyn Store,
 ) -> Result<(Remotes, Option<Arc<MidServer>>, Arc<Lenses>), StartError> {
+    // Before anything is asked of anybody: what is wrong with the fee schedule is ours to say.
+    let billing = crate::fees::billing(settings, base)?;
     let Clients { servicenow, ehr, mid } = remotes(settings, secrets, base, clock).await?;
     let mut lenses = lenses(settings, &servicenow, store).await?;
+    lenses.billing = billing.map(Arc::new);
     if let engine::DocumentLens::Treatment(lens) = &mut lenses.treatments.document {
         lens.form = match settings.servicenow.treatments.bundle {
             settings::TreatmentBundle::Collection => mapping::TreatmentForm::Collection,
@@ -368,8 +371,16 @@ async fn servicenow(
     for kind in settings.kinds() {
         tables.push(table_of(settings, kind)?);
     }
-    let client_settings =
-        ServiceNowSettings { page_rows: own.page_size, ..ServiceNowSettings::new(base_url, tables) };
+    let client_settings = ServiceNowSettings {
+        page_rows: own.page_size,
+        bills: own.billing.generate.then(|| TableSettings {
+            kind: RecordKind::Treatment,
+            table: own.billing.table.clone(),
+            columns: own.billing.written_columns().into_values().collect(),
+            ehr_id_column: own.billing.key_column.clone(),
+        }),
+        ..ServiceNowSettings::new(base_url, tables)
+    };
     let link = crate::mid::Link { transport: Arc::clone(&transport), sign_in: Arc::new(sign_in) };
     let client = ServiceNow::new(client_settings, transport, Arc::clone(&link.sign_in), now.clone());
     Ok((client.map_err(wrong)?, link))
@@ -487,6 +498,7 @@ fn table_of(settings: &Settings, kind: RecordKind) -> Result<TableSettings, Star
             let mut columns = visits(record::Catalogue::treatment_default(), &own.treatments.columns);
             columns.push(own.treatments.status_column.clone());
             columns.extend(own.treatments.appointment_column.clone());
+            columns.extend(own.treatments.archive.iter().filter_map(|archive| archive.column.clone()));
             TableSettings {
                 kind,
                 table: own.treatments.table.clone(),
@@ -649,6 +661,10 @@ async fn lenses(
                 values: own.completed_values.clone(),
             });
             row.appointment_column = own.appointment_column.as_deref().map(|asked| column_of(&found, asked));
+            row.archive = own.archive.as_ref().map(|archive| Archive {
+                column: column_of(&found, archive.column.as_ref().unwrap_or(&own.status_column)),
+                value: archive.value.clone(),
+            });
         }
         let system = settings.identifier_system_of(kind).unwrap_or_default();
         let of_kind = match kind {

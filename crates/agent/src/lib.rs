@@ -8,6 +8,7 @@ mod assemble;
 mod attach;
 mod ending;
 mod feeds;
+pub mod fees;
 mod matching;
 mod messages;
 mod mid;

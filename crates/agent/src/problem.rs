@@ -59,6 +59,14 @@ pub enum StartError {
         /// What is wrong.
         problem: String,
     },
+    /// The fee schedule.
+    #[error("the fee schedule {path}: {problem}")]
+    Fees {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        problem: crate::fees::FeesError,
+    },
     /// Nobody of the configured people sits here.
     #[error("nobody in [[people]] is this computer's user {user:?}")]
     NobodyHere {
@@ -106,6 +114,7 @@ impl StartError {
                 "Make the folder writable for this account, or choose another one with storage.data_dir.".to_owned()
             }
             StartError::Connection { .. } => "Correct this connection in the settings file, then run `vetsync doctor`.".to_owned(),
+            StartError::Fees { problem, .. } => problem.way_out.clone(),
             StartError::NobodyHere { .. } => {
                 "Add a [[people]] entry with this os_user and a role, or name with --person somebody there who has no os_user.".to_owned()
             }
@@ -129,6 +138,7 @@ impl StartError {
             | StartError::Settings(_)
             | StartError::Incomplete { .. }
             | StartError::Connection { .. }
+            | StartError::Fees { .. }
             | StartError::NobodyHere { .. }
             | StartError::OwnerRefused(_) => 3,
             StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => 4,
@@ -155,6 +165,7 @@ impl StartError {
             | StartError::Settings(_)
             | StartError::Incomplete { .. }
             | StartError::Connection { .. }
+            | StartError::Fees { .. }
             | StartError::NobodyHere { .. }
             | StartError::OwnerRefused(_)
             | StartError::SomebodyElse { .. } => Some("configuration"),
@@ -179,6 +190,7 @@ impl From<StartError> for ApiError {
             | StartError::Settings(_)
             | StartError::Incomplete { .. }
             | StartError::Connection { .. }
+            | StartError::Fees { .. }
             | StartError::NobodyHere { .. } => ErrorCode::Invalid,
             StartError::Store(_) | StartError::DataDir { .. } | StartError::Engine(_) => ErrorCode::Internal,
         };

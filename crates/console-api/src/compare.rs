@@ -284,7 +284,9 @@ impl Console {
             }
             ConflictCause::CannotCreate => {
                 // The fields are named where both systems have it: a treatment that was changed.
-                let mut why = if row.fields.is_empty() {
+                let mut why = if row.fields == engine::completion::FIELDS {
+                    "Both systems agree on this treatment, and it cannot be billed and archived as it is."
+                } else if row.fields.is_empty() {
                     "Only one system has this record, and it cannot be created in the other as it is."
                 } else {
                     "It was changed in ServiceNow, and cannot be written to the EHR as a new version as it is."

@@ -102,7 +102,13 @@ impl Console {
                 .operations
                 .first()
                 .map(|operation| {
-                    self.write_sentence(kind, operation.remote, operation.creates(), &operation.fields)
+                    self.write_sentence(
+                        kind,
+                        operation.remote,
+                        operation.creates(),
+                        &operation.fields,
+                        operation.aim,
+                    )
                 })
                 .unwrap_or_default();
             let patient = pair.map(|pair| pair.card.name).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::reasons::Act;
 use crate::shown::remote_name;
 use crate::words;
 use engine::execute::AttemptError;
-use engine::plans::{PlanBody, PlannedOperation, frozen};
+use engine::plans::{Aim, PlanBody, PlannedOperation, frozen};
 use engine::{Command, Reply};
 use reconcile::FieldWrite;
 use record::RecordKind;
@@ -64,8 +64,14 @@ impl Console {
         remote: record::Remote,
         create: bool,
         fields: &[FieldWrite],
+        aim: Aim,
     ) -> String {
         let place = words::place(remote);
+        match aim {
+            Aim::Record => {}
+            Aim::Bill => return format!("Create a line of this treatment's bill in {place}"),
+            Aim::Archive => return format!("Mark this treatment as archived in {place}"),
+        }
         if create {
             return format!("Create this {} in {place}", kind.as_str());
         }
@@ -90,6 +96,7 @@ impl Console {
     pub(crate) fn planned_write(&self, kind: RecordKind, operation: &PlannedOperation) -> PlannedWrite {
         let write = Write {
             kind,
+            place: operation.aim.place(),
             key: operation.key.clone(),
             body: operation.body.clone(),
             expected_version: operation.expected_version.clone(),
@@ -98,15 +105,25 @@ impl Console {
         let preview = self.parts.remotes.get(operation.remote).preview(&write);
         let mut side_effects = Vec::new();
         if operation.creates() {
-            side_effects
-                .push("A created record cannot be undone: nothing is ever deleted remotely.".to_owned());
+            side_effects.push(match operation.aim {
+                Aim::Bill => "What is billed cannot be undone: it is corrected in ServiceNow.".to_owned(),
+                Aim::Record | Aim::Archive => {
+                    "A created record cannot be undone: nothing is ever deleted remotely.".to_owned()
+                }
+            });
         }
         if operation.cross_reference.is_some() && !operation.creates() {
             side_effects.push("The other system's number for this record is written along.".to_owned());
         }
         PlannedWrite {
             remote: remote_name(operation.remote),
-            sentence: self.write_sentence(kind, operation.remote, operation.creates(), &operation.fields),
+            sentence: self.write_sentence(
+                kind,
+                operation.remote,
+                operation.creates(),
+                &operation.fields,
+                operation.aim,
+            ),
             changes: self.changes(kind, &operation.fields),
             method: preview.method,
             url: preview.url,

@@ -114,7 +114,13 @@ impl Console {
                 .operations
                 .iter()
                 .map(|operation| {
-                    self.write_sentence(kind, operation.remote, operation.creates(), &operation.fields)
+                    self.write_sentence(
+                        kind,
+                        operation.remote,
+                        operation.creates(),
+                        &operation.fields,
+                        operation.aim,
+                    )
                 })
                 .collect(),
             approver: plan.approver.as_deref().map(|id| self.name_of(id)).unwrap_or_default(),
@@ -187,6 +193,7 @@ impl Console {
                 row.remote,
                 row.key.is_none() || engine::treatments::is_version(row.kind, row.remote),
                 &intent.fields,
+                intent.aim,
             ),
             status: operation_status(row.state),
             hold,
@@ -237,6 +244,7 @@ impl Console {
             fields: intent.fields.clone(),
             cross_reference: intent.cross_reference.clone(),
             body: row.body.clone(),
+            aim: intent.aim,
         };
         let named = row.cause.as_deref().and_then(Cause::parse).map(|cause| cause.fields).unwrap_or_default();
         let catalogue = self.parts.lenses.catalogue(row.kind);
@@ -265,6 +273,10 @@ impl Console {
             lineage: self.lineage(&row).await?,
             fields,
             not_editable_because: match row.state {
+                OperationState::Parked if !intent.aim.is_record() => Some(
+                    "Correct the treatment or the bill in ServiceNow, then send this again: it is not done twice."
+                        .to_owned(),
+                ),
                 OperationState::Parked if intent.fields.is_empty() => Some(
                     "It only carries the other system's number, which is not a value to edit.".to_owned(),
                 ),

@@ -6,6 +6,7 @@ use crate::permissions::who_can;
 use crate::shown::remote_name;
 use engine::error::decode;
 use engine::execute::{Answer, ReadBack, SentRequest};
+use engine::plans::Aim;
 use engine::treatments;
 use remote::Write;
 use store::{OperationFilter, PlanState, ReceiptRow};
@@ -21,6 +22,7 @@ impl Console {
         let patient = pair.map(|pair| pair.card.name).unwrap_or_default();
         let write = Write {
             kind,
+            place: sent.aim.place(),
             key: sent.key.clone(),
             body: sent.body.clone(),
             expected_version: sent.expected_version.clone(),
@@ -34,7 +36,7 @@ impl Console {
         request.push_str("\n\n");
         request.push_str(&sent.body);
         let created = sent.key.is_none() || treatments::is_version(kind, row.remote);
-        let sentence = self.write_sentence(kind, row.remote, created, &sent.fields);
+        let sentence = self.write_sentence(kind, row.remote, created, &sent.fields, sent.aim);
         // The half of a plan that was done can be taken back when the other half was refused or called off.
         let done = match plan.as_ref().map(|plan| plan.state) {
             Some(PlanState::Done | PlanState::Superseded) => true,
@@ -43,6 +45,10 @@ impl Console {
         };
         let not_undoable = if row.undone_by.is_some() {
             Some("It is undone already.".to_owned())
+        } else if sent.aim == Aim::Bill {
+            Some("What is billed stays: correct it in ServiceNow.".to_owned())
+        } else if sent.aim == Aim::Archive {
+            Some("Open the treatment again in ServiceNow, if it is not to be archived.".to_owned())
         } else if created {
             Some("A created record stays: nothing is ever deleted in the other system.".to_owned())
         } else if sent.fields.is_empty() {
@@ -120,7 +126,9 @@ impl Console {
 
 /// "Change …" becomes "Changed …".
 pub(crate) fn past(sentence: &str) -> String {
-    for (now, then) in [("Change ", "Changed "), ("Create ", "Created "), ("Write ", "Wrote ")] {
+    for (now, then) in
+        [("Change ", "Changed "), ("Create ", "Created "), ("Write ", "Wrote "), ("Mark ", "Marked ")]
+    {
         if let Some(rest) = sentence.strip_prefix(now) {
             return format!("{then}{rest}");
         }

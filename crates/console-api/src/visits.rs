@@ -12,6 +12,7 @@ use crate::findings;
 use crate::patients::{status, stored_status};
 use crate::shown::{shown, side};
 use crate::treatments::Facts;
+use engine::completion::Standing;
 use engine::judge::SideState;
 use engine::step::{load_context, load_side};
 use engine::visits::{Booked, booked};
@@ -19,7 +20,7 @@ use engine::{links, treatments};
 use reconcile::calendar::{self, Overlap};
 use record::validate::Finding;
 use record::{Catalogue, FieldState, Record, RecordKind, Remote};
-use store::{PairRow, PairStatus};
+use store::{OperationFilter, OperationState, PairRow, PairStatus};
 
 /// Pairs read together.
 const PAGE: u32 = 1_000;
@@ -137,9 +138,13 @@ impl Console {
         let catalogue = lenses.catalogue(kind);
         let person = self.person();
         let sides = self.sides_of(&pair).await?;
+        let mut agrees = false;
+        let mut standing = None;
         let mut fields: Vec<FieldView> = match load_context(store, lenses, pair.clone()).await? {
             Some(context) => {
+                standing = engine::completion::standing(&context, lenses);
                 let comparison = reconcile::compare(&context.state(lenses));
+                agrees = comparison.fields.iter().all(|field| field.grade == reconcile::Grade::Equal);
                 let of = |field: &reconcile::FieldComparison| {
                     Some(field_view(catalogue.spec(field.field)?, field, context.base.as_ref(), &person))
                 };
@@ -170,7 +175,9 @@ impl Console {
             service_now: side(Remote::ServiceNow, sides[0].as_ref(), pair.servicenow_key.as_deref()),
             ehr: side(Remote::Ehr, sides[1].as_ref(), pair.ehr_key.as_deref()),
             fields,
-            steps: steps(&pair, &sides, &findings, version, conflict.is_some()),
+            steps: self
+                .steps(&pair, &sides, &findings, version, conflict.is_some(), standing, agrees)
+                .await?,
             findings,
             conflict_id: conflict.map(|row| row.id),
             timeline: self.timeline(&pair).await?,
@@ -195,6 +202,43 @@ impl Console {
             patient_id.get_or_insert(patient.id);
         }
         Ok(patient_id)
+    }
+
+    /// A treatment's way to the EHR and beyond; none of an appointment.
+    #[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
+    async fn steps(
+        &self,
+        pair: &PairRow,
+        sides: &[Option<SideState>; 2],
+        findings: &[FindingView],
+        version: Option<u32>,
+        asked: bool,
+        standing: Option<Standing>,
+        agrees: bool,
+    ) -> Result<Vec<VisitStep>, ApiError> {
+        if pair.kind != RecordKind::Treatment {
+            return Ok(Vec::new());
+        }
+        let row = sides[0].as_ref();
+        let errors = findings.iter().filter(|finding| finding.severity == FindingSeverity::Error);
+        let lenses = &self.parts.lenses;
+        let parked =
+            OperationFilter { lane: Some(pair.id.clone()), plan: None, states: vec![OperationState::Parked] };
+        Ok(crate::treatments::steps(&Facts {
+            in_servicenow: row.is_some(),
+            completed: row.is_some_and(|row| !treatments::is_unfinished(&row.record)),
+            errors: errors.map(|finding| finding.sentence.clone()).collect(),
+            patient_known: row.is_none_or(|row| !links::is_unresolved(&row.record)),
+            version,
+            in_ehr: sides[1].is_some(),
+            status: pair.status,
+            agrees,
+            asked,
+            standing,
+            bills: lenses.billing.is_some(),
+            archives: lenses.of(RecordKind::Treatment).row.archive.is_some(),
+            refused: !self.parts.store.operations(&parked, 0, 1).await?.is_empty(),
+        }))
     }
 
     /// What rules say about a visit by itself, and about an appointment beside the others of its clinician.
@@ -294,31 +338,7 @@ impl Console {
     }
 }
 
-/// A treatment's way to the EHR; none of an appointment.
-fn steps(
-    pair: &PairRow,
-    sides: &[Option<SideState>; 2],
-    findings: &[FindingView],
-    version: Option<u32>,
-    asked: bool,
-) -> Vec<VisitStep> {
-    if pair.kind != RecordKind::Treatment {
-        return Vec::new();
-    }
-    let row = sides[0].as_ref();
-    let errors = findings.iter().filter(|finding| finding.severity == FindingSeverity::Error);
-    crate::treatments::steps(&Facts {
-        in_servicenow: row.is_some(),
-        completed: row.is_some_and(|row| !treatments::is_unfinished(&row.record)),
-        errors: errors.map(|finding| finding.sentence.clone()).collect(),
-        patient_known: row.is_none_or(|row| !links::is_unresolved(&row.record)),
-        version,
-        in_ehr: sides[1].is_some(),
-        status: pair.status,
-        asked,
-    })
-}
-
+/// People read a name where the systems say a key.
 fn name_patient(fields: &mut [FieldView], key: &str, name: &str) {
     for field in fields.iter_mut().filter(|field| field.field == "patient") {
         for shown in [&mut field.service_now, &mut field.ehr, &mut field.last_agreed] {

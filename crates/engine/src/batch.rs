@@ -173,6 +173,7 @@ impl Engine {
                 // Claimed or begun in what was lost; the breaker's one probe was not sent after all.
                 Request::ReadRecord { remote, .. }
                 | Request::FindByOurKey { remote, .. }
+                | Request::FindBill { remote, .. }
                 | Request::Write { remote, .. }
                 | Request::Probe { remote } => self.health[index(remote)].probing = false,
                 Request::Poll { poll, .. } => self.polling.give_up(poll, now_ms),

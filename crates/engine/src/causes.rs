@@ -156,6 +156,7 @@ mod tests {
 
     fn intent(value: &str) -> Intent {
         Intent {
+            aim: crate::plans::Aim::Record,
             fields: vec![FieldWrite { field: FieldIx(0), from: FieldState::Blank, to: text(value) }],
             cross_reference: None,
         }

@@ -156,6 +156,11 @@ impl Engine {
             run.fields.add(&judgement.plan);
             match judgement.status {
                 Some(PairStatus::Agreed) => run.counts.equal += 1,
+                // It follows from a write that was weighed: the brake has let it go already.
+                _ if judgement.follows => {
+                    run.counts.planned_writes[index(Remote::ServiceNow)] += 1;
+                    run.to_settle.push_back(context.pair.id.clone());
+                }
                 _ if judgement.plan.is_empty() => {}
                 _ => {
                     for remote in Remote::BOTH {

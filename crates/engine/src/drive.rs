@@ -355,9 +355,9 @@ pub const fn is_failure(event: &Event) -> bool {
 /// Where a request takes up a lane: its remote and its operation.
 pub fn lane_of(request: &Request) -> Option<(Remote, &str)> {
     match request {
-        Request::FindByOurKey { operation, remote, .. } | Request::Write { operation, remote, .. } => {
-            Some((*remote, operation))
-        }
+        Request::FindByOurKey { operation, remote, .. }
+        | Request::FindBill { operation, remote, .. }
+        | Request::Write { operation, remote, .. } => Some((*remote, operation)),
         Request::ReadPage { .. }
         | Request::ReadRecord { .. }
         | Request::Poll { .. }
@@ -410,6 +410,12 @@ async fn carry(request: Request, remotes: Remotes, now_ms: i64) -> Event {
             let result = remotes.get(remote).find_by_our_key(kind, &key).await;
             #[cfg(feature = "crash-points")]
             store::crash::point("a record was looked up");
+            Event::Found { operation, result, latency_ms: elapsed_ms(began) }
+        }
+        Request::FindBill { operation, remote, key } => {
+            let result = remotes.get(remote).find_bill(&key).await;
+            #[cfg(feature = "crash-points")]
+            store::crash::point("a bill was looked up");
             Event::Found { operation, result, latency_ms: elapsed_ms(began) }
         }
         Request::Write { operation, remote, write } => {

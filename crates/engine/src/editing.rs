@@ -34,6 +34,12 @@ impl Engine {
                 },
             });
         }
+        if !plans::aim(&operation)?.is_record() {
+            return Err(EngineError::NotNow {
+                what: "a bill and an archived treatment hold nothing that could be corrected here".to_owned(),
+                way_out: "correct the treatment or the bill in ServiceNow, then send this again".to_owned(),
+            });
+        }
         if values.is_empty() {
             return Err(EngineError::NotNow {
                 what: "nothing was changed".to_owned(),
@@ -197,6 +203,7 @@ impl Engine {
                 )?,
                 cross_reference: None,
                 our_key: None,
+                aim: plans::Aim::Record,
             },
         );
         let mut written = PairPlan::default();

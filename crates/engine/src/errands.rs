@@ -333,6 +333,7 @@ impl Engine {
                 self.page_goes_out(*remote, now_ms.max(*not_before_ms));
             }
             Request::FindByOurKey { .. }
+            | Request::FindBill { .. }
             | Request::Write { .. }
             | Request::Poll { .. }
             | Request::Probe { .. }
@@ -388,6 +389,9 @@ impl Engine {
     async fn finish_errand(&mut self, errand: &Errand, now_ms: i64, effects: &mut Effects) -> Result<Reply> {
         match &errand.purpose {
             Purpose::Observe { write, actor } => {
+                if *write && errand.ticket.is_some() {
+                    self.try_completion_again(&errand.pair, actor, now_ms).await?;
+                }
                 self.rejudge(&errand.pair, actor, *write, now_ms).await?;
                 Ok(Reply::Pair(errand.pair.clone()))
             }
@@ -442,13 +446,49 @@ impl Engine {
             }
             judgement => judgement?,
         };
-        if judgement.changes.iter().any(|change| matches!(change, Change::Enqueue(_))) {
+        self.followed_by = judgement
+            .changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Enqueue(operation) => Some(operation.id.clone()),
+                _ => None,
+            })
+            .collect();
+        if !self.followed_by.is_empty() {
             self.outbox_touched = true;
         }
         if !judgement.changes.is_empty() {
             self.store.commit(self.with_what_waits(judgement.changes, now_ms).await?).await?;
         }
         Ok(judgement.status)
+    }
+
+    /// Somebody wants a treatment tried again whose bill or archiving was called off: the question about it goes out of the
+    /// way, and what is left to do is planned afresh.
+    async fn try_completion_again(&self, pair_id: &str, person: &str, now_ms: i64) -> Result<()> {
+        let pair = self.pair(pair_id).await?;
+        if pair.kind != RecordKind::Treatment {
+            return Ok(());
+        }
+        let Some(context) = self.context(pair).await? else { return Ok(()) };
+        let Some(open) = context.open_conflict.as_ref() else { return Ok(()) };
+        let nothing_differs = reconcile::plan(
+            &context.state(&self.lenses),
+            &reconcile::compare(&context.state(&self.lenses)),
+            &[],
+        )
+        .is_ok_and(|plan| plan.is_empty() && plan.open.is_empty());
+        let waits_for_nothing = context.blocked.operations.is_empty() && !context.lane_busy;
+        if open.cause == store::ConflictCause::NotStored && nothing_differs && waits_for_nothing {
+            let closed = store::ConflictRow {
+                state: store::ConflictState::Closed,
+                closed_at_ms: Some(now_ms),
+                closed_by: Some(person.to_owned()),
+                ..open.clone()
+            };
+            self.store.commit(vec![Change::PutConflict(closed)]).await?;
+        }
+        Ok(())
     }
 
     /// Somebody wants a one-sided patient tried again: what was refused goes out of the way, and the next complete run

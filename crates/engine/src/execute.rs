@@ -4,7 +4,7 @@ use crate::error::{EngineError, Result, encode};
 use crate::health::Gate;
 use crate::judge::index;
 use crate::lens;
-use crate::plans::{self, Intent};
+use crate::plans::{self, Aim, Intent};
 use crate::step::{Effects, Engine, Notice, Request};
 use reconcile::plan::FieldWrite;
 use reconcile::{PairPlan, PairState};
@@ -51,6 +51,9 @@ pub struct SentRequest {
     pub body: String,
     /// The field writes.
     pub fields: Vec<FieldWrite>,
+    /// What it brought about.
+    #[serde(default, skip_serializing_if = "Aim::is_record")]
+    pub aim: Aim,
 }
 
 /// What came back, as kept in the receipt.
@@ -129,13 +132,18 @@ impl Engine {
         }
         let request = match operation.action {
             // Looked up before every create: a lost answer, another process or a colleague may have been faster.
+            OperationAction::Create if plans::aim(&operation)? == Aim::Bill => Request::FindBill {
+                operation: operation.id.clone(),
+                remote: operation.remote,
+                key: plans::our_key(&operation).to_owned(),
+            },
             OperationAction::Create => Request::FindByOurKey {
                 operation: operation.id.clone(),
                 remote: operation.remote,
                 kind: operation.kind,
                 key: plans::our_key(&operation).to_owned(),
             },
-            OperationAction::Update => write_request(&operation),
+            OperationAction::Update => write_request(&operation)?,
         };
         effects.requests.push(request);
         self.in_flight.insert(operation.id.clone(), operation);
@@ -188,7 +196,7 @@ impl Engine {
                 self.put_back(&operation, now_ms).await
             }
             Ok(None) => {
-                effects.requests.push(write_request(&operation));
+                effects.requests.push(write_request(&operation)?);
                 Ok(())
             }
             Ok(Some(fetched)) if self.belongs_to_another(&operation, &fetched.key).await? => {
@@ -199,6 +207,9 @@ impl Engine {
                 self.failed(operation, refused, now_ms, effects).await
             }
             Ok(Some(fetched)) => {
+                if let Some(error) = self.not_as_meant(&operation, &fetched.raw, true)? {
+                    return self.failed(operation, error, now_ms, effects).await;
+                }
                 // It is there already, under our key: an earlier attempt whose answer was lost, or somebody else's.
                 let written = Written {
                     key: fetched.key.clone(),
@@ -215,6 +226,9 @@ impl Engine {
 
     /// Whether a found record is a half of some other pair.
     async fn belongs_to_another(&self, operation: &OperationRow, key: &str) -> Result<bool> {
+        if plans::aim(operation)? == Aim::Bill {
+            return Ok(false);
+        }
         let pair = self.store.pair_by_key(operation.remote, operation.kind, key).await?;
         Ok(pair.is_some_and(|pair| pair.id != operation.lane))
     }
@@ -228,7 +242,10 @@ impl Engine {
     ) -> Result<()> {
         let Some(operation) = self.in_flight.get(operation_id).cloned() else { return Ok(()) };
         match result {
-            Ok(written) => self.settle(operation, written, now_ms, effects).await,
+            Ok(written) => match self.not_as_meant(&operation, &written.read_back.raw, false)? {
+                None => self.settle(operation, written, now_ms, effects).await,
+                Some(error) => self.failed(operation, error, now_ms, effects).await,
+            },
             Err(error) => self.failed(operation, error, now_ms, effects).await,
         }
     }
@@ -244,8 +261,20 @@ impl Engine {
         let mut answered = Vec::with_capacity(written.len());
         for (operation, written, latency_ms) in written {
             self.note_operation_health(&operation, None, now_ms, latency_ms, effects);
-            if let Some(operation) = self.in_flight.get(&operation) {
-                answered.push((operation.clone(), written));
+            let Some(operation) = self.in_flight.get(&operation).cloned() else { continue };
+            let failed = match self.not_as_meant(&operation, &written.read_back.raw, false) {
+                Ok(None) => {
+                    answered.push((operation, written));
+                    continue;
+                }
+                Ok(Some(error)) => self.failed(operation.clone(), error, now_ms, effects).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = failed {
+                tracing::error!(error = %error.log_words(), "engine.step_failed");
+                self.note_storage(&error, now_ms, effects);
+                self.in_flight.remove(&operation.id);
+                self.unsettled.push(operation);
             }
         }
         for (operation, error) in self.settle_all(answered, now_ms, effects).await {
@@ -328,7 +357,7 @@ impl Engine {
                 body,
                 intent: encode(
                     "intent",
-                    &Intent { fields: Vec::new(), cross_reference: Some(key.to_owned()) },
+                    &Intent { cross_reference: Some(key.to_owned()), fields: Vec::new(), aim: Aim::Record },
                 )?,
                 state: OperationState::Waiting,
                 attempts: 0,
@@ -475,16 +504,17 @@ fn given_back(operation: &OperationRow, now_ms: i64) -> Change {
 }
 
 /// The write of an operation, byte for byte as its plan showed it.
-fn write_request(operation: &OperationRow) -> Request {
-    Request::Write {
+fn write_request(operation: &OperationRow) -> Result<Request> {
+    Ok(Request::Write {
         operation: operation.id.clone(),
         remote: operation.remote,
         write: Write {
             kind: operation.kind,
+            place: plans::aim(operation)?.place(),
             key: operation.key.clone(),
             body: operation.body.clone(),
             expected_version: operation.expected_version.clone(),
             idempotency_key: plans::our_key(operation).to_owned(),
         },
-    }
+    })
 }

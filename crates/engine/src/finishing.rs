@@ -10,15 +10,15 @@ use crate::error::{EngineError, Result, decode, encode};
 use crate::execute::{Answer, ReadBack, SentRequest};
 use crate::judge::{SideState, Terms, judge};
 use crate::overwritten::Overwritten;
-use crate::plans::Intent;
+use crate::plans::{Aim, Intent};
 use crate::step::{Blocked, Effects, Engine, Notice, context_of, side_state};
 use reconcile::plan::{PairPlan, base_where_put_back};
 use record::{Record, RecordKind, Remote};
 use remote::Written;
 use std::collections::{HashMap, HashSet};
 use store::{
-    AuditRow, Change, ConflictRow, LaneWork, OperationAction, OperationRow, OperationState, PairPage,
-    PlanState, ReceiptRow, SnapshotRow,
+    AuditRow, Change, ConflictCause, ConflictRow, LaneWork, OperationAction, OperationRow, OperationState,
+    PairPage, PlanState, ReceiptRow, SnapshotRow,
 };
 
 /// An operation that was carried out, with its read-back looked at.
@@ -113,7 +113,10 @@ impl Engine {
         now_ms: i64,
     ) -> Result<Finished> {
         let intent: Intent = decode("intent", &operation.intent)?;
-        let (seen, discrepancies) =
+        let (seen, discrepancies) = if intent.aim == Aim::Bill {
+            // Its columns were compared when it was answered.
+            (None, Vec::new())
+        } else {
             match self.typed(operation.kind, operation.remote, &written.read_back).await {
                 Ok(record) => {
                     let lenses = self.lenses.of(operation.kind);
@@ -122,7 +125,8 @@ impl Engine {
                     (Some((row, record)), discrepancies)
                 }
                 Err(error) => (None, vec![format!("what was read back cannot be read: {error}")]),
-            };
+            }
+        };
         let overtook = self.overtook(operation, written.raced);
         Ok(Finished { operation: operation.clone(), written, intent, seen, discrepancies, overtook })
     }
@@ -297,17 +301,21 @@ impl Engine {
     async fn settle_by_steps(&mut self, one: Finished, now_ms: i64, effects: &mut Effects) -> Result<()> {
         let mut changes = vec![finish(&one, now_ms), receipt(&one, now_ms)?, self.audit(&one, now_ms)];
         let overwritten = self.overwritten_by(&one).await?;
-        let Finished { operation, written, seen, discrepancies, .. } = one;
+        let Finished { operation, written, seen, discrepancies, intent, .. } = one;
         if let Some((row, _)) = seen {
             let known = self.store.snapshot(&row.id).await?;
             let seen_run = known.map_or_else(String::new, |known| known.seen_run);
             changes.push(Change::PutSnapshot(SnapshotRow { seen_run, ..row }));
         }
         let mut further = None;
-        if operation.action == OperationAction::Create {
+        let created = operation.action == OperationAction::Create && intent.aim.is_record();
+        if created {
             let (of_create, reference) = self.created(&operation, &written.key, now_ms).await?;
             changes.extend(of_create);
             further = reference;
+        }
+        if !intent.aim.is_record() {
+            changes.extend(self.mended(&operation.lane, now_ms).await?);
         }
         if let Some(known) = &overwritten {
             // With the receipt: it follows from nothing that is stored, and a process that ends in between would lose it.
@@ -323,9 +331,26 @@ impl Engine {
             self.not_stored(&operation.lane, &operation.id, &discrepancies, &discrepancies.join(","), now_ms)
                 .await?;
         }
-        let created = operation.action == OperationAction::Create;
+        if operation.kind == RecordKind::Treatment {
+            // What follows on a treatment belongs to the run that sent it.
+            self.followed_by.clear();
+            self.lane_moved(&operation, now_ms, effects).await?;
+            for next in std::mem::take(&mut self.followed_by) {
+                self.run_waits_for(&next, &operation.id);
+            }
+            return self
+                .operation_left(&operation.id, operation.remote, created, true, now_ms, effects)
+                .await;
+        }
         self.operation_left(&operation.id, operation.remote, created, true, now_ms, effects).await?;
         self.lane_moved(&operation, now_ms, effects).await
+    }
+
+    /// A bill or an archiving that was refused and is done now is no question any more.
+    async fn mended(&self, pair: &str, now_ms: i64) -> Result<Option<Change>> {
+        let open = self.store.open_conflict_of(pair).await?;
+        let open = open.filter(|open| open.cause == ConflictCause::NotStored);
+        Ok(open.map(|open| Change::PutConflict(crate::pairing::settled_itself(open, now_ms))))
     }
 
     /// What is known of a write that overtook a colleague's, before its read-back takes the place of what was known.
@@ -406,6 +431,7 @@ fn receipt(one: &Finished, now_ms: i64) -> Result<Change> {
                 expected_version: operation.expected_version.clone(),
                 body: operation.body.clone(),
                 fields: intent.fields.clone(),
+                aim: intent.aim,
             },
         )?,
         response: encode("receipt", &Answer { status: written.status, body: written.response_body.clone() })?,

@@ -141,6 +141,7 @@ impl Engine {
                     continue;
                 }
                 Request::FindByOurKey { .. }
+                | Request::FindBill { .. }
                 | Request::Write { .. }
                 | Request::Probe { .. }
                 | Request::GoOn { .. } => {

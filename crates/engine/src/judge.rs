@@ -2,6 +2,7 @@
 //!
 //! A pure function from values to store changes; the steps read the values and commit the changes.
 
+use crate::completion::{self, Next};
 use crate::error::{Result, encode};
 use crate::lens::{self, Lenses};
 use crate::one_sided::Hindrance;
@@ -184,6 +185,8 @@ pub struct Judgement {
     pub status: Option<PairStatus>,
     /// What rules would write, whether they may or not.
     pub plan: PairPlan,
+    /// Both sides agree on a treatment, and what follows on it (its bill, its archiving) is to be written or was enqueued.
+    pub follows: bool,
 }
 
 /// Judges a linked pair.
@@ -250,16 +253,12 @@ pub fn judge(
     }
 
     let open = pair_plan.open.clone();
-    match &kept {
-        Kept::NotCompliant(why) => about_compliance(context, why, terms, next_id, &mut judgement)?,
-        Kept::Not | Kept::Waiting => {
-            conflict_changes(context, lenses, &comparison, &pair_plan, terms, next_id, &mut judgement)?;
-        }
-    }
+    let unfinished =
+        what_follows(context, lenses, (&comparison, &pair_plan, &kept), terms, next_id, &mut judgement)?;
 
     let status = if judgement.conflict_grade.is_some() {
         PairStatus::Differs
-    } else if context.lane_busy || !pair_plan.is_empty() || context.unresolved {
+    } else if context.lane_busy || !pair_plan.is_empty() || context.unresolved || unfinished {
         PairStatus::Waiting
     } else {
         PairStatus::Agreed
@@ -287,11 +286,110 @@ pub fn judge(
     Ok(judgement)
 }
 
-/// A treatment that fails the compliance check is asked about, with field, problem and way out; mended in ServiceNow, the
-/// question closes by itself. What is asked about it already goes first.
-fn about_compliance(
+/// Whether both sides of a treatment say the same and nothing of it is under way: only then what follows on it may begin.
+fn agreed_on(context: &PairContext, plan: &PairPlan) -> bool {
+    context.pair.kind == RecordKind::Treatment
+        && plan.is_empty()
+        && plan.open.is_empty()
+        && context.servicenow.record.active
+        && !context.unresolved
+        && !context.lane_busy
+        && context.blocked.operations.is_empty()
+}
+
+/// Opens and closes what is asked, and, where both sides of a treatment agree, plans what follows on it. Says whether
+/// something of that is left to do.
+fn what_follows(
+    context: &PairContext,
+    lenses: &Lenses,
+    (comparison, plan, kept): (&Comparison, &PairPlan, &Kept),
+    terms: Terms<'_>,
+    next_id: &mut dyn FnMut() -> String,
+    judgement: &mut Judgement,
+) -> Result<bool> {
+    let next = if agreed_on(context, plan) { completion::next(context, lenses)? } else { Next::Nothing };
+    match (kept, &next) {
+        (Kept::NotCompliant(why), _) => {
+            let fields = why.iter().map(Hindrance::field).collect::<Vec<_>>().join(",");
+            about_hindrances(context, why, fields, terms, next_id, judgement)?;
+        }
+        (Kept::Not | Kept::Waiting, Next::Ask(why)) => {
+            let fields = completion::FIELDS.to_owned();
+            about_hindrances(context, why, fields, terms, next_id, judgement)?;
+        }
+        (Kept::Not | Kept::Waiting, Next::Nothing | Next::Write(_)) => {
+            let left = if matches!(next, Next::Write(_)) { Left::Something } else { Left::Nothing };
+            conflict_changes(context, lenses, comparison, plan, left, terms, next_id, judgement)?;
+        }
+    }
+    let Next::Write(operations) = next else { return Ok(false) };
+    if judgement.conflict_grade.is_none() {
+        judgement.follows = true;
+        if terms.write {
+            let body = plans::body_of_next(context, operations);
+            enqueue_next(context, lenses, &body, terms, next_id, judgement)?;
+        }
+    }
+    Ok(true)
+}
+
+/// The plan of what follows on a treatment, made by rule.
+fn enqueue_next(
+    context: &PairContext,
+    lenses: &Lenses,
+    body: &PlanBody,
+    terms: Terms<'_>,
+    next_id: &mut dyn FnMut() -> String,
+    judgement: &mut Judgement,
+) -> Result<()> {
+    let plan_id = next_id();
+    let text = encode("plan", body)?;
+    let actions: Vec<&str> = body
+        .operations
+        .iter()
+        .map(|operation| match operation.aim {
+            plans::Aim::Record => "record",
+            plans::Aim::Bill => "bill",
+            plans::Aim::Archive => "archive",
+        })
+        .collect();
+    judgement.changes.push(Change::Audit(AuditRow {
+        id: next_id(),
+        at_ms: terms.now_ms,
+        actor: "rule".to_owned(),
+        action: "plan.followed".to_owned(),
+        subject: context.pair.id.clone(),
+        detail: actions.join(","),
+    }));
+    judgement.changes.push(Change::PutPlan(PlanRow {
+        id: plan_id.clone(),
+        pair: context.pair.id.clone(),
+        conflict: None,
+        hash: lens::sha256_hex(&text),
+        body: text,
+        state: PlanState::Approved,
+        grade: 1,
+        maker: "rule".to_owned(),
+        reason: None,
+        approver: None,
+        made_at_ms: terms.now_ms,
+        closed_at_ms: Some(terms.now_ms),
+        undoes: None,
+    }));
+    for operation in plans::operation_rows(body, lenses, &plan_id, &context.pair, terms.now_ms, next_id)? {
+        judgement.writes[index(operation.remote)] += 1;
+        judgement.changes.push(Change::Enqueue(operation));
+    }
+    Ok(())
+}
+
+/// A treatment that fails the compliance check, or cannot be billed, is asked about, with field, problem and way out; once
+/// that is mended, the question closes by itself. What is asked about it already goes first. `fields` says which of the
+/// two it is: the ids of what keeps a version back, or [`completion::FIELDS`].
+fn about_hindrances(
     context: &PairContext,
     why: &[Hindrance],
+    fields: String,
     terms: Terms<'_>,
     next_id: &mut dyn FnMut() -> String,
     judgement: &mut Judgement,
@@ -322,7 +420,7 @@ fn about_compliance(
         state: ConflictState::Open,
         fingerprint: lens::sha256_hex(&format!("{:?} {comparison}", ConflictCause::CannotCreate)),
         comparison,
-        fields: why.iter().map(Hindrance::field).collect::<Vec<_>>().join(","),
+        fields,
         title: lens::title(card),
         owner: card.owner.clone(),
         species: card.species.clone(),
@@ -461,11 +559,20 @@ fn fingerprint(cause: ConflictCause, asked: &[&FieldComparison]) -> Result<Strin
     Ok(lens::sha256_hex(&text))
 }
 
+/// Whether something is left to do with a pair whose sides agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Something,
+}
+
+#[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and all are needed")]
 fn conflict_changes(
     context: &PairContext,
     lenses: &Lenses,
     comparison: &Comparison,
     plan: &PairPlan,
+    left: Left,
     terms: Terms<'_>,
     next_id: &mut dyn FnMut() -> String,
     judgement: &mut Judgement,
@@ -477,8 +584,14 @@ fn conflict_changes(
     if asked.is_empty() {
         let Some(conflict) = existing else { return Ok(()) };
         match conflict.cause {
-            // A write that was not stored stays open while the two sides still differ.
-            ConflictCause::NotStored if !plan.is_empty() => {
+            // A write that was not stored stays open while the two sides still differ, or while it is still to be done:
+            // a bill that was called off is not written again by itself.
+            ConflictCause::NotStored
+                if !plan.is_empty()
+                    || left == Left::Something
+                    || (context.pair.kind == RecordKind::Treatment
+                        && !context.blocked.operations.is_empty()) =>
+            {
                 judgement.conflict_grade = Some(conflict.grade);
                 if conflict.state == ConflictState::Executing && !context.lane_busy {
                     // What was decided did not come true: it can be decided again.

@@ -1,7 +1,8 @@
 //! Both lenses of each kind together: raw payload to record, record writes to the body that is sent.
 
+use crate::completion::Billing;
 use crate::error::{EngineError, Result};
-use mapping::fhir::{AppointmentLens, PatientLens, TreatmentLens, TreatmentVersion};
+use mapping::fhir::{AppointmentLens, History, PatientLens, TreatmentLens, TreatmentVersion};
 use mapping::servicenow::{Completion, RowLens};
 use reconcile::FieldWrite;
 use record::{Catalogue, FieldIx, FieldState, Json, Record, RecordKind, Remote};
@@ -18,6 +19,8 @@ pub struct Lenses {
     pub appointments: KindLenses,
     /// Treatments.
     pub treatments: KindLenses,
+    /// How treatments are billed, where they are.
+    pub billing: Option<Arc<Billing>>,
 }
 
 /// Both lenses of one kind.
@@ -49,6 +52,7 @@ impl Lenses {
         let of_appointments = Arc::new(Catalogue::appointment_default());
         let of_treatments = Arc::new(Catalogue::treatment_default());
         Lenses {
+            billing: None,
             appointments: KindLenses {
                 row: RowLens::new(Arc::clone(&of_appointments), Arc::clone(&conventions)),
                 document: DocumentLens::Appointment(AppointmentLens {
@@ -200,6 +204,17 @@ impl KindLenses {
         match &self.document {
             DocumentLens::Treatment(lens) => lens.version(&Json::parse(raw).ok()?),
             DocumentLens::Patient(_) | DocumentLens::Appointment(_) => None,
+        }
+    }
+
+    /// What the EHR's record of a treatment shows in the history of this patient there.
+    pub fn history(&self, raw: &str, patient: &str) -> History {
+        match (&self.document, Json::parse(raw)) {
+            (DocumentLens::Treatment(lens), Ok(bundle)) => lens.history(&bundle, patient),
+            (DocumentLens::Treatment(_), Err(_)) => {
+                History { problems: vec!["what it says cannot be read".to_owned()], ..History::default() }
+            }
+            (DocumentLens::Patient(_) | DocumentLens::Appointment(_), _) => History::default(),
         }
     }
 

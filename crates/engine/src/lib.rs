@@ -12,6 +12,7 @@ pub mod causes;
 mod checks;
 pub mod clock;
 pub mod comparing;
+pub mod completion;
 pub mod counts;
 mod deciding;
 pub mod drive;

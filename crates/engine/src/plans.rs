@@ -7,6 +7,7 @@ use crate::treatments::{self, Surroundings};
 use reconcile::plan::FieldDecision;
 use reconcile::{FieldWrite, PairPlan};
 use record::{FieldIx, FieldState, Record, RecordKind, Remote};
+use remote::Place;
 use serde::{Deserialize, Serialize};
 use store::{OperationAction, OperationRow, OperationState, PairRow, PlanRow};
 
@@ -32,6 +33,35 @@ pub struct PlanBody {
     pub replaces: Option<String>,
 }
 
+/// What a write brings about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// What the record itself says.
+    #[default]
+    Record,
+    /// A line of a treatment's bill, in a table of its own.
+    Bill,
+    /// A treatment's row says that nothing is left to do with it.
+    Archive,
+}
+
+impl Aim {
+    /// Whether it is about the record itself, as nearly every write is.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    pub const fn is_record(&self) -> bool {
+        matches!(self, Aim::Record)
+    }
+
+    /// Where such a write goes.
+    pub const fn place(self) -> Place {
+        match self {
+            Aim::Record | Aim::Archive => Place::Record,
+            Aim::Bill => Place::Bill,
+        }
+    }
+}
+
 /// One write of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedOperation {
@@ -47,10 +77,13 @@ pub struct PlannedOperation {
     pub cross_reference: Option<String>,
     /// The body, byte for byte.
     pub body: String,
-    /// What a version of a treatment is looked up by before it is sent. Its `key` and `expected_version` are those of the
+    /// What a version of a treatment, or a line of its bill, is looked up by before it is sent. A version's `key` and `expected_version` are those of the
     /// version it revises: if that one moved, nothing is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub our_key: Option<String>,
+    /// What it brings about.
+    #[serde(default, skip_serializing_if = "Aim::is_record")]
+    pub aim: Aim,
 }
 
 impl PlannedOperation {
@@ -84,6 +117,9 @@ pub struct Intent {
     pub fields: Vec<FieldWrite>,
     /// The other remote's key it writes along.
     pub cross_reference: Option<String>,
+    /// What it brings about.
+    #[serde(default, skip_serializing_if = "Aim::is_record")]
+    pub aim: Aim,
 }
 
 /// Freezes the writes of a linked pair.
@@ -120,6 +156,7 @@ pub fn body_of(
             )?,
             cross_reference,
             our_key: None,
+            aim: Aim::Record,
         });
     }
     Ok(PlanBody {
@@ -179,6 +216,7 @@ pub fn create_body_of(
             cross_reference: Some(source.key.clone()),
             body,
             our_key,
+            aim: Aim::Record,
         }],
         decisions: Vec::new(),
         open: Vec::new(),
@@ -233,6 +271,7 @@ pub fn operation_rows(
                     &Intent {
                         fields: operation.fields.clone(),
                         cross_reference: operation.cross_reference.clone(),
+                        aim: operation.aim,
                     },
                 )?,
                 state: OperationState::Waiting,
@@ -249,6 +288,28 @@ pub fn operation_rows(
             })
         })
         .collect()
+}
+
+/// Freezes what follows on a treatment that both systems agree on.
+pub fn body_of_next(context: &PairContext, operations: Vec<PlannedOperation>) -> PlanBody {
+    PlanBody {
+        operations,
+        decisions: Vec::new(),
+        open: Vec::new(),
+        agreed: Vec::new(),
+        servicenow_version: Some(context.servicenow.snapshot.version.clone()),
+        ehr_version: Some(context.ehr.snapshot.version.clone()),
+        left_out: Vec::new(),
+        replaces: None,
+    }
+}
+
+/// What an operation brings about.
+pub fn aim(operation: &OperationRow) -> Result<Aim> {
+    if (operation.kind, operation.remote) != (RecordKind::Treatment, Remote::ServiceNow) {
+        return Ok(Aim::Record);
+    }
+    Ok(decode::<Intent>("intent", &operation.intent)?.aim)
 }
 
 /// Reads a stored plan and proves that it is still what was hashed.

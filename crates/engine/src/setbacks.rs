@@ -175,7 +175,8 @@ impl Engine {
         let Some(stored) = self.store.operation(&operation.id).await? else { return Ok(()) };
         match stored.state {
             OperationState::Done => {
-                let created = stored.action == OperationAction::Create;
+                let created =
+                    stored.action == OperationAction::Create && crate::plans::aim(&stored)?.is_record();
                 self.operation_left(&stored.id, stored.remote, created, true, now_ms, effects).await?;
                 self.lane_moved(&stored, now_ms, effects).await
             }
@@ -241,8 +242,15 @@ impl Engine {
             Some(key) => self.side(operation.kind, operation.remote, key).await?,
             None => None,
         };
+        let is_done = match &side {
+            Some(side) => {
+                self.discrepancies(&operation, &intent, &side.record).is_empty()
+                    && self.not_as_meant(&operation, &side.snapshot.raw, true)?.is_none()
+            }
+            None => false,
+        };
         match side {
-            Some(side) if self.discrepancies(&operation, &intent, &side.record).is_empty() => {
+            Some(side) if is_done => {
                 let raced = moved_twice(operation.expected_version.as_deref(), &side.snapshot.version);
                 let read_back = Fetched {
                     key: side.snapshot.id.key.clone(),

@@ -245,6 +245,12 @@ pub enum Request {
         kind: RecordKind,
         key: String,
     },
+    /// The line of a bill under this key ([`remote::RemoteApi::find_bill`]).
+    FindBill {
+        operation: String,
+        remote: Remote,
+        key: String,
+    },
     Write {
         operation: String,
         remote: Remote,
@@ -364,6 +370,8 @@ pub struct Engine {
     pub(crate) mid_in_trouble: Option<bool>,
     /// What keeps it from storing anything.
     pub(crate) storage_trouble: Option<StorageTrouble>,
+    /// Operations that the latest judgement enqueued: a run that waits for what led to them waits for them too.
+    pub(crate) followed_by: Vec<String>,
 }
 
 impl Engine {
@@ -398,6 +406,7 @@ impl Engine {
             incident_changes: Vec::new(),
             mid_in_trouble: None,
             storage_trouble: None,
+            followed_by: Vec::new(),
         }
     }
 
@@ -489,7 +498,7 @@ impl Engine {
             }
             Event::Wrote { operation, result, latency_ms } => {
                 self.note_operation_health(&operation, result.as_ref().err(), now_ms, latency_ms, effects);
-                self.wrote(&operation, result, now_ms, effects).await
+                Box::pin(self.wrote(&operation, result, now_ms, effects)).await
             }
             Event::NotSent { operation } => self.not_sent(&operation, now_ms, effects).await,
             Event::Polled { poll, remote, result, latency_ms } => {
@@ -708,7 +717,8 @@ pub(crate) async fn surrounded(
         return Ok(context);
     }
     let (raw, record) = (&context.servicenow.snapshot.raw, &context.servicenow.record);
-    let surroundings = Box::pin(treatments::surroundings(store, lenses, raw, record)).await?;
+    let mut surroundings = Box::pin(treatments::surroundings(store, lenses, raw, record)).await?;
+    surroundings.billed = crate::completion::billed(store, lenses, &context.pair.id).await?;
     Ok(PairContext { surroundings, ..context })
 }
 

@@ -1,17 +1,18 @@
 //! What is particular about treatments: completed in ServiceNow, held to the compliance check, written to the EHR once, and
 //! after that only as a new version that names the one before it.
 
+use crate::completion::BilledLine;
 use crate::error::{EngineError, Result};
 use crate::judge::PairContext;
 use crate::lens::{KindLenses, Lenses};
 use crate::one_sided::Hindrance;
-use crate::plans::{Drafting, PlannedOperation};
+use crate::plans::{Aim, Drafting, PlannedOperation};
 use crate::rules::Rules;
 use crate::step::{Engine, load_side};
 use mapping::MappingError;
 use mapping::fhir::{TreatmentLens, TreatmentVersion};
 use reconcile::{PairPlan, calendar};
-use record::validate::{Finding, PatientDates, Severity, check_treatment};
+use record::validate::{Finding, KnownPatient, Severity, check_treatment};
 use record::value::{Instant, PartialDate, Value};
 use record::{Json, Record, RecordKind, Remote};
 use store::{SnapshotId, Store};
@@ -21,8 +22,12 @@ use store::{SnapshotId, Store};
 pub struct Surroundings {
     /// When the patient was born, as far as either system says.
     pub born: Option<PartialDate>,
+    /// What it is allergic to, as far as either system says, as substances are compared.
+    pub allergies: Vec<String>,
     /// The EHR's reference of the appointment that ServiceNow names, where that one is linked.
     pub appointment: Option<String>,
+    /// The lines it was billed by.
+    pub billed: Vec<BilledLine>,
 }
 
 /// Whether such a write is a version of a treatment: created, never changed.
@@ -42,9 +47,9 @@ pub async fn surroundings(
         return Ok(Surroundings::default());
     }
     let of_treatments = lenses.of(RecordKind::Treatment);
-    let born = match calendar::patient_of(of_treatments.catalogue(), record) {
-        Some(patient) => born(store, lenses, patient).await?,
-        None => None,
+    let KnownPatient { born, allergies } = match calendar::patient_of(of_treatments.catalogue(), record) {
+        Some(patient) => known_patient(store, lenses, patient).await?,
+        None => KnownPatient::default(),
     };
     let row = Json::parse(raw).ok();
     let named = row.as_ref().and_then(|row| of_treatments.row.appointment_of(row));
@@ -53,7 +58,7 @@ pub async fn surroundings(
         None => None,
     };
     let reference = appointment.and_then(|pair| pair.ehr_key).map(|id| format!("Appointment/{id}"));
-    Ok(Surroundings { born, appointment: reference })
+    Ok(Surroundings { born, allergies, appointment: reference, billed: Vec::new() })
 }
 
 impl Engine {
@@ -69,19 +74,26 @@ impl Engine {
     }
 }
 
-async fn born(store: &dyn Store, lenses: &Lenses, patient: &str) -> Result<Option<PartialDate>> {
+/// What both systems know of the patient of that row: the first date of birth, all allergies.
+async fn known_patient(store: &dyn Store, lenses: &Lenses, patient: &str) -> Result<KnownPatient> {
     let kind = RecordKind::Patient;
-    let Some(pair) = store.pair_by_key(Remote::ServiceNow, kind, patient).await? else { return Ok(None) };
+    let mut known = KnownPatient::default();
+    let Some(pair) = store.pair_by_key(Remote::ServiceNow, kind, patient).await? else { return Ok(known) };
     for (remote, key) in [(Remote::ServiceNow, pair.servicenow_key), (Remote::Ehr, pair.ehr_key)] {
         let Some(key) = key else { continue };
-        if let Some(side) = load_side(store, kind, remote, &key).await?
-            && let Some(Value::Date(date)) =
-                side.record.by_id(lenses.catalogue(kind), "date_of_birth").value()
-        {
-            return Ok(Some(*date));
+        let Some(side) = load_side(store, kind, remote, &key).await? else { continue };
+        for (field, _) in lenses.catalogue(kind).iter() {
+            if let Some(Value::Substances(set)) = side.record.field(field).value() {
+                known.allergies.extend(set.items.iter().map(|substance| substance.key.clone()));
+            }
+        }
+        if let Some(Value::Date(date)) = side.record.by_id(lenses.catalogue(kind), "date_of_birth").value() {
+            known.born = known.born.or(Some(*date));
         }
     }
-    Ok(None)
+    known.allergies.sort();
+    known.allergies.dedup();
+    Ok(known)
 }
 
 /// The compliance check of a treatment as ServiceNow says it.
@@ -92,9 +104,9 @@ pub fn findings(
     surroundings: &Surroundings,
     now_ms: i64,
 ) -> Vec<Finding> {
-    let patient = PatientDates { born: surroundings.born };
+    let patient = KnownPatient { born: surroundings.born, allergies: surroundings.allergies.clone() };
     let catalogue = lenses.catalogue(RecordKind::Treatment);
-    check_treatment(catalogue, record, &rules.treatments, patient, now_ms.div_euclid(1_000))
+    check_treatment(catalogue, record, &rules.treatments, &patient, now_ms.div_euclid(1_000))
 }
 
 /// What of the compliance check keeps a linked treatment from being written as a new version.
@@ -197,6 +209,7 @@ pub(crate) fn new_version(
         cross_reference: Some(record.key.clone()),
         body: lenses.version_body(&record, version, drafting.next_id)?,
         our_key: Some(version_key(lenses, &record.key, number)),
+        aim: Aim::Record,
     })
 }
 

@@ -23,7 +23,7 @@ pub(crate) mod tree;
 
 pub use allergy::{ALLERGIES_TEXT, BareAllergies};
 pub use appointment::AppointmentLens;
-pub use treatment::{TreatmentForm, TreatmentLens, TreatmentVersion};
+pub use treatment::{History, TreatmentForm, TreatmentLens, TreatmentVersion};
 
 use crate::fast::reader::{AsState, Reader};
 use crate::node::{Node, Scalar};

@@ -10,6 +10,7 @@
 //! [`RowLens::reread`] puts that knowledge back whenever a row is read, for comparing and for verifying a write
 //! alike: a column that still holds the fill of the agreed partial date reads as that partial date.
 
+pub mod bill;
 mod column;
 
 pub use column::ColumnType;
@@ -43,6 +44,29 @@ pub struct RowLens {
     pub completion: Option<Completion>,
     /// Column that names the appointment a treatment was given at, if the table has one.
     pub appointment_column: Option<String>,
+    /// How a treatment's row says that it is archived, where it is to be.
+    pub archive: Option<Archive>,
+}
+
+/// How a row says that nothing is left to do with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    /// The column.
+    pub column: String,
+    /// The stored value.
+    pub value: String,
+}
+
+impl Archive {
+    /// Whether a row says so.
+    pub fn holds(&self, row: &Json) -> bool {
+        cell(row, &self.column).is_some_and(|text| text.trim() == self.value)
+    }
+
+    /// What is written for it.
+    pub fn body(&self) -> Json {
+        Json::object([(self.column.as_str(), Json::str(self.value.as_str()))])
+    }
 }
 
 /// When a row counts as completed.
@@ -79,6 +103,7 @@ impl RowLens {
             deceased_column: None,
             completion: None,
             appointment_column: None,
+            archive: None,
         }
     }
 

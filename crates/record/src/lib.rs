@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod codes;
+pub mod fees;
 pub mod json;
 pub mod kind;
 pub mod record;

@@ -6,7 +6,7 @@ mod appointment;
 mod treatment;
 
 pub use appointment::{AppointmentFacts, AppointmentLimits, PatientKnown, validate_appointment};
-pub use treatment::{ComplianceRules, PatientDates, check_treatment};
+pub use treatment::{ComplianceRules, KnownPatient, check_treatment};
 
 use crate::catalogue::{Catalogue, FhirPlace, FieldIx, FieldSpec, ValueType};
 use crate::codes::{breeds, species, units};

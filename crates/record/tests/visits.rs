@@ -667,7 +667,7 @@ fn appointments_that_cannot_be_right_are_found() {
 
 #[test]
 fn treatments_are_checked_before_they_are_sent() {
-    use record::validate::{ComplianceRules, PatientDates, Severity, check_treatment};
+    use record::validate::{ComplianceRules, KnownPatient, Severity, check_treatment};
     use record::value::PartialDate;
     // What is other, the rule and severity of each finding.
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, Severity)]);
@@ -682,11 +682,14 @@ fn treatments_are_checked_before_they_are_sent() {
     let check = |other: &[(&str, &str)], rules: &ComplianceRules| {
         let mut texts = other.to_vec();
         texts.extend(right);
-        let born = PatientDates { born: PartialDate::new(2019, Some(6), None) };
-        check_treatment(&catalogue, &said(&catalogue, &texts), rules, born, now())
+        let patient = KnownPatient {
+            born: PartialDate::new(2019, Some(6), None),
+            allergies: ["penicillin", "none-known", "fish oil"].map(str::to_owned).to_vec(),
+        };
+        check_treatment(&catalogue, &said(&catalogue, &texts), rules, &patient, now())
     };
     let rules = ComplianceRules::default();
-    let cases: [Case<'_>; 12] = [
+    let cases: [Case<'_>; 15] = [
         (&[], &[]),
         (&[("diagnosis", "")], &[("required_missing", Severity::Error)]),
         (
@@ -709,6 +712,17 @@ fn treatments_are_checked_before_they_are_sent() {
             &[("medications_prescribed", "Prednisolone\nEar drops")],
             &[("dose_missing", Severity::Error), ("dose_missing", Severity::Error)],
         ),
+        // What was given is sent, and somebody has to know.
+        (
+            &[(
+                "medications_prescribed",
+                "Penicillin G 300 IU/ml: 1 ml SC SID; Fish  Oil 1 g: 1 capsule SID",
+            )],
+            &[("allergy", Severity::Warning), ("allergy", Severity::Warning)],
+        ),
+        // Another word, and one that only the directions hold.
+        (&[("medications_prescribed", "Penicillamine 250 mg: 1 capsule BID")], &[]),
+        (&[("medications_prescribed", "Omega 3: 1 capsule SID instead of fish oil")], &[]),
     ];
     for (other, expected) in cases {
         let findings = check(other, &rules);
@@ -739,6 +753,6 @@ fn treatments_are_checked_before_they_are_sent() {
     let mut hidden = said(&catalogue, &right);
     hidden.fields[3] = FieldState::Unknown;
     let found =
-        check_treatment(&catalogue, &hidden, &ComplianceRules::default(), PatientDates::default(), now());
+        check_treatment(&catalogue, &hidden, &ComplianceRules::default(), &KnownPatient::default(), now());
     assert_eq!(found.iter().map(|finding| finding.rule).collect::<Vec<_>>(), ["required_hidden"]);
 }

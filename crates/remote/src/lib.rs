@@ -114,11 +114,23 @@ pub enum ListScope {
     ChangedSince(i64),
 }
 
+/// Where a write goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Place {
+    /// The table or route of its kind.
+    #[default]
+    Record,
+    /// ServiceNow's table of bills: a line is made there once, and found by its key.
+    Bill,
+}
+
 /// A write, exactly as the plan shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
     /// Which kind.
     pub kind: RecordKind,
+    /// Where it goes.
+    pub place: Place,
     /// The target; `None` creates.
     pub key: Option<String>,
     /// The body, sent byte for byte. A treatment is a Bundle of type `collection`, sent to its route, or `transaction`,
@@ -345,6 +357,16 @@ pub trait RemoteApi: Send + Sync + 'static {
     /// The record that carries this key of ours: ServiceNow, the column holding the EHR's id; EHR, an identifier
     /// `system|value`. Every returned row is checked against the predicate (wire-facts 5.3, 4).
     async fn find_by_our_key(&self, kind: RecordKind, our_key: &str) -> Result<Option<Fetched>, RemoteError>;
+    /// The line of a bill that carries this key of ours. Only ServiceNow has bills, and only where they are set up.
+    async fn find_bill(&self, our_key: &str) -> Result<Option<Fetched>, RemoteError> {
+        let _key = our_key;
+        Err(RemoteError::Refused {
+            remote: self.remote(),
+            status: 0,
+            what: "no table of bills is set up here; name it under [servicenow.billing] in the settings"
+                .to_owned(),
+        })
+    }
     /// Checks the version, writes, reads back. Never retries by itself.
     async fn write(&self, write: &Write) -> Result<Written, RemoteError>;
     /// What was deleted at or after this time of the remote's own clock, Unix milliseconds, of all kinds. A hint only:

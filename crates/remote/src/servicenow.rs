@@ -15,7 +15,7 @@ pub use columns::Resolved;
 use crate::http::{Answer, Call, CallStats, Caller, Now, SettingProblem, Transport, percent_encode};
 use crate::signin::SignIn;
 use crate::{
-    Cursor, DeletionPage, Fetched, ListScope, Page, Probe, RemoteApi, RemoteError, WirePreview, Write,
+    Cursor, DeletionPage, Fetched, ListScope, Page, Place, Probe, RemoteApi, RemoteError, WirePreview, Write,
     Written,
 };
 use answers::Envelope;
@@ -32,6 +32,8 @@ pub struct ServiceNowSettings {
     pub base_url: String,
     /// The tables, one per kind.
     pub tables: Vec<TableSettings>,
+    /// The table of the lines that treatments are billed by; its key column stands in the place of the EHR's id.
+    pub bills: Option<TableSettings>,
     /// Rows asked for per page; 200 to 1000 is sensible (wire-facts 5.7). Halved by itself where a page is too big.
     pub page_rows: u32,
     /// How far an incremental read reaches back before the asked time, milliseconds: rows of the current second, and
@@ -42,7 +44,13 @@ pub struct ServiceNowSettings {
 impl ServiceNowSettings {
     /// The defaults for an instance: `u_patient_record`, pages of 500 rows, 5 s of overlap.
     pub fn new(base_url: impl Into<String>, tables: Vec<TableSettings>) -> Self {
-        ServiceNowSettings { base_url: base_url.into(), tables, page_rows: 500, overlap_ms: 5_000 }
+        ServiceNowSettings {
+            base_url: base_url.into(),
+            tables,
+            bills: None,
+            page_rows: 500,
+            overlap_ms: 5_000,
+        }
     }
 }
 
@@ -76,6 +84,7 @@ pub struct ServiceNow {
     page_rows: u32,
     overlap_ms: i64,
     tables: Vec<Table>,
+    bills: Option<Table>,
 }
 
 impl std::fmt::Debug for ServiceNow {
@@ -102,7 +111,7 @@ impl ServiceNow {
         if settings.page_rows == 0 || settings.page_rows > 10_000 {
             return Err(SettingProblem::new("servicenow_page_rows", "must be from 1 to 10000"));
         }
-        for table in &settings.tables {
+        for table in settings.tables.iter().chain(&settings.bills) {
             if !is_name(&table.table) {
                 return Err(SettingProblem::new(
                     "servicenow_table",
@@ -128,6 +137,16 @@ impl ServiceNow {
                 .into_iter()
                 .map(|settings| Table { settings, columns: OnceCell::new() })
                 .collect(),
+            bills: settings.bills.map(|settings| Table { settings, columns: OnceCell::new() }),
+        })
+    }
+
+    fn bills(&self) -> Result<&Table, RemoteError> {
+        self.bills.as_ref().ok_or_else(|| {
+            self.caller.refused(
+                0,
+                "no table of bills is set up; name it under [servicenow.billing] in the settings: nothing was sent",
+            )
         })
     }
 
@@ -230,11 +249,18 @@ impl RemoteApi for ServiceNow {
         self.find_row(self.table(kind)?, our_key).await
     }
 
+    async fn find_bill(&self, our_key: &str) -> Result<Option<Fetched>, RemoteError> {
+        self.find_row(self.bills()?, our_key).await
+    }
+
     async fn write(&self, write: &Write) -> Result<Written, RemoteError> {
-        let table = self.table(write.kind)?;
-        match &write.key {
-            Some(key) => self.update(table, key, write).await,
-            None => self.create(table, write).await,
+        match (write.place, &write.key) {
+            (Place::Record, Some(key)) => self.update(self.table(write.kind)?, key, write).await,
+            (Place::Record, None) => self.create(self.table(write.kind)?, write).await,
+            (Place::Bill, None) => self.create(self.bills()?, write).await,
+            (Place::Bill, Some(_)) => Err(self
+                .caller
+                .refused(0, "a line of a bill is made once and never changed by VetSync: nothing was sent")),
         }
     }
 
@@ -243,7 +269,10 @@ impl RemoteApi for ServiceNow {
     }
 
     fn preview(&self, write: &Write) -> WirePreview {
-        let table = self.tables.iter().find(|table| table.settings.kind == write.kind);
+        let table = match write.place {
+            Place::Record => self.tables.iter().find(|table| table.settings.kind == write.kind),
+            Place::Bill => self.bills.as_ref(),
+        };
         let (name, fields) = table.map_or((String::new(), String::new()), |table| {
             let fields = table.columns.get().map_or_else(
                 || columns::fields_before_resolving(&table.settings),

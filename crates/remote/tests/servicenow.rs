@@ -5,7 +5,7 @@ mod support;
 
 use record::{RecordKind, Remote};
 use remote::servicenow::{ServiceNow, ServiceNowSettings, TableSettings};
-use remote::{Cursor, ListScope, Next, Page, RemoteApi, RemoteError, Write};
+use remote::{Cursor, ListScope, Next, Page, Place, RemoteApi, RemoteError, Write};
 use serde_json::{Value, json as value};
 use std::sync::{Arc, Mutex};
 use support::{Clock, NOON_MS, Reply, Seen, Server, json, serve};
@@ -447,6 +447,7 @@ fn writable(bumps: u32, business: impl Fn(&Seen) -> Option<Reply> + Send + Sync 
 fn update(version: &str) -> Write {
     Write {
         kind: RecordKind::Patient,
+        place: Place::Record,
         key: Some(format!("{:032x}", 1)),
         body: r#"{ "u_patient_name" : "Bella" }"#.into(),
         expected_version: Some(version.into()),
@@ -467,6 +468,7 @@ fn counter(version: &str) -> &str {
 fn create() -> Write {
     Write {
         kind: RecordKind::Patient,
+        place: Place::Record,
         key: None,
         body: r#"{"u_patient_name":"Rex","u_ehr_id":"p-9"}"#.into(),
         expected_version: None,

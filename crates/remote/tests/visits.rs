@@ -7,7 +7,7 @@ mod support;
 use record::{RecordKind, Remote};
 use remote::ehr::{Dialect, DialectChoice, Ehr, EhrSettings};
 use remote::servicenow::{ServiceNow, ServiceNowSettings, TableSettings};
-use remote::{Fetched, ListScope, Next, RemoteApi, RemoteError, Write};
+use remote::{Fetched, ListScope, Next, Place, RemoteApi, RemoteError, Write};
 use serde_json::{Value, json as value};
 use std::sync::{Arc, Mutex};
 use support::{Clock, Reply, Seen, Server, json, serve};
@@ -153,6 +153,7 @@ async fn an_appointment_is_booked_on_a_condition_and_moved_under_its_version() {
     let mut body = appointment(1, 4);
     let create = Write {
         kind: RecordKind::Appointment,
+        place: Place::Record,
         key: None,
         body: body.to_string(),
         expected_version: None,
@@ -226,6 +227,7 @@ fn transaction() -> Value {
 fn sent(body: &Value) -> Write {
     Write {
         kind: RecordKind::Treatment,
+        place: Place::Record,
         key: None,
         body: body.to_string(),
         expected_version: None,

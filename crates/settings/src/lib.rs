@@ -24,10 +24,10 @@ mod shape;
 mod sync_frequency;
 
 pub use model::{
-    Algorithm, AppointmentStatusWord, Appointments, Brake, Compliance, Console, Conventions, CustomField,
-    CustomFieldType, Dialect, Ehr, EhrAlgorithm, EhrRoute, Hospital, MidServer, Person, Role, Schedule,
-    SecondPerson, SecretPlace, ServiceNow, Settings, SexTerm, SignIn, StaffMember, Storage, TlsMinimum,
-    TreatmentBundle, Treatments, Webhooks,
+    Algorithm, AppointmentStatusWord, Appointments, BILL_FIELDS, Billing, Brake, Compliance, Console,
+    Conventions, CustomField, CustomFieldType, Dialect, Ehr, EhrAlgorithm, EhrRoute, Hospital, MidServer,
+    Person, Role, Schedule, SecondPerson, SecretPlace, ServiceNow, Settings, SexTerm, SignIn, StaffMember,
+    Storage, TlsMinimum, TreatmentArchive, TreatmentBundle, Treatments, Webhooks,
 };
 pub use problem::{Place, Problem, SettingsError};
 pub use sync_frequency::SyncFrequency;

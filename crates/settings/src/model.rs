@@ -1,9 +1,11 @@
 //! The sections of the file and their keys. The documentation of each key is its description in the schema.
 
+mod billing;
 mod matching;
 mod mid_server;
 mod visits;
 
+pub use billing::{BILL_FIELDS, Billing, TreatmentArchive};
 pub use matching::{Matching, MatchingWeights};
 pub use mid_server::{EhrRoute, MidServer};
 pub use visits::{AppointmentStatusWord, Appointments, Compliance, StaffMember, TreatmentBundle, Treatments};
@@ -251,6 +253,8 @@ pub struct ServiceNow {
     pub appointments: Appointments,
     /// Treatments.
     pub treatments: Treatments,
+    /// Bills of treatments.
+    pub billing: Billing,
 }
 
 impl Default for ServiceNow {
@@ -274,6 +278,7 @@ impl Default for ServiceNow {
             requests_per_minute: 600,
             appointments: Appointments::default(),
             treatments: Treatments::default(),
+            billing: Billing::default(),
         }
     }
 }

@@ -331,6 +331,27 @@ fn what_does_not_fit_appointments_and_treatments_is_named() {
         "[servicenow.treatments.compliance]\nrequired = [\"patient\", \"clinican\"]",
         "Did you mean `clinician`?",
     );
+    refused("[servicenow.treatments.archive]\nvalue = \"closed\"", "would not count as completed any more");
+    refused("[servicenow.treatments.archive]\ncolumn = \"u_state\"", "value");
+    let billing = |more: &str| {
+        format!(
+            "[servicenow.treatments]\nsynchronise = true\n[servicenow.billing]\ngenerate = true\n\
+             fee_schedule = \"fees.csv\"\nsince = \"2026-10-01\"\n{more}"
+        )
+    };
+    let right = Settings::parse(&billing("columns = { amount = \"u_total\", unit = \"\" }"), Format::Toml);
+    let columns = right.expect("accepted").servicenow.billing.written_columns();
+    assert_eq!((columns["amount"].as_str(), columns["price"].as_str()), ("u_total", "u_price"));
+    assert!(!columns.contains_key("unit"), "{columns:?}");
+    refused(&billing("columns = { ammount = \"u_total\" }"), "Did you mean `amount`?");
+    refused(&billing("columns = { amount = \"u_price\" }"), "already taken by amount");
+    refused(&billing("columns = { code = \"u_billing_key\" }"), "already that of the key");
+    refused(&billing("columns = { quantity = \"\" }"), "cannot be told from another one");
+    refused(&billing("").replace("fee_schedule = \"fees.csv\"\n", ""), "nothing can be priced");
+    refused(&billing("").replace("since = \"2026-10-01\"\n", ""), "would be billed again");
+    refused(&billing("").replace("2026-10-01", "2026-02-30"), "no day of the calendar");
+    refused(&billing("").replace("synchronise = true", ""), "they are not synchronised");
+    refused(&billing("table = \"u_treatment\""), "already that of servicenow.treatments.table");
     refused("[conventions]\nappointment_statuses_written = { done = \"x\" }", "not one of FHIR's statuses");
     let member = |practitioner: &str| {
         format!("[[staff]]\nservicenow_user = \"a\"\npractitioner = {practitioner:?}\nname = \"Dr Lee\"\n")

@@ -38,6 +38,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the person decides.
 const DECIDED: &str = "4155550199";
 const SIGKILL: i32 = 9;
+const TREATMENTS: &str = "u_treatment";
+const BILLS: &str = "u_billing_record";
+/// Who treats, as ServiceNow knows her.
+const LEE: &str = "46d44a5dc0a8010e0000b4bb8f62b0fd";
+/// What the settings say of treatments.
+const SETTINGS: &str = r#"
+[servicenow.treatments]
+synchronise = true
+[servicenow.treatments.archive]
+value = "archived"
+[servicenow.billing]
+generate = true
+fee_schedule = "fees.csv"
+since = "2020-01-01"
+[[staff]]
+servicenow_user = "46d44a5dc0a8010e0000b4bb8f62b0fd"
+practitioner = "Practitioner/dr-lee"
+name = "Dr Lee"
+"#;
 
 const WREN: Newcomer =
     Newcomer { name: "Wrenfeather", owner: "Ottoline Vanderbeek", phone: "2125550177", ..QUILL };
@@ -138,6 +157,8 @@ struct Story {
     disputed: (String, String),
     disputed_before: (String, String),
     newcomer_row: String,
+    treated: (String, String),
+    treatment: String,
     before: Held,
 }
 
@@ -156,8 +177,9 @@ impl Story {
     fn new(at: String, world: World) -> Story {
         let mut animals =
             world.animals(|row, chart| edit::phone(chart).is_some() && !row["u_owner_phone"].is_empty());
-        animals.truncate(3);
-        let [renamed, moved, disputed] = <[_; 3]>::try_from(animals).expect("three animals with phones");
+        animals.truncate(4);
+        let [renamed, moved, disputed, treated] =
+            <[_; 4]>::try_from(animals).expect("four animals with phones");
         let before = held(&world);
         Story {
             at,
@@ -169,6 +191,8 @@ impl Story {
             disputed,
             disputed_before: Default::default(),
             newcomer_row: String::new(),
+            treated,
+            treatment: String::new(),
             before,
         }
     }
@@ -246,8 +270,50 @@ impl Story {
         world.edit_row(&self.disputed.0, &[("u_owner_phone", "(415) 555-2671")]);
         world.ehr_phone(&self.disputed.1, "+14155550123");
         self.newcomer_row = world.in_servicenow(&QUILL, &[]);
+        self.treatment = self.documented();
         world.in_ehr("wren", &WREN, |_| {});
         self.disputed_before = self.phones();
+    }
+
+    /// A treatment is completed: it is to be sent, billed by two lines, and archived.
+    fn documented(&self) -> String {
+        let control = &self.world.remotes.control;
+        let an_hour_ago = control.servicenow.clock.now_ms().div_euclid(1_000) - 3_600;
+        let at = record::value::Instant::from_seconds(an_hour_ago).unwrap().servicenow();
+        let row = [
+            ("u_patient", self.treated.0.as_str()),
+            ("u_treatment_date", &at),
+            ("u_clinician", LEE),
+            ("u_diagnosis", "Otitis externa"),
+            ("u_procedures_performed", "Ear cleaning\nCytology"),
+            ("u_treatment_status", "completed"),
+        ];
+        control.servicenow.insert_row(TREATMENTS, &row, "dr.lee").expect("the row is new")
+    }
+
+    /// One Bundle, one line each, archived after all of it.
+    fn check_treatment(&self, at: &str) {
+        let control = &self.world.remotes.control;
+        let sent = control.ehr.treatment_ids();
+        assert_eq!(sent.len(), 1, "{at}: treatments in the EHR");
+        let row = control.servicenow.row(TREATMENTS, &self.treatment).unwrap();
+        assert_eq!(
+            (row["u_ehr_id"].as_str(), row["u_treatment_status"].as_str()),
+            (&*sent[0], "archived"),
+            "{at}"
+        );
+        let bills = control.servicenow.rows(BILLS, "");
+        let mut lines: Vec<&str> = bills.iter().map(|(_, line)| line["u_code"].as_str()).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["CYT", "EAR"], "{at}: one line each");
+        let entries = control.servicenow.journal.entries();
+        let taken: Vec<bool> = entries
+            .iter()
+            .filter(|entry| entry.method != "GET" && entry.status / 100 == 2)
+            .filter(|entry| entry.target.contains(BILLS) || entry.body.contains("archived"))
+            .map(|entry| entry.body.contains("archived"))
+            .collect();
+        assert_eq!(taken, [false, false, true], "{at}: two lines, then the archive");
     }
 
     async fn page(&self, served: &Served) -> Result<Value, Gone> {
@@ -294,6 +360,7 @@ impl Story {
 
     /// What both remotes hold in the end, by nobody's word but theirs.
     fn check(&self, at: &str) {
+        self.check_treatment(at);
         let (rows, charts) = held(&self.world);
         // Everybody once: two newcomers, no double.
         assert_eq!((rows.len(), charts.len()), (ANIMALS + 2, ANIMALS + 2), "{at}: records");
@@ -336,11 +403,13 @@ impl Story {
         }
         // A create that was answered with success happened once a side; an update never more often than it was meant.
         let control = &self.world.remotes.control;
-        let made = |entries: Vec<simulator::journal::Entry>| {
-            entries.iter().filter(|entry| entry.method == "POST" && entry.status == 201).count()
+        let made = |entries: Vec<simulator::journal::Entry>, of: &str| {
+            let made = |entry: &&simulator::journal::Entry| entry.method == "POST" && entry.status == 201;
+            entries.iter().filter(made).filter(|entry| entry.target.contains(of)).count()
         };
-        assert!(made(control.servicenow.journal.entries()) <= 1, "{at}: rows created");
-        assert!(made(control.ehr.journal.entries()) <= 1, "{at}: charts created");
+        assert!(made(control.servicenow.journal.entries(), TABLE) <= 1, "{at}: rows created");
+        assert!(made(control.ehr.journal.entries(), "/patients") <= 1, "{at}: charts created");
+        assert!(made(control.ehr.journal.entries(), "/treatments") <= 1, "{at}: treatments created");
     }
 }
 
@@ -370,14 +439,34 @@ async fn first_day(remotes: simulator::Running) -> World {
     for (key, _) in control.servicenow.rows(TABLE, "") {
         control.servicenow.delete_row(TABLE, &key, "front.desk");
     }
+    for table in [TREATMENTS, BILLS] {
+        for (key, _) in control.servicenow.rows(table, "") {
+            control.servicenow.delete_row(table, &key, "front.desk");
+        }
+    }
+    for id in control.ehr.treatment_ids() {
+        control.ehr.delete_treatment(&id);
+    }
     for id in control.ehr.ids() {
         control.ehr.delete_chart(&id);
     }
-    let clinic = simulator::clinic::generate_with(SEED, ANIMALS, &Rates::calm());
+    let clinic = simulator::clinic::generate_with(SEED, ANIMALS, &rates());
     clinic.load(&control.servicenow, &control.ehr);
+    let lee = json!({ "resourceType": "Practitioner", "id": "dr-lee", "name": [{ "text": "Dr Lee" }] });
+    let lee = record::Json::parse(&lee.to_string()).expect("a practitioner");
+    control.ehr.put_practitioner("dr-lee", lee, None);
     control.servicenow.journal.reset();
     control.ehr.journal.reset();
-    World::around(remotes).await
+    let world = World::around(remotes).await;
+    world.settings(|text| format!("{text}{SETTINGS}"));
+    let fees = "code,description,price,currency\nEAR,Ear cleaning,22.50,USD\nCYT,Cytology,45,USD\n";
+    std::fs::write(world.folder.path().join("fees.csv"), fees).expect("the fees are written");
+    world
+}
+
+/// A calm clinic; its visits are the story's own.
+fn rates() -> Rates {
+    Rates { appointments: 0, treatments: 0, ..Rates::calm() }
 }
 
 /// Tells the whole story with one death in it. Gives the remotes back, whether there was a death, and the points of the
@@ -419,12 +508,8 @@ async fn tell(remotes: simulator::Running, crash_at: Option<u64>) -> (simulator:
 
 async fn remotes() -> simulator::Running {
     agent::install_tls();
-    let options = simulator::Options {
-        seed: SEED,
-        patients: ANIMALS,
-        rates: Rates::calm(),
-        ..simulator::Options::default()
-    };
+    let options =
+        simulator::Options { seed: SEED, patients: ANIMALS, rates: rates(), ..simulator::Options::default() };
     simulator::Simulation::start(options).await.expect("the simulated remotes start")
 }
 

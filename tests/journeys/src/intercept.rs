@@ -55,6 +55,10 @@ impl RemoteApi for Sticky {
         self.inner.find_by_our_key(kind, our_key).await
     }
 
+    async fn find_bill(&self, our_key: &str) -> Result<Option<Fetched>, RemoteError> {
+        self.inner.find_bill(our_key).await
+    }
+
     async fn write(&self, write: &Write) -> Result<Written, RemoteError> {
         if self.at == Stuck::BeforeAnswer {
             self.inner.write(write).await?;

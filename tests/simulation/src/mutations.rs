@@ -116,6 +116,9 @@ impl RemoteApi for Mutated {
         }
         self.inner.find_by_our_key(kind, our_key).await
     }
+    async fn find_bill(&self, our_key: &str) -> Result<Option<Fetched>, RemoteError> {
+        self.inner.find_bill(our_key).await
+    }
     async fn write(&self, write: &Write) -> Result<Written, RemoteError> {
         let mut write = write.clone();
         match (self.mutation, &write.key) {

@@ -306,6 +306,10 @@ async fn carry(request: Request, clients: [Arc<dyn RemoteApi>; 2], wait: Wait, n
             let result = client(remote).find_by_our_key(kind, &key).await;
             Event::Found { operation, result, latency_ms: elapsed_ms(began_ms) }
         }
+        Request::FindBill { operation, remote, key } => {
+            let result = client(remote).find_bill(&key).await;
+            Event::Found { operation, result, latency_ms: elapsed_ms(began_ms) }
+        }
         Request::Write { operation, remote, write } => {
             let result = client(remote).write(&write).await;
             Event::Wrote { operation, result, latency_ms: elapsed_ms(began_ms) }

@@ -87,6 +87,8 @@ pub struct Bench {
     pub notices: Vec<Notice>,
     pub wake_at_ms: Option<i64>,
     folder: Arc<tempfile::TempDir>,
+    lenses: Lenses,
+    kinds: Vec<RecordKind>,
     /// The last field, so that it goes when the engine is gone.
     closing: Closing,
 }
@@ -105,26 +107,26 @@ impl Drop for Closing {
 
 impl Bench {
     pub async fn with(policy: Policy) -> Bench {
-        let folder = tempfile::tempdir().unwrap();
-        let key = secrecy::SecretBox::new(Box::new([7_u8; 32]));
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(&folder.path().join("test.db"), &key, START_MS).await.unwrap());
-        Bench::over(store, Arc::new(folder), policy, START_MS).await
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let store = Bench::store(&folder).await;
+        Bench::over(store, folder, policy, START_MS).await
     }
 
     /// One that synchronises other kinds besides patients.
     pub async fn of_kinds(kinds: &[RecordKind]) -> Bench {
-        let mut bench = Bench::with(Policy::default()).await;
-        let seed = [9; 32];
-        bench.engine = Engine::new(
-            Arc::clone(&bench.store),
-            Arc::new(lenses()),
-            Policy::default(),
-            Arc::new(SeededIds::new(seed)),
-        )
-        .with_kinds(kinds, Rules::default());
-        bench.step(Event::Started).await;
-        bench
+        Bench::of_lenses(kinds, lenses()).await
+    }
+
+    /// One that synchronises other kinds besides patients, by these lenses.
+    pub async fn of_lenses(kinds: &[RecordKind], lenses: Lenses) -> Bench {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let store = Bench::store(&folder).await;
+        Bench::started(store, folder, Policy::default(), START_MS, lenses, kinds.to_vec()).await
+    }
+
+    async fn store(folder: &tempfile::TempDir) -> Arc<dyn Store> {
+        let key = secrecy::SecretBox::new(Box::new([7_u8; 32]));
+        Arc::new(SqliteStore::open(&folder.path().join("test.db"), &key, START_MS).await.unwrap())
     }
 
     pub async fn over(
@@ -133,9 +135,21 @@ impl Bench {
         policy: Policy,
         now_ms: i64,
     ) -> Bench {
+        Bench::started(store, folder, policy, now_ms, lenses(), Vec::new()).await
+    }
+
+    async fn started(
+        store: Arc<dyn Store>,
+        folder: Arc<tempfile::TempDir>,
+        policy: Policy,
+        now_ms: i64,
+        lenses: Lenses,
+        kinds: Vec<RecordKind>,
+    ) -> Bench {
         let seed = [u8::try_from(now_ms % 251).unwrap(); 32];
-        let engine =
-            Engine::new(Arc::clone(&store), Arc::new(lenses()), policy, Arc::new(SeededIds::new(seed)));
+        let ids = Arc::new(SeededIds::new(seed));
+        let engine = Engine::new(Arc::clone(&store), Arc::new(lenses.clone()), policy, ids)
+            .with_kinds(&kinds, Rules::default());
         let mut bench = Bench {
             engine,
             closing: Closing(Some(Arc::clone(&store))),
@@ -146,6 +160,8 @@ impl Bench {
             notices: Vec::new(),
             wake_at_ms: None,
             folder,
+            lenses,
+            kinds,
         };
         bench.step(Event::Started).await;
         bench
@@ -154,7 +170,9 @@ impl Bench {
     /// The process ends and another one starts over the same database.
     pub async fn restarted(mut self) -> Bench {
         self.closing.0 = None;
-        Bench::over(self.store, self.folder, Policy::default(), self.now_ms).await
+        let Bench { store, folder, lenses, kinds, now_ms, .. } = self;
+        // Ids that the process before it did not give.
+        Bench::started(store, folder, Policy::default(), now_ms + 1, lenses, kinds).await
     }
 
     pub async fn step(&mut self, event: Event) {

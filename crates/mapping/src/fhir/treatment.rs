@@ -4,7 +4,10 @@
 //! `Procedure` and one `MedicationRequest` each (wire-facts 3.3 to 3.5, 11). Nothing in it is made up: what has no code
 //! stays text, what is not known is left out. A later version is a new Bundle that says which one it revises.
 
+mod history;
 mod reading;
+
+pub use history::History;
 
 use super::appointment::{patient_key, practitioner};
 use super::{concept, tree};

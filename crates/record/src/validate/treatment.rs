@@ -4,7 +4,8 @@ use super::{Finding, Severity, finding};
 use crate::catalogue::{Catalogue, FhirPlace, TreatmentPlace};
 use crate::codes::medication;
 use crate::record::{FieldState, Record};
-use crate::value::{PartialDate, Value};
+use crate::text::fold_name;
+use crate::value::{NO_KNOWN_ALLERGY, PartialDate, Value};
 
 /// What a hospital demands of a treatment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +33,12 @@ impl Default for ComplianceRules {
 }
 
 /// What is known of the patient when a treatment is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PatientDates {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KnownPatient {
     /// When it was born.
     pub born: Option<PartialDate>,
+    /// The substances it is allergic to, as they are compared ([`Substance::key`](crate::value::Substance::key)).
+    pub allergies: Vec<String>,
 }
 
 const DAY_SECONDS: i64 = 86_400;
@@ -47,7 +50,7 @@ pub fn check_treatment(
     catalogue: &Catalogue,
     record: &Record,
     rules: &ComplianceRules,
-    patient: PatientDates,
+    patient: &KnownPatient,
     now: i64,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -92,7 +95,7 @@ fn value_rules(
     spec: &crate::catalogue::FieldSpec,
     value: &Value,
     rules: &ComplianceRules,
-    patient: PatientDates,
+    patient: &KnownPatient,
     now: i64,
     findings: &mut Vec<Finding>,
 ) {
@@ -144,17 +147,44 @@ fn value_rules(
                 findings.push(finding(spec, rule, severity, problem, way_out));
             }
         }
-        (FhirPlace::Treatment(TreatmentPlace::Medications), Value::Items(list)) if rules.dose_required => {
-            for (at, _) in list.items.iter().enumerate().filter(|(_, item)| !medication::has_dose(item)) {
+        (FhirPlace::Treatment(TreatmentPlace::Medications), Value::Items(list)) => {
+            let all = list.items.len();
+            let missing = |item: &str| rules.dose_required && !medication::has_dose(item);
+            for (at, _) in list.items.iter().enumerate().filter(|(_, item)| missing(item)) {
                 findings.push(finding(
                     spec,
                     "dose_missing",
                     Severity::Error,
-                    format!("medication {} of {} does not say how much to give", at + 1, list.items.len()),
+                    format!("medication {} of {all} does not say how much to give", at + 1),
                     "add dose and frequency, such as \"1 tablet by mouth SID for 5 days\"",
+                ));
+            }
+            // It was given: what is documented has to say so, and somebody has to know.
+            for (at, _) in list.items.iter().enumerate().filter(|(_, item)| is_allergen(item, patient)) {
+                findings.push(finding(
+                    spec,
+                    "allergy",
+                    Severity::Warning,
+                    format!(
+                        "medication {} of {all} names what the patient is recorded as allergic to",
+                        at + 1
+                    ),
+                    "ask the clinician at once; correct the prescription, or the patient's allergies",
                 ));
             }
         }
         _ => {}
     }
+}
+
+/// Whether a line's medication names one of the patient's allergies, word for word. Substances of the same class under
+/// another name are not found: no vocabulary here says which they are.
+fn is_allergen(line: &str, patient: &KnownPatient) -> bool {
+    let mut folded = String::new();
+    fold_name(medication::split(line).medication, &mut folded);
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    patient.allergies.iter().filter(|key| *key != NO_KNOWN_ALLERGY).any(|key| {
+        let allergen: Vec<&str> = key.split_whitespace().collect();
+        !allergen.is_empty() && words.windows(allergen.len()).any(|some| some == allergen.as_slice())
+    })
 }

@@ -14,7 +14,7 @@ impl ServiceNow {
         let began_ms = self.caller.now_ms();
         let mut latency_ms = None;
         let mut findings: Vec<Finding> = self.caller.tls_finding().into_iter().collect();
-        for table in &self.tables {
+        for table in self.tables.iter().chain(&self.bills) {
             let looked_up = self.look_columns_up(&table.settings).await;
             // One round trip as people feel it: the latest call, without the sign-in before the first.
             latency_ms = latency_ms.or_else(|| self.caller.last_call().map(|call| call.latency_ms));
@@ -50,6 +50,8 @@ impl ServiceNow {
         findings: &mut Vec<Finding>,
     ) -> Result<(), RemoteError> {
         let table = &settings.table;
+        let bills = self.bills.as_ref().is_some_and(|bills| bills.settings.table == *table);
+        let held = if bills { "VetSync's key of a line" } else { "the EHR's id" };
         for missing in columns.mapped.iter().filter(|resolved| resolved.column.is_none()) {
             findings.push(Finding {
                 fatal: false,
@@ -63,7 +65,7 @@ impl ServiceNow {
         if columns.ehr_id.column.is_none() {
             findings.push(Finding {
                 fatal: true,
-                what: format!("{table} has no column {} for the EHR's id", columns.ehr_id.asked),
+                what: format!("{table} has no column {} for {held}", columns.ehr_id.asked),
                 way_out: "add a unique, indexed text column of at least 64 characters, or name the one that is there"
                     .to_owned(),
             });
@@ -71,7 +73,7 @@ impl ServiceNow {
         if columns.ehr_id.max_length.is_some_and(|length| length < EHR_ID_CHARS) {
             findings.push(Finding {
                 fatal: false,
-                what: format!("the column for the EHR's id in {table} is shorter than an id can be"),
+                what: format!("the column for {held} in {table} is shorter than it can be"),
                 way_out: format!("make it at least {EHR_ID_CHARS} characters long"),
             });
         }

@@ -3,7 +3,7 @@
 use crate::support::{self, Clock, NOON_MS, Reply, Seen, Server, json, serve};
 use record::{RecordKind, Remote};
 use remote::ehr::{BodyStyle, Dialect, DialectChoice, Ehr, EhrSettings, ListStyle};
-use remote::{Cursor, ListScope, Next, RemoteApi, RemoteError, Write};
+use remote::{Cursor, ListScope, Next, Place, RemoteApi, RemoteError, Write};
 use serde_json::{Value, json as value};
 use std::sync::{Arc, Mutex};
 
@@ -346,6 +346,7 @@ async fn list_and_read_give_the_same_version_in_every_dialect() {
 fn update(version: &str) -> Write {
     Write {
         kind: RecordKind::Patient,
+        place: Place::Record,
         key: Some("p-1".into()),
         body: r#"{"resourceType":"Bundle","type":"collection","entry":[ {"resource":{"resourceType":"Patient","id":"p-1"}}]}"#.into(),
         expected_version: Some(version.into()),
@@ -358,6 +359,7 @@ fn create() -> Write {
         {"resourceType": "Patient", "identifier": [{"system": SYSTEM, "value": "k-99"}]}}]});
     Write {
         kind: RecordKind::Patient,
+        place: Place::Record,
         key: None,
         body: body.to_string(),
         expected_version: None,

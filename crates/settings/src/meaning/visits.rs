@@ -1,7 +1,7 @@
 //! What the schema cannot say of appointments, treatments and staff.
 
 use super::{Findings, names_of_columns};
-use crate::model::Settings;
+use crate::model::{BILL_FIELDS, Billing, Settings};
 use crate::shape;
 use record::Catalogue;
 use record::codes::appointment_status::AppointmentStatus;
@@ -44,7 +44,22 @@ pub(super) fn check(settings: &Settings, found: &mut Findings<'_>) {
             }
         }
     }
+    if let Some(column) = treatments.archive.as_ref().and_then(|archive| archive.column.as_deref()) {
+        names.push(("servicenow.treatments.archive.column".to_owned(), column));
+    }
+    names.extend(billing_names(&settings.servicenow.billing));
     names_of_columns(names, found);
+    billing(&settings.servicenow.billing, treatments.synchronise, found);
+    if let Some(archive) = &treatments.archive {
+        let column = archive.column.as_ref().unwrap_or(&treatments.status_column);
+        if *column == treatments.status_column && !treatments.completed_values.contains(&archive.value) {
+            found.add(
+                "servicenow.treatments.archive.value",
+                "with this value in the column of the status a treatment would not count as completed any more",
+                "Add it to servicenow.treatments.completed_values, or name another column.",
+            );
+        }
+    }
     one_table_each(settings, found);
     if treatments.completed_values.iter().all(|value| value.trim().is_empty()) {
         found.add_with_example(
@@ -85,6 +100,74 @@ fn required_fields(required: &[String], found: &mut Findings<'_>) {
     }
 }
 
+/// What names a table or a column of bills.
+fn billing_names(billing: &Billing) -> Vec<(String, &str)> {
+    let mut names = vec![
+        ("servicenow.billing.table".to_owned(), billing.table.as_str()),
+        ("servicenow.billing.key_column".to_owned(), billing.key_column.as_str()),
+    ];
+    // An empty one is not written.
+    let columns = billing.columns.iter().filter(|(_, column)| !column.is_empty());
+    names.extend(
+        columns.map(|(name, column)| (format!("servicenow.billing.columns.{name}"), column.as_str())),
+    );
+    names
+}
+
+fn billing(billing: &Billing, synchronises: bool, found: &mut Findings<'_>) {
+    for name in billing.columns.keys().filter(|name| !BILL_FIELDS.contains(&name.as_str())) {
+        let way_out = shape::nearest(name, BILL_FIELDS.into_iter()).map_or_else(
+            || format!("It says {}.", BILL_FIELDS.join(", ")),
+            |near| format!("Did you mean `{near}`?"),
+        );
+        found.add(&format!("servicenow.billing.columns.{name}"), "a bill says no such thing", way_out);
+    }
+    let columns = billing.written_columns();
+    for (name, column) in &columns {
+        let other = columns.iter().find(|(other, taken)| *other < name && *taken == column);
+        let key = format!("servicenow.billing.columns.{name}");
+        if let Some((other, _)) = other {
+            found.add(&key, format!("this column is already taken by {other}"), "Give each its own column.");
+        } else if *column == billing.key_column {
+            found.add(&key, "this column is already that of the key", "Give each its own column.");
+        }
+    }
+    if billing.since.is_some() && billing.first_day().is_none() {
+        found.add_with_example("servicenow.billing.since", "this is no day of the calendar");
+    }
+    if !billing.generate {
+        return;
+    }
+    for needed in ["treatment", "code", "quantity", "amount"] {
+        if !columns.contains_key(needed) {
+            found.add(
+                &format!("servicenow.billing.columns.{needed}"),
+                "a line that does not say this cannot be told from another one",
+                "Name the column that holds it.",
+            );
+        }
+    }
+    if !synchronises {
+        found.add(
+            "servicenow.billing.generate",
+            "treatments are billed once the EHR has them, and they are not synchronised",
+            "Set synchronise = true under [servicenow.treatments], or generate = false.",
+        );
+    }
+    if billing.fee_schedule.is_none() {
+        found.add_with_example(
+            "servicenow.billing.fee_schedule",
+            "nothing can be priced without a fee schedule",
+        );
+    }
+    if billing.since.is_none() {
+        found.add_with_example(
+            "servicenow.billing.since",
+            "without a first day, treatments that were billed in another way would be billed again",
+        );
+    }
+}
+
 /// Two kinds of one table would take each other's rows for their own.
 fn one_table_each(settings: &Settings, found: &mut Findings<'_>) {
     let own = &settings.servicenow;
@@ -92,6 +175,7 @@ fn one_table_each(settings: &Settings, found: &mut Findings<'_>) {
         ("servicenow.patient_table", &own.patient_table),
         ("servicenow.appointments.table", &own.appointments.table),
         ("servicenow.treatments.table", &own.treatments.table),
+        ("servicenow.billing.table", &own.billing.table),
     ];
     for (at, (key, table)) in tables.iter().enumerate() {
         if let Some((earlier, _)) = tables.iter().take(at).find(|(_, other)| other == table) {

@@ -1,5 +1,6 @@
 //! Appointments and treatments: their tables, who works here, and what statuses mean.
 
+use super::billing::TreatmentArchive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,6 +63,9 @@ pub struct Treatments {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"u_appointment")]
     pub appointment_column: Option<String>,
+    /// How its row is marked once it stands in the EHR, both systems agree and it is billed; not at all without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<TreatmentArchive>,
     /// What a treatment must say before it is sent.
     pub compliance: Compliance,
     /// How a treatment is sent to the EHR.
@@ -78,6 +82,7 @@ impl Default for Treatments {
             status_column: "u_treatment_status".to_owned(),
             completed_values: vec!["completed".to_owned(), "archived".to_owned()],
             appointment_column: None,
+            archive: None,
             compliance: Compliance::default(),
             bundle: TreatmentBundle::Collection,
         }

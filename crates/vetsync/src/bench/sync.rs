@@ -19,7 +19,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use reconcile::FieldWrite;
 use record::{FieldIx, FieldState, RecordKind, Remote};
 use remote::http::{Transport, TransportFailure};
-use remote::{Fetched, RemoteApi, Write};
+use remote::{Fetched, Place, RemoteApi, Write};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -387,6 +387,7 @@ fn choose(
         pair,
         write: Write {
             kind: RecordKind::Patient,
+            place: Place::Record,
             key: Some(servicenow.id.key.clone()),
             body: lenses.patients.update_body(Remote::ServiceNow, &servicenow.raw, &write, None)?,
             expected_version: Some(servicenow.version.clone()),

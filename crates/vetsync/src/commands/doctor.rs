@@ -34,6 +34,7 @@ const fn part_of(error: &StartError) -> &'static str {
         StartError::NoSettings { .. }
         | StartError::Settings(_)
         | StartError::Incomplete { .. }
+        | StartError::Fees { .. }
         | StartError::NobodyHere { .. }
         | StartError::SomebodyElse { .. } => "settings",
         StartError::Secrets(_) | StartError::NoSecret { .. } | StartError::NotText { .. } => "secrets",

@@ -6,7 +6,7 @@ use agent::Options;
 use clap::{Args, Subcommand, ValueEnum};
 use console_api::dto::{
     CalendarQuery, CalendarSpan, CalendarView, Id, Kind, News, NewsSeen, Nothing, PatientStatus, RemoteName,
-    StartRun, TextFile, VisitPage, VisitQuery, VisitRows,
+    StartRun, StepState, TextFile, VisitPage, VisitQuery, VisitRows,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -365,6 +365,17 @@ pub async fn sync_visit(options: Options, kind: VisitKind, id: String, json: boo
     Ok(if page.conflict_id.is_some() { ExitCode::from(7) } else { ExitCode::SUCCESS })
 }
 
+/// How far a step is, in a word.
+const fn stands(state: StepState) -> &'static str {
+    match state {
+        StepState::Done => "done",
+        StepState::UnderWay => "under way",
+        StepState::Waits => "waits",
+        StepState::Blocked => "stopped",
+        StepState::NotYet => "-",
+    }
+}
+
 fn print(page: &VisitPage, json: bool) -> Result<(), crate::exit::Failure> {
     if json {
         return Ok(output::json(page)?);
@@ -383,6 +394,10 @@ fn print(page: &VisitPage, json: bool) -> Result<(), crate::exit::Failure> {
         RemoteName::ServiceNow => "ServiceNow",
         RemoteName::Ehr => "EHR",
     };
+    for step in &page.steps {
+        let why = step.why.as_deref().map(|why| format!("  {why}")).unwrap_or_default();
+        println!("{:<10} {}{why}", stands(step.state), step.title);
+    }
     for finding in &page.findings {
         let places: Vec<&str> = finding.remotes.iter().map(name).collect();
         let places = if places.is_empty() { String::new() } else { format!(" ({})", places.join(", ")) };

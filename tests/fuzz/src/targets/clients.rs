@@ -11,7 +11,7 @@ use remote::mid::payload::{self, Payload, Probe};
 use remote::mid::{MidParts, MidRoute, MidServer, MidTimes};
 use remote::servicenow::{ServiceNow, ServiceNowSettings, TableSettings};
 use remote::signin::{SignIn, SignInMethod, TokenAddress};
-use remote::{Fetched, ListScope, Next, RemoteApi, RemoteError, Write};
+use remote::{Fetched, ListScope, Next, Place, RemoteApi, RemoteError, Write};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -319,6 +319,7 @@ fn each_call<C: RemoteApi>(client: impl Fn() -> C, body: &str) {
             let client = client();
             let write = Write {
                 kind: RecordKind::Patient,
+                place: Place::Record,
                 key: key.map(str::to_owned),
                 body: body.to_owned(),
                 expected_version: key.map(|_| "4".to_owned()),

@@ -7,6 +7,7 @@
 )]
 
 mod appointments;
+mod billing;
 mod deciding;
 mod duplicates;
 mod faults;

@@ -5,7 +5,7 @@ use console_api::dto::{ApiError, ErrorCode, RemoteHealth, RunStatus};
 use journeys::line::{Line, Relay, Silence};
 use journeys::{World, edit};
 use record::{RecordKind, Remote};
-use remote::{RemoteApi, RemoteError, Write};
+use remote::{Place, RemoteApi, RemoteError, Write};
 use serde_json::json;
 use simulator::{Fault, PlannedFault};
 use std::net::TcpListener;
@@ -49,6 +49,7 @@ fn an_update(world: &World, key: &str, version: &str) -> Write {
         .collect();
     Write {
         kind: RecordKind::Patient,
+        place: Place::Record,
         key: Some(key.to_owned()),
         body: format!(r#"{{"resourceType":"Bundle","type":"collection","entry":[{}]}}"#, entries.join(",")),
         expected_version: Some(version.to_owned()),

@@ -6,7 +6,7 @@ use record::Json;
 use serde_json::{Value, json};
 use simulator::faults::{Fault, PlannedFault};
 
-const TABLE: &str = "u_treatment";
+pub(crate) const TABLE: &str = "u_treatment";
 /// Dr Lee, as the simulated ServiceNow and EHR know her.
 const LEE: &str = "46d44a5dc0a8010e0000b4bb8f62b0fd";
 
@@ -14,7 +14,7 @@ const LEE: &str = "46d44a5dc0a8010e0000b4bb8f62b0fd";
 const BOTH_FORMS: [&str; 2] = ["collection", "transaction"];
 
 /// A calm clinic that synchronises appointments and treatments, with one clinician whom both systems know.
-async fn clinic(bundle: &str) -> World {
+pub(crate) async fn clinic(bundle: &str) -> World {
     let world = World::calm(6).await;
     world.settings(|text| {
         format!(
@@ -38,7 +38,7 @@ fn an_hour_ago(world: &World) -> String {
 }
 
 /// Documents a treatment in ServiceNow; what is given here takes the place of the usual values.
-fn documented(world: &World, patient: &str, values: &[(&str, &str)]) -> String {
+pub(crate) fn documented(world: &World, patient: &str, values: &[(&str, &str)]) -> String {
     let at = an_hour_ago(world);
     let mut row = vec![
         ("u_patient", patient),
@@ -57,7 +57,7 @@ fn documented(world: &World, patient: &str, values: &[(&str, &str)]) -> String {
     world.remotes.control.servicenow.insert_row(TABLE, &row, "dr.lee").expect("the row is new")
 }
 
-fn row(world: &World, key: &str) -> std::collections::BTreeMap<String, String> {
+pub(crate) fn row(world: &World, key: &str) -> std::collections::BTreeMap<String, String> {
     world.remotes.control.servicenow.row(TABLE, key).expect("the row is there")
 }
 
@@ -70,11 +70,11 @@ fn one_of<'r>(resources: &'r [Value], kind: &str) -> &'r Value {
     resources.iter().find(|resource| resource["resourceType"] == kind).expect("a resource of the type")
 }
 
-async fn list(desk: &Desk) -> Vec<VisitRow> {
+pub(crate) async fn list(desk: &Desk) -> Vec<VisitRow> {
     desk.visits("treatments.list").await
 }
 
-async fn show(desk: &Desk, id: &str) -> VisitPage {
+pub(crate) async fn show(desk: &Desk, id: &str) -> VisitPage {
     desk.call("treatments.get", json!({ "id": id })).await
 }
 
@@ -139,7 +139,7 @@ async fn a_completed_treatment_stands_in_the_ehr_once() {
         let page = show(&desk, &waiting.id).await;
         assert_eq!(
             (page.steps.len(), page.steps[0].state),
-            (5, StepState::Waits),
+            (6, StepState::Waits),
             "{bundle}: {:?}",
             page.steps
         );

@@ -10,14 +10,14 @@ use record::{FieldSpec, FieldState, Json, Record};
 const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
 
 /// The Encounter of a Bundle and how its other resources name it.
-struct Visit<'a> {
+pub(super) struct Visit<'a> {
     bundle: &'a Json,
-    encounter: &'a Json,
+    pub(super) encounter: &'a Json,
     url: Option<&'a str>,
 }
 
 impl<'a> Visit<'a> {
-    fn find(bundle: &'a Json) -> Result<Visit<'a>, MappingError> {
+    pub(super) fn find(bundle: &'a Json) -> Result<Visit<'a>, MappingError> {
         if tree::text(bundle, "resourceType") != Some("Bundle") {
             return Err(MappingError::not_this_kind("expected the Bundle of a treatment"));
         }
@@ -31,7 +31,7 @@ impl<'a> Visit<'a> {
 
     /// The resources of that type that belong to the Encounter, in their order. One that names no Encounter counts: it came
     /// in the same Bundle.
-    fn resources(&self, kind: &'a str) -> impl Iterator<Item = &'a Json> {
+    pub(super) fn resources(&self, kind: &'a str) -> impl Iterator<Item = &'a Json> {
         let id = tree::text(self.encounter, "id");
         let url = self.url;
         tree::list(self.bundle, "entry")
@@ -60,7 +60,7 @@ impl<'a> Visit<'a> {
 }
 
 /// Whether a resource was taken back or never happened.
-fn is_void(resource: &Json) -> bool {
+pub(super) fn is_void(resource: &Json) -> bool {
     matches!(tree::text(resource, "status"), Some("entered-in-error" | "not-done" | "cancelled"))
         || resource
             .get("verificationStatus")

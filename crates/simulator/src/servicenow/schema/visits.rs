@@ -105,7 +105,7 @@ pub fn treatment_table() -> TableSchema {
     )
 }
 
-/// Bills, one a treatment: the unique index of the key refuses a second one.
+/// Bills, a row for each line: the unique index of the key refuses a second one.
 pub fn billing_table() -> TableSchema {
     TableSchema::new(
         "u_billing_record",
@@ -114,8 +114,13 @@ pub fn billing_table() -> TableSchema {
             text("u_billing_key", "Key").length(100).unique(),
             refers("u_treatment", "Treatment", "u_treatment"),
             refers("u_patient", "Patient", "u_patient_record"),
-            text("u_line_items", "Items").length(4_000),
-            Column::new("u_total", "Total", ColumnType::Decimal),
+            Column::new("u_date", "Given on", ColumnType::DateTime),
+            text("u_code", "Code").length(40),
+            text("u_description", "Description").length(255),
+            Column::new("u_quantity", "Quantity", ColumnType::Decimal),
+            text("u_unit", "Unit").length(40),
+            Column::new("u_price", "Price", ColumnType::Decimal),
+            Column::new("u_amount", "Amount", ColumnType::Decimal),
             text("u_currency", "Currency").length(3),
             choice(
                 "u_billing_status",
