@@ -132,6 +132,7 @@ fn what(catalogue: &Catalogue, sent: &SentRequest) -> Option<NewsWhat> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "everything here belongs to tests")]
     use super::*;
+    use engine::plans::Aim;
     use record::FieldState;
     use record::codes::appointment_status::AppointmentStatus;
     use record::value::{Instant, Status};
@@ -147,7 +148,10 @@ mod tests {
             })
             .collect();
         let key = key.map(str::to_owned);
-        (catalogue, SentRequest { key, expected_version: None, body: String::new(), fields })
+        (
+            catalogue,
+            SentRequest { key, expected_version: None, body: String::new(), fields, aim: Aim::Record },
+        )
     }
 
     /// The gravest of what was written names it.

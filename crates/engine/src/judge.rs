@@ -559,6 +559,12 @@ fn fingerprint(cause: ConflictCause, asked: &[&FieldComparison]) -> Result<Strin
     Ok(lens::sha256_hex(&text))
 }
 
+/// Whether what was refused has not come about in another way.
+fn is_still_to_be_done(context: &PairContext, plan: &PairPlan, left: Left) -> bool {
+    let waits_behind = context.pair.kind == RecordKind::Treatment && !context.blocked.operations.is_empty();
+    !plan.is_empty() || left == Left::Something || waits_behind
+}
+
 /// Whether something is left to do with a pair whose sides agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
@@ -586,12 +592,7 @@ fn conflict_changes(
         match conflict.cause {
             // A write that was not stored stays open while the two sides still differ, or while it is still to be done:
             // a bill that was called off is not written again by itself.
-            ConflictCause::NotStored
-                if !plan.is_empty()
-                    || left == Left::Something
-                    || (context.pair.kind == RecordKind::Treatment
-                        && !context.blocked.operations.is_empty()) =>
-            {
+            ConflictCause::NotStored if is_still_to_be_done(context, plan, left) => {
                 judgement.conflict_grade = Some(conflict.grade);
                 if conflict.state == ConflictState::Executing && !context.lane_busy {
                     // What was decided did not come true: it can be decided again.

@@ -494,7 +494,7 @@ impl Engine {
             }
             Event::Found { operation, result, latency_ms } => {
                 self.note_operation_health(&operation, result.as_ref().err(), now_ms, latency_ms, effects);
-                self.found(&operation, result, now_ms, effects).await
+                Box::pin(self.found(&operation, result, now_ms, effects)).await
             }
             Event::Wrote { operation, result, latency_ms } => {
                 self.note_operation_health(&operation, result.as_ref().err(), now_ms, latency_ms, effects);

@@ -166,8 +166,14 @@ impl Hospital {
                     (_, Remote::ServiceNow) => vec![self.row()],
                     (_, Remote::Ehr) => self.documents.iter().map(|(_, document)| document.clone()).collect(),
                 };
-                let page =
-                    Page { items, malformed: Vec::new(), next: Next::ProvenComplete, total_hint: None };
+                let page = Page {
+                    items,
+                    malformed: Vec::new(),
+                    next: Next::ProvenComplete,
+                    total_hint: None,
+                    clock_ms: None,
+                    narrowed: false,
+                };
                 Event::PageRead { run, remote, result: Ok(page), latency_ms: 5 }
             }
             Request::ReadRecord { errand, remote, key, .. } => {
@@ -195,7 +201,7 @@ impl Hospital {
             Request::Write { operation, remote, write } => {
                 Event::Wrote { operation, result: self.write(remote, &write), latency_ms: 5 }
             }
-            other @ (Request::Probe { .. } | Request::GoOn { .. }) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -285,6 +291,7 @@ async fn killed_at_every_request_it_is_billed_once_and_archived_last() {
                     if carried_out {
                         let _lost = hospital.answer(request);
                     }
+                    bench.now_ms += 1_000;
                     bench = bench.restarted().await;
                     died = true;
                     break;

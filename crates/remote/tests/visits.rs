@@ -293,8 +293,28 @@ async fn a_new_version_relies_on_the_one_it_revises() {
     let write = revision(&stands);
     let preview = client.preview(&write);
     assert_eq!((preview.method.as_str(), preview.url.ends_with("/api/v1/treatments")), ("POST", true));
-    client.write(&write).await.unwrap();
+    assert!(!client.write(&write).await.unwrap().raced);
     assert_eq!(posts(), 1);
+}
+
+/// No condition holds the earlier version still while the new one is created: what a colleague wrote into it meanwhile is
+/// noticed, and told.
+#[tokio::test]
+async fn an_edit_to_the_earlier_version_in_the_moment_of_revising_is_told() {
+    let version = Arc::new(Mutex::new(1));
+    let current = Arc::clone(&version);
+    let server = serve(move |seen| match seen.method.as_str() {
+        "POST" => {
+            *current.lock().unwrap() = 2;
+            json(201, "").with("location", "/api/v1/treatments/e-2/_history/1")
+        }
+        _ if seen.path.contains("e-2") => json(200, searchset(&[treatment(2, 1)])),
+        _ => json(200, searchset(&[treatment(1, *current.lock().unwrap())])),
+    });
+    let client = client(&server);
+    let stands = client.read(RecordKind::Treatment, "e-1").await.unwrap().version;
+    let written = client.write(&revision(&stands)).await.unwrap();
+    assert_eq!((written.key.as_str(), written.raced), ("e-2", true));
 }
 
 #[tokio::test]

@@ -87,10 +87,14 @@ pub struct Bench {
     pub notices: Vec<Notice>,
     pub wake_at_ms: Option<i64>,
     folder: Arc<tempfile::TempDir>,
-    lenses: Lenses,
+    lenses: Arc<Lenses>,
     kinds: Vec<RecordKind>,
     /// The last field, so that it goes when the engine is gone.
     closing: Closing,
+}
+
+fn seed_of(now_ms: i64) -> u8 {
+    u8::try_from(now_ms % 251).unwrap()
 }
 
 /// Closes the store at the end of its test, whoever else still knows it: SQLCipher tidies up when the process ends, and a
@@ -121,7 +125,8 @@ impl Bench {
     pub async fn of_lenses(kinds: &[RecordKind], lenses: Lenses) -> Bench {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let store = Bench::store(&folder).await;
-        Bench::started(store, folder, Policy::default(), START_MS, lenses, kinds.to_vec()).await
+        Bench::started(store, folder, Policy::default(), (START_MS, 9), Arc::new(lenses), kinds.to_vec())
+            .await
     }
 
     async fn store(folder: &tempfile::TempDir) -> Arc<dyn Store> {
@@ -135,20 +140,19 @@ impl Bench {
         policy: Policy,
         now_ms: i64,
     ) -> Bench {
-        Bench::started(store, folder, policy, now_ms, lenses(), Vec::new()).await
+        Bench::started(store, folder, policy, (now_ms, seed_of(now_ms)), Arc::new(lenses()), Vec::new()).await
     }
 
     async fn started(
         store: Arc<dyn Store>,
         folder: Arc<tempfile::TempDir>,
         policy: Policy,
-        now_ms: i64,
-        lenses: Lenses,
+        (now_ms, seed): (i64, u8),
+        lenses: Arc<Lenses>,
         kinds: Vec<RecordKind>,
     ) -> Bench {
-        let seed = [u8::try_from(now_ms % 251).unwrap(); 32];
-        let ids = Arc::new(SeededIds::new(seed));
-        let engine = Engine::new(Arc::clone(&store), Arc::new(lenses.clone()), policy, ids)
+        let ids = Arc::new(SeededIds::new([seed; 32]));
+        let engine = Engine::new(Arc::clone(&store), Arc::clone(&lenses), policy, ids)
             .with_kinds(&kinds, Rules::default());
         let mut bench = Bench {
             engine,
@@ -172,7 +176,8 @@ impl Bench {
         self.closing.0 = None;
         let Bench { store, folder, lenses, kinds, now_ms, .. } = self;
         // Ids that the process before it did not give.
-        Bench::started(store, folder, Policy::default(), now_ms + 1, lenses, kinds).await
+        let seed = seed_of(now_ms).wrapping_add(101);
+        Bench::started(store, folder, Policy::default(), (now_ms, seed), lenses, kinds).await
     }
 
     pub async fn step(&mut self, event: Event) {

@@ -205,7 +205,9 @@ impl Ehr {
     }
 
     /// A new version of a treatment: created beside the earlier one, which is never changed, if that one still stands as it
-    /// was when this was decided.
+    /// was when this was decided. `If-None-Exist` on the version's own identifier lets nobody make this version a second
+    /// time; no condition of FHIR's on a create holds another resource still, so the earlier one is read once more, and
+    /// where it moved in between (or that cannot be told) the write has raced.
     pub(super) async fn revise(&self, earlier: &str, write: &Write) -> Result<Written, RemoteError> {
         let Some(expected) = &write.expected_version else {
             return Err(self
@@ -228,7 +230,12 @@ impl Ehr {
                 "a treatment is written once; a change is a new version that names the earlier one: nothing was sent",
             ));
         }
-        self.create(&Write { key: None, expected_version: None, ..write.clone() }).await
+        let written = self.create(&Write { key: None, expected_version: None, ..write.clone() }).await?;
+        let raced = match self.record(write.kind, earlier, &dialect).await {
+            Ok((after, _)) => after.version != *expected,
+            Err(_) => true,
+        };
+        Ok(Written { raced, ..written })
     }
 
     /// Where a new record is sent: its route, or the base for a transaction (FHIR R4 http, "transaction").
