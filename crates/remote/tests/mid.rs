@@ -254,6 +254,7 @@ async fn the_ehrs_client_tells_the_way_from_the_ehr() {
         "identifier": [{"system": SYSTEM, "value": "k-1"}], "note": "\u{fffe}"}}]});
     let write = Write {
         kind: RecordKind::Patient,
+        place: remote::Place::Record,
         key: None,
         body: body.to_string(),
         expected_version: None,

@@ -74,7 +74,9 @@ async fn headless(clinic: &Clinic, json: bool) -> Outcome {
     let began = Instant::now();
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let remotes = sample::start(clinic).await?;
-    let config = sample::write_config(&remotes, folder.path(), sample::Kinds::Patients, sample::Pace::default()).await?;
+    let config =
+        sample::write_config(&remotes, folder.path(), sample::Kinds::Patients, sample::Pace::default())
+            .await?;
     let options = Options { config: Some(config), ..Options::default() };
     let opened = agent::open(options).await?;
     let lenses = std::sync::Arc::clone(&opened.lenses);

@@ -81,28 +81,15 @@ impl Ehr {
             );
         }
         if let Some(carrier) = self.caller.carrier() {
-            find(
-                false,
-                &format!(
-                    "requests go through the MID Server {carrier}, which chooses the TLS version itself"
-                ),
-                "have its Java refuse anything under TLS 1.3 (docs/servicenow/mid-server.md)",
-            );
-            if !dialect.if_none_exist {
-                find(
-                    false,
-                    "a MID Server may carry a request out twice, and without If-None-Exist a new record is then made twice",
-                    "ask for If-None-Exist on creates; until then doubles show as possible duplicates",
-                );
-            }
+            findings.extend(carried_by(carrier, dialect.if_none_exist));
         }
         let (total, clock_ms) = self.total().await?;
         if dialect.list != ListStyle::Array && total.is_none() {
-            find(
-                false,
-                "the EHR's lists say no total, so the end of a list is told by asking twice",
-                "ask for Bundle.total",
-            );
+            findings.push(Finding {
+                fatal: false,
+                what: "the EHR's lists say no total, so the end of a list is told by asking twice".to_owned(),
+                way_out: "ask for Bundle.total".to_owned(),
+            });
         }
         findings.extend(self.caller.clock_finding(clock_ms));
         findings.sort_by_key(|finding| !finding.fatal);
@@ -121,4 +108,21 @@ impl Ehr {
             paging::open(RecordKind::Patient, &answer, &dialect, &url).ok().and_then(|page| page.total);
         Ok((total, answer.clock_ms()))
     }
+}
+
+/// What follows from a MID Server that carries the requests.
+fn carried_by(name: &str, if_none_exist: bool) -> Vec<Finding> {
+    let finding = |what: String, way_out: &str| Finding { fatal: false, what, way_out: way_out.to_owned() };
+    let mut findings = vec![finding(
+        format!("requests go through the MID Server {name}, which chooses the TLS version itself"),
+        "have its Java refuse anything under TLS 1.3 (docs/servicenow/mid-server.md)",
+    )];
+    if !if_none_exist {
+        findings.push(finding(
+            "a MID Server may carry a request out twice, and without If-None-Exist a new record is then made twice"
+                .to_owned(),
+            "ask for If-None-Exist on creates; until then doubles show as possible duplicates",
+        ));
+    }
+    findings
 }
