@@ -120,10 +120,10 @@ fn an_appointment_row_refuses_and_counts_like_any_other() {
 #[test]
 fn a_bill_is_made_once_by_its_key() {
     let platform = platform();
-    let bill = json!({"u_billing_key": "t-1-v1", "u_total": "84.50", "u_currency": "USD"});
+    let bill = json!({"u_billing_key": "t-1 XR 1", "u_amount": "84.50", "u_currency": "USD"});
     let made = platform.call(Method::POST, "u_billing_record", Some(&bill));
     assert_eq!(
-        (&made["result"]["u_total"], &made["result"]["u_billing_status"]),
+        (&made["result"]["u_amount"], &made["result"]["u_billing_status"]),
         (&json!("84.50"), &json!("open"))
     );
     let again = platform.call(Method::POST, "u_billing_record", Some(&bill));
