@@ -325,11 +325,15 @@ impl Engine {
             ));
         }
         if counts.waiting_for_patients > 0 {
-            notes.push(format!(
-                "{} appointments or treatments wait because their patient is not linked to one in the other system; \
-                 they follow by themselves once it is",
-                counts.waiting_for_patients
-            ));
+            notes.push(match counts.waiting_for_patients {
+                1 => "1 appointment or treatment waits because its patient is not linked to one in the other \
+                      system; it follows by itself once it is"
+                    .to_owned(),
+                many => format!(
+                    "{many} appointments or treatments wait because their patient is not linked to one in the \
+                     other system; they follow by themselves once it is"
+                ),
+            });
         }
         run.row.problem = problem.or_else(|| (!notes.is_empty()).then(|| notes.join(" · ")));
         let mut changes = vec![Change::PutRun(run.row.clone())];

@@ -76,7 +76,12 @@ impl Ended {
     pub fn asked_by(&self, around: &Around<'_>) -> String {
         match &self.row.actor {
             Some(person) => (around.name_of)(person),
-            None => trigger_words(&self.row.trigger).to_lowercase(),
+            None => match self.row.trigger.as_str() {
+                "reconciliation" | "batch" => "the schedule",
+                "start" => "the start of VetSync",
+                _ => "nobody named",
+            }
+            .to_owned(),
         }
     }
 
