@@ -164,7 +164,7 @@ async fn a_visit_of_a_patient_who_is_not_linked_waits_and_says_so() {
     assert!(open_conflicts(&bench).await.is_empty());
     let last = bench.last_run().await;
     assert_eq!(counts_of(&last).unwrap().waiting_for_patients, 1);
-    assert!(last.problem.unwrap().contains("their patient is not linked"));
+    assert!(last.problem.unwrap().contains("its patient is not linked"));
     assert_eq!(pair(&bench, Remote::ServiceNow, "a1").await.status, PairStatus::OnlyServiceNow);
     // Linked by now, and the row did not change: the visit follows by itself.
     run(&mut bench, &[visit("a1", 1, AT, "")], &[]).await;

@@ -226,7 +226,7 @@ async fn what_cannot_go_over_says_why() {
     let desk = world.open().await;
     let run = desk.run().await;
     assert_eq!(run.status, RunStatus::Done, "{:?}", run.problem);
-    assert!(run.problem.is_some_and(|problem| problem.contains("their patient is not linked")));
+    assert!(run.problem.is_some_and(|problem| problem.contains("its patient is not linked")));
     assert_eq!(world.remotes.control.ehr.appointment_ids().len(), 2);
     let [question] = &desk.conflicts().await[..] else { panic!("one question: the unknown clinician") };
     assert!(question.why.contains("staff table"), "{}", question.why);

@@ -160,7 +160,7 @@ async fn what_is_not_compliant_says_why() {
     let desk = world.open().await;
     let run = desk.run().await;
     assert_eq!(run.status, RunStatus::Done, "{:?}", run.problem);
-    assert!(run.problem.is_some_and(|problem| problem.contains("their patient is not linked")));
+    assert!(run.problem.is_some_and(|problem| problem.contains("its patient is not linked")));
     assert!(world.remotes.control.ehr.treatment_ids().is_empty());
     let questions = desk.conflicts().await;
     assert_eq!(questions.len(), 2, "{questions:?}");
